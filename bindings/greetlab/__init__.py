@@ -1,0 +1,45 @@
+"""greetlab: see, and break, how gRPC load balancing on Kubernetes really works.
+
+    import greetlab as gl
+
+    with gl.Cluster.local(pods=3) as cluster:
+        print(cluster.lookup("greetserver"))            # one virtual address
+        print(cluster.lookup("greetserver-headless"))   # three pods
+        with cluster.channel("greetserver") as sticky:
+            print(sticky.greet("Ada", times=60))        # one pod took them all
+        with cluster.channel("greetserver-headless", policy="round_robin") as fair:
+            fair.wait_ready(all=True)
+            print(fair.greet("Ada", times=60))          # 20, 20, 20
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from greetlab.calls import Call, Calls
+from greetlab.channel import Channel
+from greetlab.cluster import Cluster, Pod
+from greetlab.lookup import Lookup, Resolver, nslookup
+
+if TYPE_CHECKING:
+    from greetlab import plot
+
+__all__ = [
+    "Call",
+    "Calls",
+    "Channel",
+    "Cluster",
+    "Lookup",
+    "Pod",
+    "Resolver",
+    "nslookup",
+    "plot",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # `plot` brings matplotlib along, which takes longer to import than all the rest together.
+    if name == "plot":
+        return import_module("greetlab.plot")
+    raise AttributeError(f"module 'greetlab' has no attribute {name!r}")

@@ -1,0 +1,42 @@
+"""The run folder: what the demo measured, for whoever wants to look again."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from greetlab.demo.story import Story
+from greetlab.lookup import nslookup
+
+
+def write_folder(story: Story, folder: Path) -> None:
+    """Writes the story into `folder`, which is made if it is missing.
+
+    summary.json: every figure, and whether the story held.
+    calls.csv: a row for each call of each run.
+    lookups.txt: the two lookups as nslookup prints them.
+    requests.png: which pod handled each request.
+
+    Raises OSError if it cannot write there.
+    """
+    from greetlab import plot
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "summary.json").write_text(json.dumps(story.summary(), indent=2) + "\n")
+    (folder / "lookups.txt").write_text(
+        "\n".join(f"$ nslookup {name}\n{nslookup(answer)}" for name, answer in story.lookups.items())
+    )
+    with (folder / "calls.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow("run request start_ns latency_ns status pod connection".split())
+        for name, calls in story.runs.items():
+            for number, call in enumerate(calls, start=1):
+                rows.writerow(
+                    (name, number, call.start_ns, call.latency_ns, call.status, call.pod)
+                    + (call.connection,)
+                )
+    assert story.cold is not None
+    assert story.fair is not None
+    runs = (*story.sticky.values(), story.cold, story.fair)
+    plot.requests(*runs, pods=story.pods).savefig(folder / "requests.png")

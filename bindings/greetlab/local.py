@@ -1,0 +1,388 @@
+"""The local cluster: a Kubernetes Service in miniature, of real processes on loopback addresses.
+
+No Docker, no Kubernetes, no root. Each cluster takes a /16 of 127.0.0.0/8 for itself:
+
+    127.N.0.10:10053    the cluster's DNS (a thread of this process)
+    127.N.96.1:50051    the ClusterIP of `greetserver` (the process `clusterip`)
+    127.N.1.1:50051...  the pods (a process `greet-server` each)
+"""
+
+from __future__ import annotations
+
+import errno
+import random
+import secrets
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from greetlab import _core
+from greetlab.channel import Channel
+from greetlab.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster, Pod
+from greetlab.dns_server import ClusterDns
+from greetlab.lookup import Lookup, Resolver
+from greetlab.processes import ClusterIpProxy, GreetServer, Lifeline, Process, await_first_line
+
+DNS_PORT = 10053
+NAMESPACE = "default"
+DOMAIN = "cluster.local"
+SEARCH = (f"{NAMESPACE}.svc.{DOMAIN}", f"svc.{DOMAIN}", DOMAIN)
+"""The search list of a pod's resolv.conf, which also says ndots:5."""
+NDOTS = 5
+MOST_PODS = 1000
+
+
+@dataclass
+class _LocalPod:
+    name: str
+    ip: str
+    seed: int
+    control: str
+    server: GreetServer | None = None  # None: not started yet
+    listed: bool = False
+    draining: bool = False
+    delisting: threading.Timer | None = None
+    client: _core.ControlClient | None = field(default=None, repr=False)
+
+    def view(self) -> Pod:
+        alive = self.server is not None and self.server.alive
+        state = "dead" if not alive else "draining" if self.draining else "serving"
+        return Pod(self.name, self.ip, state, self.listed)
+
+    def cancel_delisting(self) -> None:
+        if self.delisting is not None:
+            self.delisting.cancel()
+            self.delisting = None
+
+
+class LocalCluster(Cluster):
+    """Pods as processes on this machine's loopback addresses.
+
+    pods: how many to start with.
+    port: the pods' and the services' port.
+    endpoint_lag: seconds for which a killed pod stays listed as an endpoint; a real cluster takes
+        some to notice.
+    max_connection_age, max_connection_age_grace: seconds after which the pods send GOAWAY on a
+        connection, and for which its calls may go on (gRFC A9); None = never, for ever.
+    grace: seconds that a draining pod's calls may go on.
+    dns_ttl: of every DNS answer, in seconds. CoreDNS's own default is 5, its usual Corefile says 30.
+    seed: of every random choice in it (the ClusterIP's, the order of DNS answers, the pods' draws);
+        None = another one each time.
+
+    On loopback a dead pod refuses connections at once, where a deleted pod's address on a real
+    cluster often swallows packets, and connects hang until they time out.
+
+    Raises StartError if a process does not start, OSError if there is no free loopback network.
+    """
+
+    world = "LOCAL"
+
+    def __init__(
+        self,
+        pods: int = 3,
+        *,
+        port: int = 50051,
+        endpoint_lag: float = 0.0,
+        max_connection_age: float | None = None,
+        max_connection_age_grace: float | None = None,
+        grace: float = 5.0,
+        dns_ttl: int = 5,
+        seed: int | None = None,
+    ) -> None:
+        if not sys.platform.startswith("linux"):
+            raise OSError("a local cluster needs Linux, where all of 127.0.0.0/8 is loopback")
+        _check_pods(pods)
+        self.port = port
+        self.seed = secrets.randbits(63) if seed is None else seed
+        self._endpoint_lag = endpoint_lag
+        self._flags = ["--grace", _seconds(grace)]
+        for flag, value in (
+            ("--max-connection-age", max_connection_age),
+            ("--max-connection-age-grace", max_connection_age_grace),
+        ):
+            if value is not None:
+                self._flags += [flag, _seconds(value)]
+        self._lock = threading.RLock()
+        self._pods: dict[str, _LocalPod] = {}
+        self._made = 0
+        self._closed = False
+        self._channels: weakref.WeakSet[Channel] = weakref.WeakSet()
+        # Children that outlive us would be a bug of ours: this also runs when the interpreter ends.
+        self._processes: list[Process] = []
+        self._cleanup: list[Callable[[], None]] = [lambda ended=self._processes: _end(ended)]
+        self._finalizer = weakref.finalize(self, _clean_up, self._cleanup)
+        try:
+            self._start(pods, dns_ttl)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, pods: int, dns_ttl: int) -> None:
+        self.network, self._dns = _claim_network(dns_ttl, self.seed)
+        self._cleanup.append(self._dns.close)
+        self._lifeline = Lifeline()
+        self._cleanup.append(self._lifeline.close)
+        self.dns_address = f"127.{self.network}.0.10:{DNS_PORT}"
+        self.cluster_ip = f"127.{self.network}.96.1"
+        self._resolver = Resolver([self.dns_address], search=list(SEARCH), ndots=NDOTS)
+        self._proxy = ClusterIpProxy(
+            f"{self.cluster_ip}:{self.port}", seed=self.seed, lifeline=self._lifeline
+        )
+        self._processes.append(self._proxy)
+        self._add_pods(pods, also=[self._proxy])
+
+    # What it shows.
+
+    @property
+    def pods(self) -> list[Pod]:
+        """The pods, dead and draining ones included, in the order in which they were made."""
+        with self._lock:
+            return [pod.view() for pod in self._pods.values()]
+
+    @property
+    def proxy_facts(self) -> list[dict[str, Any]]:
+        """What the ClusterIP did, oldest first: a dict for each connection opened, closed, failed.
+
+        "upstream" of an opened one is the peer that its pod reports: it joins the two.
+        """
+        return list(self._proxy.facts)
+
+    def lookup(self, name: str, types: Sequence[str] = ("A", "AAAA")) -> Lookup:
+        """Looks a name up as a pod of this cluster would: search list, ndots:5 and all."""
+        self._check_open()
+        return self._resolver.lookup(name, types)
+
+    def channel(
+        self,
+        service: str,
+        *,
+        policy: str = "pick_first",
+        engine: str = "grpc",
+        connection_per_call: bool = False,
+    ) -> Channel:
+        """A new client of a service of this cluster; see `Channel`.
+
+        service: "greetserver", "greetserver-headless", or any DNS name. A name that does not exist
+        is no error here: the calls fail, as a real client's would.
+        """
+        self._check_open()
+        channel = Channel(
+            self.target(service),
+            policy=policy,
+            engine=engine,
+            connection_per_call=connection_per_call,
+            title=f"{service}, {'connection per call' if connection_per_call else policy}",
+            world=self.world,
+        )
+        self._channels.add(channel)
+        return channel
+
+    def target(self, service: str) -> str:
+        """The gRPC target of a service, with this cluster's DNS server in it.
+
+        The name is written out with its final dot: gRPC's resolver would otherwise use this
+        machine's own search list.
+        """
+        name = service if "." in service else f"{service}.{SEARCH[0]}."
+        return f"dns://{self.dns_address}/{name}:{self.port}"
+
+    # What can be done to it.
+
+    def scale(self, pods: int) -> None:
+        """Adds pods, or drains the newest ones, until this many serve."""
+        self._check_open()
+        _check_pods(pods)
+        with self._lock:
+            serving = [pod for pod in self._pods.values() if pod.view().state == "serving"]
+            if pods > len(serving):
+                self._add_pods(pods - len(serving))
+            for pod in serving[pods:]:
+                self.drain(pod.name)
+
+    def kill(self, pod: str) -> None:
+        """Ends a pod at once (SIGKILL). It stays listed for `endpoint_lag` seconds."""
+        with self._lock:
+            victim = self._find(pod)
+            assert victim.server is not None
+            victim.server.kill()
+            if self._endpoint_lag > 0 and victim.listed:
+                victim.cancel_delisting()
+                victim.delisting = threading.Timer(self._endpoint_lag, self._delist, [victim])
+                victim.delisting.daemon = True
+                victim.delisting.start()
+            else:
+                self._delist(victim)
+
+    def restart(self, pod: str) -> None:
+        """Makes a pod serve again at the same address, killing it first if it still runs."""
+        with self._lock:
+            again = self._find(pod)
+            assert again.server is not None
+            if again.server.alive:
+                again.server.kill()
+            again.cancel_delisting()
+            self._serve([again])
+
+    def drain(self, pod: str) -> None:
+        """Ends a pod in order: off the endpoints and SIGTERM, both at once, as Kubernetes does.
+
+        Returns at once; the pod is "draining" until its last call is done, at most `grace` seconds.
+        """
+        with self._lock:
+            leaving = self._find(pod)
+            assert leaving.server is not None
+            leaving.draining = True
+            self._delist(leaving)
+            leaving.server.terminate()
+
+    def slow(self, pod: str, latency: float | tuple[float, float]) -> None:
+        """Makes a pod wait before each answer; two numbers: a uniform draw; 0: as fast as it can.
+
+        latency: seconds.
+        """
+        least, most = latency if isinstance(latency, tuple) else (latency, latency)
+        if not 0 <= least <= most:
+            raise ValueError(f"latency {latency!r}: seconds, 0 or more, the smaller one first")
+        self._control(pod).set_latency(least, most)
+
+    def fail(self, pod: str, rate: float) -> None:
+        """Makes a pod fail this share of its calls (0 to 1) with UNAVAILABLE."""
+        if not 0 <= rate <= 1:
+            raise ValueError(f"rate {rate!r}: a share of the calls, 0 to 1")
+        self._control(pod).set_error_rate(rate)
+
+    def set_serving(self, pod: str, serving: bool) -> None:
+        """Sets what a pod's health service says. It stays listed and takes its traffic."""
+        self._control(pod).set_serving(serving)
+
+    def close(self) -> None:
+        """Ends every process and closes every socket. Closing twice is fine."""
+        with self._lock:
+            self._closed = True
+            for channel in list(self._channels):
+                channel.close()
+            for pod in self._pods.values():
+                pod.cancel_delisting()
+            self._finalizer()
+
+    # Inside.
+
+    def _add_pods(self, count: int, also: Iterable[ClusterIpProxy] = ()) -> None:
+        new = []
+        for _ in range(count):
+            high, low = divmod(self._made, 254)
+            self._made += 1
+            new.append(
+                _LocalPod(
+                    f"pod-{self._made}",
+                    ip=f"127.{self.network}.{1 + high}.{1 + low}",
+                    seed=(self.seed + self._made) % 2**64,
+                    control=f"@greetlab-{secrets.token_hex(8)}",
+                )
+            )
+        self._serve(new, also)
+
+    def _serve(self, pods: list[_LocalPod], also: Iterable[ClusterIpProxy] = ()) -> None:
+        """Starts the processes side by side, and lists the pods once all of them serve."""
+        servers = []
+        for pod in pods:
+            server = GreetServer(
+                pod.name,
+                pod.ip,
+                self.port,
+                lifeline=self._lifeline,
+                control=pod.control,
+                flags=[*self._flags, "--seed", str(pod.seed)],
+            )
+            self._processes.append(server)
+            servers.append(server)
+        await_first_line([*servers, *also])
+        for proxy in also:
+            proxy.follow()
+        for pod, server in zip(pods, servers, strict=True):
+            pod.server, pod.client = server, _core.ControlClient(pod.control)
+            pod.listed, pod.draining = True, False
+            self._pods[pod.name] = pod
+        self._publish()
+
+    def _delist(self, pod: _LocalPod) -> None:
+        with self._lock:
+            if not self._closed and pod.listed:
+                pod.listed = False
+                self._publish()
+
+    def _publish(self) -> None:
+        """Tells the DNS and the ClusterIP who the endpoints are."""
+        listed = [pod for pod in self._pods.values() if pod.listed]
+        endpoints = [(pod.name, pod.ip) for pod in listed]
+        ports = {"grpc": (self.port, self.port)}
+        for service, ip in ((CLUSTER_IP_SERVICE, self.cluster_ip), (HEADLESS_SERVICE, None)):
+            self._dns.set_service(
+                service, NAMESPACE, cluster_ip=ip, ports=ports, endpoints=endpoints
+            )
+        self._proxy.set_endpoints(f"{pod.ip}:{self.port}" for pod in listed)
+
+    def _find(self, name: str) -> _LocalPod:
+        self._check_open()
+        if name not in self._pods:
+            raise ValueError(f"no pod {name!r}: there is {', '.join(self._pods) or 'none'}")
+        return self._pods[name]
+
+    def _control(self, name: str) -> _core.ControlClient:
+        with self._lock:
+            pod = self._find(name)
+            if pod.view().state == "dead":
+                raise ValueError(f"pod {name!r} is dead; restart it first")
+            assert pod.client is not None
+            return pod.client
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError("this cluster is closed; make another one")
+
+
+def _claim_network(dns_ttl: int, seed: int) -> tuple[int, ClusterDns]:
+    """A /16 of 127.0.0.0/8 that no other cluster has: whose DNS address we could bind."""
+    candidates = list(range(1, 255))
+    random.shuffle(candidates)
+    for number in candidates:
+        try:
+            return number, ClusterDns(f"127.{number}.0.10", DNS_PORT, ttl=dns_ttl, seed=seed)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise OSError(
+                    error.errno,
+                    f"listen on 127.{number}.0.10:{DNS_PORT}: {error.strerror}; a local cluster "
+                    "needs loopback addresses other than 127.0.0.1, which this system does not have",
+                ) from error
+    raise OSError(
+        errno.EADDRINUSE,
+        f"port {DNS_PORT} is taken on 127.1.0.10 and all the others up to 127.254.0.10: close other "
+        "clusters, or whatever listens on that port on every address",
+    )
+
+
+def _end(processes: list[Process]) -> None:
+    for process in processes:
+        process.popen.kill()  # all at once, then wait for each
+    for process in processes:
+        process.wait()
+
+
+def _clean_up(steps: list[Callable[[], None]]) -> None:
+    while steps:
+        steps.pop()()
+
+
+def _check_pods(pods: int) -> None:
+    if not 0 <= pods <= MOST_PODS:
+        raise ValueError(f"{pods} pods: a local cluster has 0 to {MOST_PODS}")
+
+
+def _seconds(value: float) -> str:
+    if not value > 0:
+        raise ValueError(f"{value!r} seconds: it must be more than 0")
+    return f"{value}s"

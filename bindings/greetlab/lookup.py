@@ -1,0 +1,112 @@
+"""Looking names up in DNS, and how a lookup looks.
+
+    resolver = Resolver(["127.7.0.10:53"], search=["default.svc.cluster.local"], ndots=5)
+    print(nslookup(resolver.lookup("greetserver")))
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from greetlab._core import Lookup, Query, Record, Resolver, SrvRecord, system_resolver_config
+
+__all__ = ["Lookup", "Query", "Record", "Resolver", "SrvRecord", "nslookup", "system_resolver"]
+
+
+def system_resolver(path: str = "/etc/resolv.conf") -> Resolver:
+    """A resolver that asks as this machine does.
+
+    Args:
+        path: a resolv.conf(5).
+
+    Raises:
+        RuntimeError: the file cannot be read.
+        ValueError: it names a server that is no IP address.
+    """
+    config = system_resolver_config(path)
+    return Resolver(
+        config.servers,
+        search=config.search,
+        ndots=config.ndots,
+        timeout=config.timeout,
+        attempts=config.attempts,
+    )
+
+
+def nslookup(lookup: Lookup) -> str:
+    """The lookup as nslookup(1) prints it: the server that had the last word, then the answers."""
+    answered = [query for query in lookup.queries if query.rcode is not None]
+    if not answered:
+        return ";; connection timed out; no servers could be reached"
+    ip, port = answered[-1].server.rsplit(":", 1)
+    ip = ip.strip("[]")
+    lines = [f"Server:\t\t{ip}", f"Address:\t{ip}#{port}", ""]
+    if not lookup.ok:
+        if lookup.status == "no_data":
+            return "\n".join([*lines, f"*** Can't find {lookup.name}: No answer"])
+        return "\n".join([*lines, f"** server can't find {lookup.name}: {lookup.status.upper()}"])
+
+    good = [query for query in lookup.queries if query.status == "ok"]
+    if not all(query.authoritative for query in good):
+        lines.append("Non-authoritative answer:")
+    seen = set()
+    for record in [record for query in good for record in query.records]:
+        line = {
+            "CNAME": f"{record.name}\tcanonical name = {record.text}.",
+            "SRV": f"{record.name}\tservice = {record.text}.",
+        }.get(record.type, f"Name:\t{record.name}\nAddress: {record.text}")
+        if line not in seen:  # the CNAME comes with A and with AAAA
+            lines.append(line)
+        seen.add(line)
+    return "\n".join(lines)
+
+
+def lookup_text(lookup: Lookup) -> str:
+    """A lookup in a terminal: what came of it, then one line for each query."""
+    widths = [max(map(len, column)) for column in zip(*map(_cells, lookup.queries), strict=True)]
+    rows = [
+        "  ".join(cell.ljust(width) for cell, width in zip(_cells(query), widths, strict=True))
+        for query in lookup.queries
+    ]
+    return "\n".join([_headline(lookup), *(f"  {row.rstrip()}" for row in rows)])
+
+
+def lookup_html(lookup: Lookup) -> str:
+    """A lookup in a notebook: what came of it, then a table of the queries."""
+
+    def row(tag: str, cells: tuple[str, ...]) -> str:
+        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    head = ("type", "name", "server", "transport", "answer", "ttl", "time")
+    body = "".join(row("td", _cells(query)) for query in lookup.queries)
+    return (
+        f"<p><b>{escape(_headline(lookup))}</b></p>"
+        f"<table><thead>{row('th', head)}</thead><tbody>{body}</tbody></table>"
+    )
+
+
+def query_text(query: Query) -> str:
+    """A query in a terminal."""
+    return "Query(" + "  ".join(cell for cell in _cells(query) if cell) + ")"
+
+
+def _headline(lookup: Lookup) -> str:
+    if not lookup.ok:
+        return f"{lookup.name}: {lookup.reason}"
+    answers = lookup.addresses + [f"{srv.target}:{srv.port}" for srv in lookup.srv]
+    return f"{lookup.name} -> {lookup.answer_name} -> {', '.join(answers)} (ttl {lookup.ttl} s)"
+
+
+def _cells(query: Query) -> tuple[str, ...]:
+    answer = query.rcode or query.status
+    if query.status in ("no_data", "truncated", "malformed"):
+        answer = f"{query.rcode or ''} {query.status}".strip()
+    return (
+        query.type,
+        query.name,
+        query.server,
+        query.transport,
+        answer,
+        "" if query.ttl is None else f"ttl {query.ttl} s",
+        f"{query.round_trip_ns / 1e6:.2f} ms",
+    )

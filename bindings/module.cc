@@ -1,0 +1,9 @@
+// greetlab._core: the C++ core as a Python module. This file is its table of contents.
+#include "bindings.h"
+
+PYBIND11_MODULE(_core, module) {
+  module.doc() = "greetlab's C++ core. Use it through the greetlab package.";
+  greetlab::bind_dns(module);
+  greetlab::bind_greet(module);
+  greetlab::bind_live(module);
+}

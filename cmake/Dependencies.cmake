@@ -1,0 +1,40 @@
+# Every library that the project builds on, looked up once. A missing one stops the build with the
+# name of the package that carries it, not with a page of CMake.
+
+function(greetlab_need found what packages)
+  if(NOT ${found})
+    message(
+      FATAL_ERROR
+        "greetlab needs ${what}, which was not found.\n"
+        "On Debian or Ubuntu: apt-get install ${packages}\n"
+        "('./run demo' installs everything that is missing.)")
+  endif()
+endfunction()
+
+find_package(PkgConfig QUIET)
+greetlab_need(PkgConfig_FOUND "pkg-config" "pkg-config")
+
+# MODULE mode: Debian ships protobuf without a CMake configuration of its own.
+find_package(Protobuf QUIET MODULE)
+greetlab_need(Protobuf_FOUND "the protobuf C++ library" "libprotobuf-dev")
+greetlab_need(Protobuf_PROTOC_EXECUTABLE "protoc, protobuf's compiler" "protobuf-compiler")
+
+find_package(gRPC QUIET CONFIG)
+greetlab_need(gRPC_FOUND "gRPC's C++ library" "libgrpc++-dev")
+if(TARGET gRPC::grpc_cpp_plugin)
+  set(greetlab_grpc_plugin_found TRUE)
+endif()
+greetlab_need(greetlab_grpc_plugin_found "gRPC's plugin for protoc" "protobuf-compiler-grpc")
+
+pkg_check_modules(CARES QUIET IMPORTED_TARGET libcares)
+greetlab_need(CARES_FOUND "the DNS library c-ares" "libc-ares-dev")
+
+find_path(ASIO_INCLUDE_DIR asio.hpp)
+greetlab_need(ASIO_INCLUDE_DIR "the networking library Asio" "libasio-dev")
+
+find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp)
+greetlab_need(CLI11_INCLUDE_DIR "the command line library CLI11" "libcli11-dev")
+
+find_package(Threads REQUIRED)
+find_package(nlohmann_json QUIET CONFIG)
+greetlab_need(nlohmann_json_FOUND "nlohmann's JSON library" "nlohmann-json3-dev")

@@ -1,0 +1,115 @@
+// clusterip: the proxy as a process, commanded on standard input, reporting on standard output.
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <random>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "clusterip/fact_writer.h"
+#include "clusterip/proxy.h"
+#include "core/address.h"
+
+using namespace greetlab;
+
+namespace {
+
+constexpr const char* kDescription =
+    "A ClusterIP in user space: each connection to the virtual address goes to one endpoint,\n"
+    "chosen at random, and stays there, as with kube-proxy.";
+
+constexpr const char* kProtocol =
+    "Commands on standard input, one a line:\n"
+    "  endpoints IP:PORT,IP:PORT   new connections choose among these\n"
+    "  endpoints                   there is none: new connections are reset\n"
+    "End of input ends the process, so a parent that dies takes its proxy along.\n"
+    "\n"
+    "Facts on standard output, one JSON object a line; time_ns is CLOCK_MONOTONIC:\n"
+    "  listening  address\n"
+    "  endpoints  endpoints: the command is in force\n"
+    "  opened     id, source (the client), endpoint (the pod), upstream (whom the pod sees)\n"
+    "  failed     id, source, endpoint or null, reason\n"
+    "  closed     id, bytes_up, bytes_down, by (client or endpoint), reset\n"
+    "  dropped    count: so many facts are missing here, because nobody read them in time";
+
+/// "a:p,b:p", or nothing at all.
+std::vector<Address> parse_endpoints(const std::string& text) {
+  std::vector<Address> endpoints;
+  std::istringstream stream(text);
+  for (std::string item; std::getline(stream, item, ',');) endpoints.push_back(parse_address(item));
+  return endpoints;
+}
+
+/// Carries out one line of standard input. @throws std::invalid_argument saying what is wrong.
+void command(const std::string& line, Proxy& proxy) {
+  std::istringstream stream(line);
+  std::string verb, endpoints, more;
+  stream >> verb >> endpoints >> more;
+  if (verb.empty()) return;
+  if (verb != "endpoints" || !more.empty()) {
+    throw std::invalid_argument("'" + line + "' (expected: endpoints IP:PORT,IP:PORT,...)");
+  }
+  proxy.set_endpoints(parse_endpoints(endpoints));
+}
+
+/// A connection takes two descriptors, and the usual soft limit is 1024.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// Nothing to save: the kernel cuts the connections.
+void leave_at_once(int) {
+  _exit(EXIT_SUCCESS);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGINT, leave_at_once);
+  std::signal(SIGTERM, leave_at_once);
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
+
+  CLI::App app(kDescription, "clusterip");
+  app.footer(kProtocol);
+  app.set_version_flag("--version", GREETLAB_VERSION);
+  std::string listen, endpoints;
+  std::uint64_t seed = std::random_device{}();
+  app.add_option("--listen", listen, "The virtual address")->type_name("IP:PORT")->required();
+  app.add_option("--endpoints", endpoints, "The pods to begin with (none if not given)")
+      ->type_name("IP:PORT,...");
+  app.add_option("--seed", seed, "The same seed makes the same choices (random if not given)")
+      ->type_name("NUMBER");
+
+  try {
+    app.parse(argc, argv);
+    FactWriter writer(STDOUT_FILENO);
+    Proxy proxy(parse_address(listen), parse_endpoints(endpoints), seed,
+                [&writer](const ProxyFact& fact) { writer.write(fact); });
+    for (std::string line; std::getline(std::cin, line);) {
+      try {
+        command(line, proxy);
+      } catch (const std::invalid_argument& error) {
+        std::cerr << "clusterip: " << error.what() << std::endl;
+      }
+    }
+    // Not by the destructors: they would wait for a reader who may have stopped reading.
+    leave_at_once(SIGTERM);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const std::exception& error) {
+    std::cerr << "clusterip: " << error.what() << std::endl;
+  }
+  return EXIT_FAILURE;
+}

@@ -1,0 +1,28 @@
+// Where a server listens: an IP address and a port.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace greetlab {
+
+/// An IP address as text and a port. A plain value: equal text is an equal address.
+struct Address {
+  std::string ip;
+  std::uint16_t port = 0;
+
+  auto operator<=>(const Address&) const = default;
+};
+
+/// "10.244.0.3:50051", and "[fd00::3]:50051" for IPv6.
+std::string to_string(const Address& address);
+
+/// Reads what `to_string` writes. Says nothing about whether `ip` is a valid IP address: whoever
+/// dials it finds out.
+///
+/// @throws std::invalid_argument naming the text and what is wrong with it.
+Address parse_address(std::string_view text);
+
+}  // namespace greetlab

@@ -1,0 +1,30 @@
+#include "core/duration.h"
+
+#include <array>
+#include <charconv>
+#include <stdexcept>
+#include <utility>
+
+namespace greetlab {
+
+std::chrono::nanoseconds parse_duration(std::string_view text) {
+  static constexpr std::array<std::pair<std::string_view, double>, 6> kUnits{
+      {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
+  static constexpr double kMost = 9e18;  // what 63 bits of nanoseconds hold
+
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+  if (error == std::errc{} && number >= 0) {
+    if (number == 0 && unit.empty()) return std::chrono::nanoseconds(0);
+    for (const auto& [name, nanoseconds] : kUnits) {
+      if (unit == name && number * nanoseconds < kMost) {
+        return std::chrono::nanoseconds(static_cast<std::int64_t>(number * nanoseconds));
+      }
+    }
+  }
+  throw std::invalid_argument("duration '" + std::string(text) +
+                              "': expected a number and a unit, such as 250us, 20ms, 1.5s, 5m, 1h");
+}
+
+}  // namespace greetlab

@@ -1,0 +1,65 @@
+// Reads a DNS reply. Whatever bytes come in, out comes a message or nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace greetlab {
+
+/// Where a service is (RFC 2782).
+struct SrvRecord {
+  std::uint16_t priority = 0;
+  std::uint16_t weight = 0;
+  std::uint16_t port = 0;
+  std::string target;
+};
+
+/// One resource record (RFC 1035 4.1.3). Names are absolute, without the final dot.
+struct Record {
+  std::string name;
+  std::uint16_t type = 0;
+  std::uint32_t ttl = 0;  ///< Seconds.
+
+  /// The data as a zone file has it: the address of an A or AAAA, the target of a CNAME,
+  /// "priority weight port target" of an SRV, and of any other type `\# length hex` (RFC 3597 5).
+  std::string text;
+  std::optional<SrvRecord> srv;  ///< Of an SRV only.
+};
+
+/// A reply's header, question and answers (RFC 1035 4.1). What follows the answers is not looked
+/// at, so an OPT record there (EDNS, RFC 6891) does no harm.
+struct DnsMessage {
+  std::uint16_t id = 0;
+  bool is_reply = false;       ///< QR
+  bool authoritative = false;  ///< AA
+  bool truncated = false;      ///< TC
+  std::uint8_t rcode = 0;
+  std::string question_name;
+  std::uint16_t question_type = 0;
+  std::vector<Record> answers;
+};
+
+/// @return nothing if the bytes are no message with one question. Of a truncated message, the
+///         answers that are whole.
+std::optional<DnsMessage> read_message(std::span<const std::uint8_t> bytes);
+
+/// The records that answer a question: those of `type` under `name`, or under the name that the
+/// CNAMEs among the records lead to. A stub resolver need not ask again: the server that recurses
+/// puts the whole chain into one reply (RFC 1034 4.3.2).
+std::vector<const Record*> follow_cnames(const std::vector<Record>& records, std::string_view name,
+                                         std::uint16_t type);
+
+/// Names are compared without regard to the case of ASCII letters (RFC 1035 2.3.3).
+bool same_name(std::string_view left, std::string_view right);
+
+/// "NOERROR", "NXDOMAIN", "RCODE12" (RFC 6895 2.3).
+std::string rcode_name(std::uint8_t rcode);
+
+/// "A", "CNAME", "TYPE64" (RFC 3597 5).
+std::string record_type_name(std::uint16_t type);
+
+}  // namespace greetlab

@@ -1,0 +1,252 @@
+#include "dns/wire.h"
+
+#include <ares.h>
+#include <arpa/inet.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+#include <span>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+namespace greetlab {
+namespace {
+
+/// CLOCK_MONOTONIC, which the processes of one machine share.
+std::int64_t now_ns() {
+  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+DnsStatus status_of_rcode(std::uint8_t rcode) {
+  switch (rcode) {
+    case 1: return DnsStatus::formerr;
+    case 2: return DnsStatus::servfail;
+    case 3: return DnsStatus::nxdomain;
+    case 4: return DnsStatus::notimp;
+    case 5: return DnsStatus::refused;
+    default: return DnsStatus::other_rcode;
+  }
+}
+
+/// Why there is no reply.
+DnsStatus status_of_ares(int status) {
+  switch (status) {
+    case ARES_ETIMEOUT: return DnsStatus::timeout;
+    case ARES_EBADNAME: return DnsStatus::bad_name;
+    case ARES_EBADRESP: return DnsStatus::malformed;
+    case ARES_EDESTRUCTION: return DnsStatus::cancelled;
+    default: return DnsStatus::unreachable;
+  }
+}
+
+void read_reply(std::span<const std::uint8_t> bytes, Query& query) {
+  query.reply.assign(bytes.begin(), bytes.end());
+  std::optional<DnsMessage> message = read_message(bytes);
+  if (!message || !message->is_reply) {
+    query.status = DnsStatus::malformed;
+    return;
+  }
+  query.rcode = message->rcode;
+  query.authoritative = message->authoritative;
+  query.records = std::move(message->answers);
+  for (const Record& record : query.records) {
+    query.ttl = std::min(query.ttl.value_or(record.ttl), record.ttl);
+  }
+  if (message->truncated && query.transport == DnsTransport::udp) {
+    query.status = DnsStatus::truncated;
+  } else if (message->rcode != 0) {
+    query.status = status_of_rcode(message->rcode);
+  } else {
+    const auto type = static_cast<std::uint16_t>(query.type);
+    const bool found = !follow_cnames(query.records, query.name, type).empty();
+    query.status = found ? DnsStatus::ok : DnsStatus::no_data;
+  }
+}
+
+[[noreturn]] void fail(const std::string& attempt, const std::string& why) {
+  throw std::runtime_error(attempt + ": " + why);
+}
+
+}  // namespace
+
+struct DnsWire::Channel {
+  Channel(DnsWire& owner, const ResolverConfig& config, const Address& server,
+          DnsTransport transport);
+  ~Channel() { ares_destroy(ares); }
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  /// A question under way, in c-ares' hands.
+  struct Asked {
+    Channel& channel;
+    Query query;
+    Answered answered;
+  };
+
+  static void on_reply(void* asked, int status, int timeouts, unsigned char* reply, int length);
+  static void on_socket(void* channel, ares_socket_t socket, int readable, int writable);
+
+  DnsWire& wire;
+  ares_channel ares = nullptr;
+  std::size_t in_flight = 0;
+};
+
+DnsWire::Channel::Channel(DnsWire& owner, const ResolverConfig& config, const Address& server,
+                          DnsTransport transport)
+    : wire(owner) {
+  // One server, one try, every reply handed over as it is: c-ares would otherwise walk the servers
+  // and the search list itself, turn to TCP itself, and keep error replies to itself.
+  std::array<char, 10> no_file{"/dev/null"};
+  ares_options options{};
+  options.flags =
+      ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_IGNTC | ARES_FLAG_NOCHECKRESP;
+  options.flags |= transport == DnsTransport::tcp ? ARES_FLAG_USEVC : ARES_FLAG_STAYOPEN;
+  options.timeout = static_cast<int>(config.timeout.count());
+  options.tries = 1;
+  options.resolvconf_path = no_file.data();
+  options.sock_state_cb = on_socket;
+  options.sock_state_cb_data = this;
+  int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_RESOLVCONF |
+             ARES_OPT_SOCK_STATE_CB;
+#ifdef ARES_OPT_MAXTIMEOUTMS
+  options.maxtimeout = options.timeout;  // else nothing below 250 ms is heeded
+  mask |= ARES_OPT_MAXTIMEOUTMS;
+#endif
+#ifdef ARES_OPT_QUERY_CACHE
+  options.qcache_max_ttl = 0;  // an answer out of a cache is no query on the wire
+  mask |= ARES_OPT_QUERY_CACHE;
+#endif
+  const std::string attempt = "set up c-ares for the DNS server " + to_string(server);
+  if (const int status = ares_init_options(&ares, &options, mask); status != ARES_SUCCESS) {
+    fail(attempt, ares_strerror(status));
+  }
+  if (const int status = ares_set_servers_ports_csv(ares, to_string(server).c_str());
+      status != ARES_SUCCESS) {
+    ares_destroy(ares);
+    fail(attempt, ares_strerror(status));
+  }
+}
+
+void DnsWire::Channel::on_reply(void* asked, int status, int /*timeouts*/, unsigned char* reply,
+                                int length) {
+  const std::unique_ptr<Asked> owned(static_cast<Asked*>(asked));
+  --owned->channel.in_flight;
+  Query& query = owned->query;
+  query.round_trip_ns = now_ns() - query.started_ns;
+  if (reply) {
+    read_reply({reply, static_cast<std::size_t>(length)}, query);
+  } else {
+    query.status = status_of_ares(status);
+  }
+  owned->answered(std::move(query));
+}
+
+void DnsWire::Channel::on_socket(void* channel, ares_socket_t socket, int readable, int writable) {
+  auto* const self = static_cast<Channel*>(channel);
+  std::vector<pollfd>& sockets = self->wire.sockets_;
+  std::vector<Channel*>& owners = self->wire.owners_;
+  const auto at = std::ranges::find(sockets, socket, &pollfd::fd) - sockets.begin();
+  const auto events = static_cast<short>((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
+  if (at == std::ssize(sockets)) {
+    sockets.push_back({socket, events, 0});
+    owners.push_back(self);
+  } else if (events != 0) {
+    sockets[static_cast<std::size_t>(at)].events = events;
+  } else {
+    sockets.erase(sockets.begin() + at);
+    owners.erase(owners.begin() + at);
+  }
+}
+
+DnsWire::DnsWire(const ResolverConfig& config) : servers_(config.servers) {
+  static const int library = ares_library_init(ARES_LIB_INIT_ALL);
+  if (library != ARES_SUCCESS) fail("start c-ares", ares_strerror(library));
+
+  if (servers_.empty()) {
+    throw std::invalid_argument("a resolver needs at least one DNS server, such as 10.96.0.10:53");
+  }
+  for (const Address& server : servers_) {
+    in6_addr parsed{};
+    if (inet_pton(AF_INET, server.ip.c_str(), &parsed) != 1 &&
+        inet_pton(AF_INET6, server.ip.c_str(), &parsed) != 1) {
+      throw std::invalid_argument("DNS server '" + to_string(server) + "': '" + server.ip +
+                                  "' is not an IP address (expected one such as 10.96.0.10:53)");
+    }
+    channels_.push_back(std::make_unique<Channel>(*this, config, server, DnsTransport::udp));
+    channels_.push_back(std::make_unique<Channel>(*this, config, server, DnsTransport::tcp));
+  }
+  wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (wake_fd_ < 0) fail("open an eventfd", std::generic_category().message(errno));
+  sockets_.push_back({wake_fd_, POLLIN, 0});
+  owners_.push_back(nullptr);
+}
+
+DnsWire::~DnsWire() {
+  channels_.clear();
+  close(wake_fd_);
+}
+
+void DnsWire::ask(std::size_t server, DnsTransport transport, const std::string& name,
+                  RecordType type, Answered answered) {
+  constexpr int kClassIn = 1;
+  Channel& channel = *channels_[2 * server + (transport == DnsTransport::tcp)];
+  auto asked = std::make_unique<Channel::Asked>(channel, Query{}, std::move(answered));
+  asked->query.name = name;
+  asked->query.type = type;
+  asked->query.server = servers_[server];
+  asked->query.transport = transport;
+  asked->query.started_ns = now_ns();
+  ++channel.in_flight;
+  ares_query(channel.ares, name.c_str(), kClassIn, static_cast<int>(type), Channel::on_reply,
+             asked.release());
+}
+
+int DnsWire::milliseconds_to_wait(std::chrono::milliseconds at_most) const {
+  constexpr std::chrono::milliseconds kLongest{std::numeric_limits<int>::max()};
+  int wait = at_most > kLongest ? -1 : static_cast<int>(at_most.count());
+  for (const auto& channel : channels_) {
+    timeval left{};
+    if (channel->in_flight == 0 || !ares_timeout(channel->ares, nullptr, &left)) continue;
+    // Rounded up: a poll that ends before its time would have to be done again.
+    const int rounded = static_cast<int>(left.tv_sec * 1000 + (left.tv_usec + 999) / 1000);
+    wait = wait < 0 ? rounded : std::min(wait, rounded);
+  }
+  return wait;
+}
+
+bool DnsWire::run_once(std::chrono::milliseconds at_most) {
+  polled_ = sockets_;
+  bool anything = poll(polled_.data(), polled_.size(), milliseconds_to_wait(at_most)) > 0;
+  if (!anything) polled_.clear();  // after a signal its flags mean nothing
+
+  for (const pollfd& socket : polled_) {
+    if (socket.revents == 0) continue;
+    const auto at = std::ranges::find(sockets_, socket.fd, &pollfd::fd) - sockets_.begin();
+    if (at == 0) {
+      eventfd_t count = 0;
+      eventfd_read(socket.fd, &count);
+    } else if (at < std::ssize(sockets_)) {  // seeing to another one may have closed it
+      const bool writable = (socket.revents & POLLOUT) != 0;
+      const bool readable = (socket.revents & ~POLLOUT) != 0;  // an error is to be read, too
+      ares_process_fd(owners_[static_cast<std::size_t>(at)]->ares,
+                      readable ? socket.fd : ARES_SOCKET_BAD,
+                      writable ? socket.fd : ARES_SOCKET_BAD);
+    }
+  }
+  for (const auto& channel : channels_) {
+    const std::size_t before = channel->in_flight;
+    if (before == 0) continue;
+    ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);  // timeouts only
+    if (channel->in_flight != before) anything = true;
+  }
+  return anything;
+}
+
+void DnsWire::wake() { eventfd_write(wake_fd_, 1); }
+
+}  // namespace greetlab

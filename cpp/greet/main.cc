@@ -1,0 +1,199 @@
+// greet-server: one pod of the lab, or of a real cluster.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <iostream>
+#include <optional>
+#include <thread>
+
+#include "core/duration.h"
+#include "greet/server.h"
+
+namespace greetlab {
+namespace {
+
+using std::chrono::milliseconds;
+
+struct Flags {
+  GreetServerOptions server;
+  milliseconds grace{5000};
+  int lifeline = -1;
+};
+
+milliseconds parse_milliseconds(const std::string& text) {
+  return std::chrono::duration_cast<milliseconds>(parse_duration(text));
+}
+
+// "20ms", or "5ms..20ms" for a uniform draw between the two.
+Latency parse_latency(const std::string& text) {
+  const auto dots = text.find("..");
+  if (dots == std::string::npos) return {parse_duration(text), {}};
+  const Latency latency{parse_duration(text.substr(0, dots)), parse_duration(text.substr(dots + 2))};
+  if (latency.most < latency.least) {
+    throw std::invalid_argument("latency '" + text + "': the first is above the second");
+  }
+  return latency;
+}
+
+// A flag whose text is read by `parse`; what `parse` throws becomes CLI11's error for that flag.
+template <class Parse, class Store>
+CLI::Option* add_parsed(CLI::App& app, const std::string& flag, const std::string& help,
+                        Parse parse, Store store) {
+  return app.add_option_function<std::string>(
+      flag,
+      [=](const std::string& text) {
+        try {
+          store(parse(text));
+        } catch (const std::invalid_argument& error) {
+          throw CLI::ValidationError(flag, error.what());
+        }
+      },
+      help);
+}
+
+void declare(CLI::App& app, Flags& flags) {
+  GreetServerOptions& server = flags.server;
+  app.set_version_flag("--version", GREETLAB_VERSION);
+  app.add_option("--listen", server.listen.ip, "IP address to listen on")->capture_default_str();
+  app.add_option("--port", server.listen.port, "port to listen on; 0 = any free one")
+      ->envname("GRPC_PORT")
+      ->capture_default_str();
+  app.add_option("--pod-name", server.pod.name, "who answers")->envname("POD_NAME");
+  app.add_option("--pod-ip", server.pod.ip, "from which address")->envname("POD_IP");
+
+  const auto age = "--max-connection-age";
+  add_parsed(app, age, "GOAWAY for connections older than this, +-10 % (gRFC A9); default: never",
+             parse_milliseconds, [&](milliseconds value) { server.max_connection_age = value; })
+      ->type_name("DURATION");
+  add_parsed(app, "--max-connection-age-grace",
+             "how long calls on such a connection may go on; default: for ever", parse_milliseconds,
+             [&](milliseconds value) { server.max_connection_age_grace = value; })
+      ->type_name("DURATION");
+
+  add_parsed(app, "--latency", "wait before each answer: 20ms, or 5ms..20ms for a uniform draw",
+             parse_latency, [&](Latency value) { server.latency = value; })
+      ->type_name("DURATION[..DURATION]");
+  app.add_option("--error-rate", server.error_rate, "fail this share of greetings as UNAVAILABLE")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--seed", server.seed, "of the random draws of latency and errors")
+      ->capture_default_str();
+
+  app.add_option("--control", server.control,
+                 "serve control.proto on this unix socket; @NAME: an abstract one, without a file")
+      ->type_name("PATH");
+  app.add_option("--lifeline", flags.lifeline,
+                 "exit when this inherited descriptor reaches its end: the parent is gone")
+      ->type_name("FD");
+  add_parsed(app, "--grace", "after SIGTERM, how long calls may go on; default: 5s",
+             parse_milliseconds, [&](milliseconds value) { flags.grace = value; })
+      ->type_name("DURATION");
+}
+
+sigset_t stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+// What the main thread waits for while others serve.
+class Watch {
+ public:
+  enum class Saw { stop_signal, parent_gone, drained, timeout };
+
+  explicit Watch(int lifeline) : lifeline_(lifeline) {
+    const sigset_t signals = stop_signals();
+    signals_ = signalfd(-1, &signals, SFD_CLOEXEC);
+    drained_ = eventfd(0, EFD_CLOEXEC);
+  }
+
+  void drained() const { eventfd_write(drained_, 1); }
+
+  Saw next(std::optional<milliseconds> timeout = std::nullopt) {
+    for (;;) {
+      pollfd fds[] = {{signals_, POLLIN, 0}, {drained_, POLLIN, 0}, {lifeline_, POLLIN, 0}};
+      if (poll(fds, 3, timeout ? static_cast<int>(timeout->count()) : -1) == 0) {
+        return Saw::timeout;
+      }
+      if (fds[0].revents) {
+        signalfd_siginfo info;
+        if (read(signals_, &info, sizeof info) > 0) return Saw::stop_signal;
+      }
+      if (fds[1].revents) return Saw::drained;
+      if (fds[2].revents) {  // bytes mean nothing, the end means that every writer is gone
+        char bytes[64];
+        if (read(lifeline_, bytes, sizeof bytes) <= 0) return Saw::parent_gone;
+      }
+    }
+  }
+
+ private:
+  int signals_ = -1;
+  int drained_ = -1;
+  int lifeline_;
+};
+
+// gRPC removes the file itself where the server ends in order.
+void remove_control_socket(const Flags& flags) {
+  const std::string& path = flags.server.control;
+  if (!path.empty() && path.front() != '@') unlink(path.c_str());
+}
+
+int serve(const Flags& flags) {
+  // Blocked before any thread starts, so that every thread inherits it and the signals wait for us.
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  Watch watch(flags.lifeline);
+  std::optional<GreetServer> server;
+  try {
+    server.emplace(flags.server);
+  } catch (const std::exception& error) {
+    std::cerr << "greet-server: " << error.what() << std::endl;
+    return 1;
+  }
+  std::cout << "greet-server: serving on " << to_string(server->address()) << std::endl;
+
+  if (watch.next() == Watch::Saw::stop_signal) {
+    std::thread drain([&] {
+      server->shutdown(flags.grace);
+      watch.drained();
+    });
+    // A second signal, the parent's end, or the end of the grace: whatever still runs is cut off.
+    const Watch::Saw saw = watch.next(flags.grace);
+    if (saw == Watch::Saw::drained) {
+      drain.join();
+      return 0;
+    }
+    remove_control_socket(flags);
+    _exit(saw == Watch::Saw::timeout ? 0 : 128 + SIGTERM);
+  }
+  // The parent is gone, and with it everybody who could mind.
+  remove_control_socket(flags);
+  _exit(0);
+}
+
+}  // namespace
+}  // namespace greetlab
+
+int main(int argc, char** argv) {
+  greetlab::Flags flags;
+  CLI::App app(
+      "The lab's pod: answers greet.GreetService, health, reflection and channelz over gRPC.\n"
+      "SIGTERM: says NOT_SERVING, drains, exits 0; a second signal exits at once.",
+      "greet-server");
+  greetlab::declare(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+  return greetlab::serve(flags);
+}

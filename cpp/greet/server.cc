@@ -1,0 +1,158 @@
+#include "greet/server.h"
+
+#include <arpa/inet.h>
+#include <grpcpp/ext/channelz_service_plugin.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <stdexcept>
+#include <thread>
+
+#include "greet/control_calls.h"
+#include "greet/control_client.h"
+#include "greet/greet_calls.h"
+
+namespace greetlab {
+namespace {
+
+// The queue hands out calls in turns: enough waiting so that a burst never finds none.
+constexpr int kWaitingCalls = 64;
+
+int clamped(std::optional<std::chrono::milliseconds> duration) {
+  return duration ? static_cast<int>(std::min<std::int64_t>(duration->count(), INT_MAX)) : INT_MAX;
+}
+
+// gRPC says only that it could not bind (and fills the log with how). So the system is asked first.
+// @return why nobody can listen there; empty if somebody could.
+std::string why_not_bound(const Address& address) {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+  if (auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
+      inet_pton(AF_INET, address.ip.c_str(), &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(address.port);
+    length = sizeof *v4;
+  } else if (auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
+             inet_pton(AF_INET6, address.ip.c_str(), &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(address.port);
+    length = sizeof *v6;
+  } else {
+    return "not an IP address";
+  }
+  const int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int on = 1;  // as gRPC does: connections of the past (TIME_WAIT) are no obstacle
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const int result = bind(fd, reinterpret_cast<const sockaddr*>(&storage), length);
+  const int error = errno;
+  close(fd);
+  if (result == 0) return {};
+  return error == EADDRINUSE ? "address in use" : std::strerror(error);
+}
+
+[[noreturn]] void refuse_to_start(const Address& address, const std::string& why) {
+  throw std::runtime_error("bind " + to_string(address) + ": " + why);
+}
+
+}  // namespace
+
+class GreetServer::Impl {
+ public:
+  explicit Impl(const GreetServerOptions& options)
+      : greeter_(options.pod), behaviour_(options.seed), address_(options.listen) {
+    if (const auto why = why_not_bound(options.listen); !why.empty()) {
+      refuse_to_start(options.listen, why);
+    }
+    behaviour_.set_latency(options.latency);
+    behaviour_.set_error_rate(options.error_rate);
+
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    grpc::channelz::experimental::InitChannelzService();
+
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort(to_string(options.listen), grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&greet_);
+    if (!options.control.empty()) {
+      builder.AddListeningPort(control_target(options.control),
+                               grpc::InsecureServerCredentials());
+      builder.RegisterService(&control_);
+    }
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    // Its probes of the bandwidth-delay product cost timers and wake-ups; greetings are tiny.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, clamped(options.max_connection_age));
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+                               clamped(options.max_connection_age_grace));
+    queue_ = builder.AddCompletionQueue();
+    server_ = builder.BuildAndStart();
+    if (!server_ || port == 0) {
+      refuse_to_start(options.listen, options.control.empty()
+                                          ? "gRPC could not listen there"
+                                          : "gRPC could not listen there and on unix socket " +
+                                                options.control);
+    }
+    address_.port = static_cast<std::uint16_t>(port);
+    set_serving(true);
+
+    desk_.emplace(GreetDesk{greet_, *queue_, greeter_, behaviour_});
+    for (int i = 0; i < kWaitingCalls; ++i) await_greet(*desk_);
+    await_greet_stream(*desk_);
+    if (!options.control.empty()) {
+      await_control(control_, *queue_, behaviour_, [this](bool serving) { set_serving(serving); });
+    }
+    thread_ = std::thread([this] { drain_queue(); });
+  }
+
+  ~Impl() { shutdown(std::chrono::milliseconds(0)); }
+
+  void set_serving(bool serving) {
+    auto* health = server_->GetHealthCheckService();
+    health->SetServingStatus(serving);  // every service, and the server as a whole
+    health->SetServingStatus(greet::GreetService::service_full_name(), serving);
+  }
+
+  void shutdown(std::chrono::milliseconds grace) {
+    if (!thread_.joinable()) return;
+    set_serving(false);
+    server_->Shutdown(std::chrono::system_clock::now() + grace);
+    queue_->Shutdown();
+    thread_.join();
+  }
+
+  const Address& address() const { return address_; }
+
+ private:
+  void drain_queue() {
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_->Next(&tag, &ok)) static_cast<Tag*>(tag)->proceed(ok);
+  }
+
+  Greeter greeter_;
+  Behaviour behaviour_;
+  Address address_;
+  greet::GreetService::AsyncService greet_;
+  control::Control::AsyncService control_;
+  std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  std::unique_ptr<grpc::Server> server_;
+  std::optional<GreetDesk> desk_;
+  std::thread thread_;
+};
+
+GreetServer::GreetServer(const GreetServerOptions& options)
+    : impl_(std::make_unique<Impl>(options)) {}
+
+GreetServer::~GreetServer() = default;
+
+const Address& GreetServer::address() const { return impl_->address(); }
+
+void GreetServer::shutdown(std::chrono::milliseconds grace) { impl_->shutdown(grace); }
+
+}  // namespace greetlab

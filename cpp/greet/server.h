@@ -1,0 +1,51 @@
+// The greet server: the greeting, health, reflection and channelz on one port.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/address.h"
+#include "greet/behaviour.h"
+#include "greet/greeting.h"
+
+namespace greetlab {
+
+struct GreetServerOptions {
+  Pod pod;
+  Address listen{"0.0.0.0", 50051};
+  /// gRFC A9: a connection older than this (gRPC draws +-10 %) gets a GOAWAY; unset = never.
+  std::optional<std::chrono::milliseconds> max_connection_age;
+  /// How long calls on such a connection may go on; unset = for ever.
+  std::optional<std::chrono::milliseconds> max_connection_age_grace;
+  Latency latency;
+  double error_rate = 0;
+  std::uint64_t seed = 0;
+  /// The unix socket of the control service: a path, or "@name" for Linux's abstract namespace,
+  /// which leaves no file behind; empty = none.
+  std::string control;
+};
+
+/// One pod. Answers as soon as it is constructed; every call is served by one thread of its own.
+class GreetServer {
+ public:
+  /// @throws std::runtime_error naming the address and why it could not be bound. A port that is
+  /// taken is refused: gRPC's SO_REUSEPORT, which would share it in silence, is off.
+  explicit GreetServer(const GreetServerOptions& options);
+  ~GreetServer();
+
+  /// The address that is bound (the port that the system chose, where 0 was asked for).
+  const Address& address() const;
+
+  /// Says NOT_SERVING, sends GOAWAY, lets calls finish for at most `grace`, then cuts them off.
+  /// Blocks until the last is done.
+  void shutdown(std::chrono::milliseconds grace);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace greetlab

@@ -1,0 +1,75 @@
+// gRPC's own channel, with gRPC's own policies: the behaviour that the lab explains, and the oracle
+// that our own channel is held to.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "live/call_log.h"
+#include "live/channelz.h"
+
+namespace greetlab {
+
+struct NativeChannelOptions {
+  /// "dns:///name:port", "dns://server:port/name:port", "ipv4:a:p,b:p": any target of gRPC's.
+  std::string target;
+  /// "pick_first", "round_robin": any policy that this gRPC has; empty = its default.
+  std::string policy;
+  /// Dial anew for every call, and hang up after it, as the worst of clients do.
+  bool connection_per_call = false;
+};
+
+/// What to call, how often, how many at a time.
+struct Load {
+  std::string first_name;
+  std::string last_name;
+  std::size_t calls = 1;
+  std::size_t concurrency = 1;
+  std::chrono::nanoseconds timeout{std::chrono::seconds(5)};
+  /// Keep the words of each greeting, too.
+  bool keep_results = false;
+};
+
+/// Called now and then (at least every 20 ms) while we wait; true = give up. This is how Ctrl-C
+/// reaches a loop that holds no Python lock.
+using Interrupted = std::function<bool()>;
+
+enum class WaitResult { ready, timeout, interrupted };
+
+/// Safe to use from several threads. Not connected until the first call or `wait_ready`.
+class NativeChannel {
+ public:
+  /// @throws std::invalid_argument for a policy that this gRPC does not have.
+  explicit NativeChannel(NativeChannelOptions options);
+  ~NativeChannel();
+
+  /// Makes the calls of `load` and says what became of each. A call that fails is a row like any
+  /// other. Blocks until the last one has ended; when interrupted or closed meanwhile, cancels
+  /// what is in flight, and what was not started stays a row with status 1 (CANCELLED).
+  CallLog run(const Load& load, const Interrupted& interrupted);
+
+  /// Connects, and waits until the channel is READY; with `all`, until every one of its
+  /// subchannels is. gRPC tells nobody when a second subchannel of a READY channel becomes READY,
+  /// so `all` asks channelz, each millisecond, until it says so.
+  WaitResult wait_ready(bool all, std::chrono::nanoseconds timeout, const Interrupted& interrupted);
+
+  /// The channel's connectivity state as gRPC names it: "IDLE", "CONNECTING", "READY",
+  /// "TRANSIENT_FAILURE" or "SHUTDOWN".
+  std::string state() const;
+
+  /// Observed by channelz, now. Empty before the first connect, and after IDLE.
+  std::vector<SubchannelView> subchannels() const;
+
+  /// Cancels what is in flight and closes the connections. Later calls fail with CANCELLED.
+  void close();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace greetlab
