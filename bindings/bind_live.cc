@@ -94,8 +94,8 @@ policy: "pick_first" or "round_robin"; empty = gRPC's default, pick_first.
 connection_per_call: dial anew for every call, and hang up after it.)")
       .def(py::init([](std::string target, std::string policy, bool connection_per_call) {
              const py::gil_scoped_release released;
-             return std::make_unique<NativeChannel>(NativeChannelOptions{
-                 std::move(target), std::move(policy), connection_per_call});
+             return std::make_unique<NativeChannel>(
+                 NativeChannelOptions{std::move(target), std::move(policy), connection_per_call});
            }),
            py::arg("target"), py::arg("policy") = "", py::arg("connection_per_call") = false)
       .def("run", &run, py::arg("first_name"), py::arg("last_name"), py::arg("calls"),

@@ -6,13 +6,13 @@ of ours stands on that side of the wire.
 
 from concurrent import futures
 
-import greetlab as gl
 import grpc
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from greetlab.channel import Channel
-
 from support import free_ip
+
+import greetlab as gl
+from greetlab.channel import Channel
 
 STRING, MESSAGE, OPTIONAL = 9, 11, 1
 

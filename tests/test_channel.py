@@ -6,12 +6,12 @@ import sys
 import threading
 import time
 
-import greetlab as gl
 import numpy as np
 import pytest
-from greetlab.channel import Channel
-
 from support import free_ip
+
+import greetlab as gl
+from greetlab.channel import Channel
 
 
 @pytest.fixture(scope="module")
@@ -202,8 +202,8 @@ with gl.Cluster.local(pods=1) as cluster:
     cluster.slow("pod-1", 60)
     with cluster.channel("greetserver") as channel:
         channel.wait_ready()
-        print("calling", flush=True)
         try:
+            print("calling", flush=True)
             channel.load(10, concurrency=2, timeout=60)
         except KeyboardInterrupt:
             print(time.monotonic_ns(), flush=True)
@@ -245,8 +245,10 @@ def test_rows_and_reprs_read_well(cluster):
         channel.wait_ready(all=True)
         calls = channel.greet("Ada", "Lovelace", times=6)
         assert "round_robin · engine grpc · READY" in repr(channel)
-    assert repr(calls).splitlines()[0].startswith(
-        "greetserver-headless, round_robin: 6 calls · 6 OK · 3 connections · p50 "
+    assert (
+        repr(calls)
+        .splitlines()[0]
+        .startswith("greetserver-headless, round_robin: 6 calls · 6 OK · 3 connections · p50 ")
     )
     assert "  pod-2       2  ███" in repr(calls)
     assert "<td>pod-2</td>" in calls._repr_html_()

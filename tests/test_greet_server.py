@@ -8,10 +8,10 @@ import subprocess
 
 import grpc
 import pytest
+from support import free_ip
+
 from greetlab import _core, executables
 from greetlab.channel import Channel
-
-from support import free_ip
 
 START = 10.0
 NO_PROXY = [("grpc.enable_http_proxy", 0)]
@@ -59,7 +59,7 @@ def serve():
 
 
 def stub(server, method, request=b"", **options):
-    """One call of a method by its full name, in bytes: through grpcio, a client that is not ours."""
+    """One call of a method by its full name, in bytes: grpcio is a client that is not ours."""
     with grpc.insecure_channel(server.address, options=NO_PROXY) as channel:
         return channel.unary_unary(method)(request, timeout=START, **options)
 

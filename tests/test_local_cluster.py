@@ -1,6 +1,5 @@
 """The local cluster: what can be done to its pods, and that nothing of it is left behind."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -8,9 +7,10 @@ import threading
 import time
 from pathlib import Path
 
-import greetlab as gl
 import grpc
 import pytest
+
+import greetlab as gl
 from greetlab.processes import StartError
 
 NO_PROXY = [("grpc.enable_http_proxy", 0)]
@@ -270,7 +270,7 @@ def test_two_clusters_at_once_do_not_meet():
 
 def test_close_leaves_no_process_thread_or_descriptor():
     def left():
-        return len(os.listdir("/proc/self/fd")), threading.active_count()
+        return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
 
     def round_trip():
         with gl.Cluster.local(pods=2) as cluster:

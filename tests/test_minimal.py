@@ -1,7 +1,8 @@
 """If you run one file, run this: the whole mission in five tests."""
 
-import greetlab as gl
 import pytest
+
+import greetlab as gl
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,10 @@
 """The plots, by what stands in them, not by pixels."""
 
-import greetlab as gl
+from itertools import chain
+
 import pytest
+
+import greetlab as gl
 from greetlab.palette import STYLES, pod_styles
 
 
@@ -27,7 +30,7 @@ def test_each_request_has_one_mark_on_the_row_of_its_pod(runs):
     _, fair, _ = runs
     [axes] = gl.plot.requests(fair).axes
     drawn = marks(axes)
-    assert sorted(sum(drawn, [])) == list(range(1, 13))
+    assert sorted(chain.from_iterable(drawn)) == list(range(1, 13))
     for row, name in enumerate(("pod-1", "pod-2", "pod-3")):
         assert drawn[row] == [n for n, call in enumerate(fair, start=1) if call.pod == name]
 

@@ -15,7 +15,7 @@ MAY_INCLUDE = {
     "live": {"core", "dns", "greet"},
 }
 """Rooms of cpp/ and the other rooms whose headers they may include. bindings may include all, and
-nobody includes bindings. Generated headers (greet.pb.h) belong to proto/, which greet and live use."""
+nobody includes bindings. Generated headers (greet.pb.h) are proto/'s; greet and live use them."""
 
 PURE = {"core"}
 """Rooms without a clock, a random device, a socket or a thread: the world hands those in."""

@@ -1,15 +1,15 @@
 """greetlab: see, and break, how gRPC load balancing on Kubernetes really works.
 
-    import greetlab as gl
+import greetlab as gl
 
-    with gl.Cluster.local(pods=3) as cluster:
-        print(cluster.lookup("greetserver"))            # one virtual address
-        print(cluster.lookup("greetserver-headless"))   # three pods
-        with cluster.channel("greetserver") as sticky:
-            print(sticky.greet("Ada", times=60))        # one pod took them all
-        with cluster.channel("greetserver-headless", policy="round_robin") as fair:
-            fair.wait_ready(all=True)
-            print(fair.greet("Ada", times=60))          # 20, 20, 20
+with gl.Cluster.local(pods=3) as cluster:
+    print(cluster.lookup("greetserver"))            # one virtual address
+    print(cluster.lookup("greetserver-headless"))   # three pods
+    with cluster.channel("greetserver") as sticky:
+        print(sticky.greet("Ada", times=60))        # one pod took them all
+    with cluster.channel("greetserver-headless", policy="round_robin") as fair:
+        fair.wait_ready(all=True)
+        print(fair.greet("Ada", times=60))          # 20, 20, 20
 """
 
 from __future__ import annotations

@@ -1,5 +1,17 @@
 from collections.abc import Sequence
-from typing import Literal, final
+from typing import Literal, Never, type_check_only
+
+import numpy as np
+import numpy.typing as npt
+
+@type_check_only
+class _Pybind11Type(type): ...
+
+@type_check_only
+class _Made(metaclass=_Pybind11Type):
+    """What only the extension makes objects of."""
+
+    def __init__(self, *args: Never, **kwargs: Never) -> None: ...
 
 # DNS: bindings/bind_dns.cc
 
@@ -20,7 +32,7 @@ _LookupStatus = Literal[
     "cancelled",
 ]
 
-class SrvRecord:
+class SrvRecord(_Made):
     @property
     def priority(self) -> int: ...
     @property
@@ -30,7 +42,7 @@ class SrvRecord:
     @property
     def target(self) -> str: ...
 
-class Record:
+class Record(_Made):
     @property
     def name(self) -> str: ...
     @property
@@ -42,7 +54,7 @@ class Record:
     @property
     def srv(self) -> SrvRecord | None: ...
 
-class Query:
+class Query(_Made):
     @property
     def name(self) -> str: ...
     @property
@@ -72,7 +84,7 @@ class Query:
     @property
     def records(self) -> list[Record]: ...
 
-class Lookup:
+class Lookup(_Made):
     @property
     def name(self) -> str: ...
     @property
@@ -93,7 +105,7 @@ class Lookup:
     def queries(self) -> list[Query]: ...
     def _repr_html_(self) -> str: ...
 
-class ResolverConfig:
+class ResolverConfig(_Made):
     @property
     def servers(self) -> list[str]: ...
     @property
@@ -107,7 +119,7 @@ class ResolverConfig:
 
 def system_resolver_config(path: str = "/etc/resolv.conf") -> ResolverConfig: ...
 
-class Resolver:
+class Resolver(metaclass=_Pybind11Type):
     def __init__(
         self,
         servers: Sequence[str],
@@ -119,3 +131,77 @@ class Resolver:
     @property
     def config(self) -> ResolverConfig: ...
     def lookup(self, name: str, types: Sequence[str] = ["A", "AAAA"]) -> Lookup: ...
+
+# The greet-server's control socket: bindings/bind_greet.cc
+
+class ControlClient:
+    def __init__(self, control: str) -> None: ...
+    def set_latency(self, least: float, most: float) -> None: ...
+    def set_error_rate(self, rate: float) -> None: ...
+    def set_serving(self, serving: bool) -> None: ...
+
+# gRPC's own channel: bindings/bind_live.cc
+
+class CalledPod:
+    @property
+    def name(self) -> str: ...
+    @property
+    def ip(self) -> str: ...
+
+class Connection:
+    @property
+    def pod(self) -> int: ...
+    @property
+    def peer(self) -> str: ...
+
+class CallLog:
+    def __len__(self) -> int: ...
+    @property
+    def start_ns(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def latency_ns(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def status(self) -> npt.NDArray[np.int32]: ...
+    @property
+    def pod(self) -> npt.NDArray[np.int32]: ...
+    @property
+    def connection(self) -> npt.NDArray[np.int32]: ...
+    @property
+    def serial(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def message(self) -> npt.NDArray[np.int32]: ...
+    @property
+    def results(self) -> list[str]: ...
+    @property
+    def pods(self) -> list[CalledPod]: ...
+    @property
+    def connections(self) -> list[Connection]: ...
+    @property
+    def messages(self) -> list[str]: ...
+
+class SubchannelView:
+    @property
+    def address(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def local_addresses(self) -> list[str]: ...
+
+class NativeChannel:
+    def __init__(
+        self, target: str, policy: str = "", connection_per_call: bool = False
+    ) -> None: ...
+    def run(
+        self,
+        first_name: str,
+        last_name: str,
+        calls: int,
+        concurrency: int,
+        timeout: float,
+        keep_results: bool,
+    ) -> CallLog: ...
+    def wait_ready(self, all: bool, timeout: float) -> bool: ...
+    @property
+    def state(self) -> str: ...
+    def subchannels(self) -> list[SubchannelView]: ...
+    def close(self) -> None: ...

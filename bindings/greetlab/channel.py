@@ -76,7 +76,7 @@ class Channel:
         """
         return self._run(first_name, last_name, n, concurrency, timeout, keep_results=False)
 
-    def wait_ready(self, *, all: bool = False, timeout: float = 10.0) -> Self:  # noqa: A002
+    def wait_ready(self, *, all: bool = False, timeout: float = 10.0) -> Self:
         """Connects, and waits until the channel is READY.
 
         all: wait until each of its subchannels is, too. A fresh round_robin channel is READY as

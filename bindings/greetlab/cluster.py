@@ -33,9 +33,10 @@ class Pod:
 
 
 class Cluster(ABC):
-    """Pods of greet-server behind two services, `greetserver` (ClusterIP) and `greetserver-headless`.
+    """Pods of greet-server behind two services.
 
-    Make one with `Cluster.local()`. Close it, or use it in a `with` block.
+    `greetserver` is a ClusterIP, `greetserver-headless` is headless. Make a cluster with
+    `Cluster.local()`; close it, or use it in a `with` block.
     """
 
     world: ClassVar[str]

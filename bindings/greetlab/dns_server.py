@@ -13,7 +13,6 @@ import random
 import socket
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +68,8 @@ class ClusterDns:
     Args:
         address: the IP address to listen on.
         port: the same for UDP and TCP.
-        domain: the cluster's domain; any other name is REFUSED, for nothing is forwarded.
+        domain: the cluster's domain. Any other name is REFUSED, for nothing is forwarded; but what
+            a search list leaves of a name that does not exist ("web.default") is NXDOMAIN.
         ttl: seconds, of every record. 5 is the default of CoreDNS's kubernetes plugin; the Corefile
             that most clusters run says 30.
         seed: of the order of the addresses in an answer, which CoreDNS shuffles as well.
@@ -94,7 +94,7 @@ class ClusterDns:
         # Bound before this returns, so that a client may ask at once: the kernel keeps its question
         # until the thread is there.
         self._udp, self._tcp = _listen(address, port)
-        self._connections: weakref.WeakSet[asyncio.WriteTransport] = weakref.WeakSet()
+        self._connections: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="cluster-dns", daemon=True)
@@ -201,9 +201,7 @@ class ClusterDns:
                 port = service_port if service.cluster_ip else target_port
                 for host in hosts:
                     weight = max(1, 100 // len(hosts))  # CoreDNS: the pods share 100
-                    add(
-                        _under(at, f"_{port_name}", "_tcp"), "SRV", f"0 {weight} {port} {host}"
-                    )
+                    add(_under(at, f"_{port_name}", "_tcp"), "SRV", f"0 {weight} {port} {host}")
         return zone
 
     # The answers ------------------------------------------------------------------------------
@@ -234,7 +232,17 @@ class ClusterDns:
         # Without EDNS a client takes 512 bytes over UDP (RFC 1035 4.2.1), with it what it says, but
         # never less (RFC 6891 6.2.3). An answer that does not fit is left out, and TC set.
         limit = max(512, query.payload) if transport == "udp" else 65535
-        return response.to_wire(max_size=limit, prefer_truncation=True)
+        # The shuffling is ours: dnspython's own knows no seed.
+        return response.to_wire(max_size=limit, prefer_truncation=True, want_shuffle=False)
+
+    def _is_short(self, name: dns.name.Name) -> bool:
+        """Whether it is the bare end of a search list: "web", "web.default", "web.default.svc".
+
+        A real cluster's DNS sends those upstream, where they are NXDOMAIN: there is no such TLD.
+        """
+        labels = name.labels[:-1]  # without the root's
+        ends = {b"svc", *(namespace.encode() for _, namespace in self._services)}
+        return len(labels) == 1 or (len(labels) > 1 and labels[-1].lower() in ends)
 
     def _fill(self, query: dns.message.Message, response: dns.message.Message) -> dns.rcode.Rcode:
         if query.opcode() != dns.opcode.QUERY:
@@ -243,8 +251,10 @@ class ClusterDns:
             return dns.rcode.FORMERR
         question = query.question[0]
         name = question.name
-        if question.rdclass != dns.rdataclass.IN or not name.is_subdomain(self._domain):
+        if question.rdclass != dns.rdataclass.IN:
             return dns.rcode.REFUSED
+        if not name.is_subdomain(self._domain):
+            return dns.rcode.NXDOMAIN if self._is_short(name) else dns.rcode.REFUSED
 
         response.flags |= dns.flags.AA
         zone = self._zone
@@ -273,17 +283,13 @@ class ClusterDns:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self._udp, self._serve_datagram)
-        server = await asyncio.start_server(self._serve_connection, sock=self._tcp)
+        self._loop.add_reader(self._udp, self._serve_datagram)
+        self._loop.add_reader(self._tcp, self._accept)
         await self._stop.wait()
-        loop.remove_reader(self._udp)
-        self._udp.close()
-        server.close()
-        for connection in list(self._connections):
-            connection.abort()
-        me = asyncio.current_task()
-        await asyncio.gather(*(task for task in asyncio.all_tasks() if task is not me))
+        for listener in (self._udp, self._tcp):
+            self._loop.remove_reader(listener)
+            listener.close()
+        # Whoever is connected is cut off, when the runner cancels what is left of the tasks.
 
     def _serve_datagram(self) -> None:
         with contextlib.suppress(OSError):  # a datagram may get lost, also here
@@ -292,26 +298,35 @@ class ClusterDns:
             if reply is not None:
                 self._udp.sendto(reply, client)
 
-    async def _serve_connection(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):  # the client may be gone again
+            connection, client = self._tcp.accept()
+            connection.setblocking(False)
+            task = self._loop.create_task(self._serve_connection(connection, client))
+            self._connections.add(task)
+            task.add_done_callback(self._connections.discard)
+            task.add_done_callback(lambda _: connection.close())
+
+    async def _serve_connection(self, connection: socket.socket, client: tuple[Any, ...]) -> None:
         """One client's questions, one after the other, each behind its length (RFC 1035 4.2.2)."""
-        self._connections.add(writer.transport)
-        client = writer.get_extra_info("peername")
-        try:
+
+        async def receive(size: int) -> bytes:
+            data = b""
+            while len(data) < size:
+                part = await self._loop.sock_recv(connection, size - len(data))
+                if not part:
+                    raise EOFError
+                data += part
+            return data
+
+        with contextlib.suppress(EOFError, TimeoutError, OSError):  # it is done, stuck or gone
             while True:
                 async with asyncio.timeout(_PATIENCE):
-                    length = int.from_bytes(await reader.readexactly(2), "big")
-                    question = await reader.readexactly(length)
+                    question = await receive(int.from_bytes(await receive(2), "big"))
                     reply = self._answer(question, "tcp", client)
                     if reply is None:
                         return
-                    writer.write(len(reply).to_bytes(2, "big") + reply)
-                    await writer.drain()
-        except (asyncio.IncompleteReadError, TimeoutError, ConnectionError):
-            pass  # the client is done, stuck or gone
-        finally:
-            writer.close()
+                    await self._loop.sock_sendall(connection, len(reply).to_bytes(2, "big") + reply)
 
 
 def _listen(address: str, port: int) -> tuple[socket.socket, socket.socket]:

@@ -17,6 +17,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from greetlab import _core
@@ -68,7 +69,7 @@ class LocalCluster(Cluster):
     max_connection_age, max_connection_age_grace: seconds after which the pods send GOAWAY on a
         connection, and for which its calls may go on (gRFC A9); None = never, for ever.
     grace: seconds that a draining pod's calls may go on.
-    dns_ttl: of every DNS answer, in seconds. CoreDNS's own default is 5, its usual Corefile says 30.
+    dns_ttl: of every DNS answer, in seconds. CoreDNS's default is 5, its usual Corefile says 30.
     seed: of every random choice in it (the ClusterIP's, the order of DNS answers, the pods' draws);
         None = another one each time.
 
@@ -112,7 +113,7 @@ class LocalCluster(Cluster):
         self._channels: weakref.WeakSet[Channel] = weakref.WeakSet()
         # Children that outlive us would be a bug of ours: this also runs when the interpreter ends.
         self._processes: list[Process] = []
-        self._cleanup: list[Callable[[], None]] = [lambda ended=self._processes: _end(ended)]
+        self._cleanup: list[Callable[[], None]] = [partial(_end, self._processes)]
         self._finalizer = weakref.finalize(self, _clean_up, self._cleanup)
         try:
             self._start(pods, dns_ttl)
@@ -317,7 +318,8 @@ class LocalCluster(Cluster):
     def _publish(self) -> None:
         """Tells the DNS and the ClusterIP who the endpoints are."""
         listed = [pod for pod in self._pods.values() if pod.listed]
-        endpoints = [(pod.name, pod.ip) for pod in listed]
+        # A Deployment's pods have no hostname of their own: DNS names them after their address.
+        endpoints = [(None, pod.ip) for pod in listed]
         ports = {"grpc": (self.port, self.port)}
         for service, ip in ((CLUSTER_IP_SERVICE, self.cluster_ip), (HEADLESS_SERVICE, None)):
             self._dns.set_service(
@@ -356,12 +358,12 @@ def _claim_network(dns_ttl: int, seed: int) -> tuple[int, ClusterDns]:
                 raise OSError(
                     error.errno,
                     f"listen on 127.{number}.0.10:{DNS_PORT}: {error.strerror}; a local cluster "
-                    "needs loopback addresses other than 127.0.0.1, which this system does not have",
+                    "needs loopback addresses beside 127.0.0.1, which this system does not have",
                 ) from error
     raise OSError(
         errno.EADDRINUSE,
-        f"port {DNS_PORT} is taken on 127.1.0.10 and all the others up to 127.254.0.10: close other "
-        "clusters, or whatever listens on that port on every address",
+        f"port {DNS_PORT} is taken on all of 127.1.0.10 to 127.254.0.10: close other clusters, "
+        "or whatever listens on that port on every address",
     )
 
 

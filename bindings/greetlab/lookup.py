@@ -1,7 +1,7 @@
 """Looking names up in DNS, and how a lookup looks.
 
-    resolver = Resolver(["127.7.0.10:53"], search=["default.svc.cluster.local"], ndots=5)
-    print(nslookup(resolver.lookup("greetserver")))
+resolver = Resolver(["127.7.0.10:53"], search=["default.svc.cluster.local"], ndots=5)
+print(nslookup(resolver.lookup("greetserver")))
 """
 
 from __future__ import annotations
@@ -63,12 +63,13 @@ def nslookup(lookup: Lookup) -> str:
 
 def lookup_text(lookup: Lookup) -> str:
     """A lookup in a terminal: what came of it, then one line for each query."""
-    widths = [max(map(len, column)) for column in zip(*map(_cells, lookup.queries), strict=True)]
-    rows = [
-        "  ".join(cell.ljust(width) for cell, width in zip(_cells(query), widths, strict=True))
-        for query in lookup.queries
+    rows = [_COLUMNS, *map(_cells, lookup.queries)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
     ]
-    return "\n".join([_headline(lookup), *(f"  {row.rstrip()}" for row in rows)])
+    return "\n".join([_headline(lookup), *(f"  {line}" for line in lines)])
 
 
 def lookup_html(lookup: Lookup) -> str:
@@ -77,36 +78,39 @@ def lookup_html(lookup: Lookup) -> str:
     def row(tag: str, cells: tuple[str, ...]) -> str:
         return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
-    head = ("type", "name", "server", "transport", "answer", "ttl", "time")
     body = "".join(row("td", _cells(query)) for query in lookup.queries)
     return (
         f"<p><b>{escape(_headline(lookup))}</b></p>"
-        f"<table><thead>{row('th', head)}</thead><tbody>{body}</tbody></table>"
+        f"<table><thead>{row('th', _COLUMNS)}</thead><tbody>{body}</tbody></table>"
     )
 
 
 def query_text(query: Query) -> str:
     """A query in a terminal."""
-    return "Query(" + "  ".join(cell for cell in _cells(query) if cell) + ")"
+    return f"Query({' '.join(cell for cell in _cells(query) if cell)})"
 
 
-def _headline(lookup: Lookup) -> str:
-    if not lookup.ok:
-        return f"{lookup.name}: {lookup.reason}"
-    answers = lookup.addresses + [f"{srv.target}:{srv.port}" for srv in lookup.srv]
-    return f"{lookup.name} -> {lookup.answer_name} -> {', '.join(answers)} (ttl {lookup.ttl} s)"
+_COLUMNS = ("type", "name", "server", "over", "answer", "ttl", "time")
 
 
 def _cells(query: Query) -> tuple[str, ...]:
     answer = query.rcode or query.status
-    if query.status in ("no_data", "truncated", "malformed"):
-        answer = f"{query.rcode or ''} {query.status}".strip()
+    if query.status in ("no_data", "truncated"):
+        answer += ", no data" if query.status == "no_data" else ", truncated"
     return (
         query.type,
         query.name,
         query.server,
         query.transport,
         answer,
-        "" if query.ttl is None else f"ttl {query.ttl} s",
+        "" if query.ttl is None else f"{query.ttl} s",
         f"{query.round_trip_ns / 1e6:.2f} ms",
     )
+
+
+def _headline(lookup: Lookup) -> str:
+    if not lookup.ok:
+        return f"{lookup.name}: {lookup.reason}"
+    answers = lookup.addresses + [f"{srv.target}:{srv.port}" for srv in lookup.srv]
+    shown = answers if len(answers) <= 4 else [*answers[:3], f"... {len(answers)} in all"]
+    return f"{lookup.name} is {lookup.answer_name}: {', '.join(shown)} (ttl {lookup.ttl} s)"

@@ -47,6 +47,4 @@ def pod_styles(pods: Iterable[str]) -> dict[str, PodStyle]:
         if all(numbers)
         else list(range(len(names)))
     )
-    return {
-        name: STYLES[place % len(STYLES)] for name, place in zip(names, places, strict=True)
-    }
+    return {name: STYLES[place % len(STYLES)] for name, place in zip(names, places, strict=True)}

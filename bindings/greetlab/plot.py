@@ -30,11 +30,13 @@ def requests(*runs: Calls, pods: Sequence[str] = (), title: str = "") -> Figure:
     failed = any(run.ok < len(run) for run in runs)
     rows = len(names) + failed
     figure = Figure(
-        figsize=(10, 0.9 + len(runs) * (0.62 + 0.3 * rows)), layout="constrained", dpi=150
+        figsize=(10, 1.1 + len(runs) * (0.45 + 0.3 * rows)), layout="constrained", dpi=150
     )
     strips = figure.subplots(len(runs), 1, squeeze=False)[:, 0]
     for strip, run in zip(strips, runs, strict=True):
         _strip(strip, run, names, failed)
+    for strip in strips[:-1]:
+        strip.set_xticklabels([])  # the same numbers as at the bottom
     strips[-1].set_xlabel("request", color=INK)
     figure.suptitle(
         title or "Which pod handled each request", x=0.01, ha="left", weight="bold", color=INK

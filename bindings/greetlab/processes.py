@@ -33,16 +33,20 @@ class Lifeline:
     """A pipe that nobody writes to: when its last writer is gone, its readers reach its end.
 
     Only this process holds the writing end, so a child notices also that we were killed. A child
-    that user code makes with os.fork lets go of it, or it would keep the cluster alive.
+    that user code makes with os.fork gets a copy of it; it lets go of that at once (and of the
+    `also` ends), or it would keep the cluster alive.
     """
 
     def __init__(self) -> None:
         self.reader, self._writer = os.pipe()
+        self.also: list[IO[str]] = []
         reference = weakref.ref(self)
 
         def let_go() -> None:
             if (mine := reference()) is not None:
                 mine.close()
+                for end in mine.also:
+                    end.close()
 
         os.register_at_fork(after_in_child=let_go)
 
@@ -101,7 +105,9 @@ class Process:
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()
-        for stream in (self.popen.stdin, self.popen.stdout):
+        if not self._errors.closed:
+            self._last_words = self.last_words
+        for stream in (self.popen.stdin, self.popen.stdout, self._errors):
             if stream is not None:
                 with contextlib.suppress(OSError):  # what it did not read any more
                     stream.close()
@@ -109,6 +115,8 @@ class Process:
     @property
     def last_words(self) -> str:
         """The last line that it wrote to its standard error."""
+        if self._errors.closed:
+            return self._last_words
         self._errors.seek(0)
         lines = [line for line in self._errors.read().splitlines() if line.strip()]
         return lines[-1] if lines else f"it said nothing, exit status {self.popen.poll()}"
@@ -166,6 +174,9 @@ class ClusterIpProxy(Process):
     def __init__(self, address: str, *, seed: int, lifeline: Lifeline) -> None:
         arguments = ["clusterip", "--listen", address, "--seed", str(seed)]
         super().__init__("clusterip", arguments, lifeline=lifeline, stdin=subprocess.PIPE)
+        assert self.popen.stdin is not None
+        self._commands = self.popen.stdin
+        lifeline.also.append(self._commands)
         self.facts: deque[dict[str, Any]] = deque(maxlen=self.FACTS_KEPT)
         self._changed = threading.Condition()
         self._acknowledged = 0
@@ -178,9 +189,8 @@ class ClusterIpProxy(Process):
 
     def set_endpoints(self, addresses: Iterable[str]) -> None:
         """Replaces the endpoints ("ip:port") and waits until the proxy has them."""
-        assert self.popen.stdin is not None
-        self.popen.stdin.write(f"endpoints {','.join(addresses)}\n")
-        self.popen.stdin.flush()
+        self._commands.write(f"endpoints {','.join(addresses)}\n")
+        self._commands.flush()
         with self._changed:
             self._asked += 1
             if not self._changed.wait_for(lambda: self._acknowledged >= self._asked, START_TIMEOUT):
@@ -194,4 +204,3 @@ class ClusterIpProxy(Process):
                     self.facts.append(fact)
                     self._acknowledged += fact["fact"] == "endpoints"
                     self._changed.notify_all()
-

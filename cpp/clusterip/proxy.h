@@ -21,7 +21,8 @@ namespace greetlab {
 ///
 /// What differs, because a user-space proxy must accept a connection before it can route it: where
 /// kube-proxy has no endpoint (REJECT), or the pod refuses, the client's connect itself is refused.
-/// Here its connect succeeds, and a reset follows. And the pod sees the proxy as its peer.
+/// Here the connect succeeds, and a reset follows, as it does, minutes later, when the kernel gives
+/// up on a pod that swallows packets. And the pod sees the proxy as its peer.
 ///
 /// Runs on a thread of its own, from the constructor to the destructor.
 class Proxy {

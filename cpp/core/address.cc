@@ -29,7 +29,8 @@ Address parse_address(std::string_view text) {
   const std::string_view digits = text.substr(colon + 1);
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (error != std::errc{} || end != digits.data() + digits.size()) fail("the port is not a number from 0 to 65535");
+  if (error != std::errc{} || end != digits.data() + digits.size())
+    fail("the port is not a number from 0 to 65535");
   return {std::string(ip), port};
 }
 

@@ -1,14 +1,48 @@
 #include "dns/lookup.h"
 
+#include <array>
 #include <stdexcept>
 
 namespace greetlab {
+namespace {
+
+struct Words {
+  std::string_view word, sentence;
+};
+
+/// In the order of DnsStatus.
+constexpr std::array kWords = {
+    Words{"ok", "answered"},
+    Words{"no_data", "the name exists, but has no such record (NODATA)"},
+    Words{"nxdomain", "no such name (NXDOMAIN)"},
+    Words{"truncated", "the reply did not fit over UDP (TC), so TCP is next"},
+    Words{"formerr", "the server did not understand the question (FORMERR)"},
+    Words{"servfail", "the server failed to find out (SERVFAIL)"},
+    Words{"notimp", "the server does not do that kind of question (NOTIMP)"},
+    Words{"refused", "the server refuses to answer that (REFUSED)"},
+    Words{"other_rcode", "the server answered with an unexpected code"},
+    Words{"malformed", "the reply is no valid DNS message"},
+    Words{"timeout", "no reply in time"},
+    Words{"unreachable", "nobody listens there, or the connection broke"},
+    Words{"bad_name", "not a valid DNS name"},
+    Words{"cancelled", "the resolver was closed first"},
+};
+static_assert(kWords.size() == static_cast<std::size_t>(DnsStatus::cancelled) + 1);
+
+const Words& words_for(DnsStatus status) {
+  return kWords[static_cast<std::size_t>(status)];
+}
+
+}  // namespace
 
 std::string_view to_string(RecordType type) {
   switch (type) {
-    case RecordType::a: return "A";
-    case RecordType::aaaa: return "AAAA";
-    case RecordType::srv: return "SRV";
+    case RecordType::a:
+      return "A";
+    case RecordType::aaaa:
+      return "AAAA";
+    case RecordType::srv:
+      return "SRV";
   }
   return "?";
 }
@@ -18,43 +52,11 @@ std::string_view to_string(DnsTransport transport) {
 }
 
 std::string_view to_string(DnsStatus status) {
-  switch (status) {
-    case DnsStatus::ok: return "ok";
-    case DnsStatus::no_data: return "no_data";
-    case DnsStatus::nxdomain: return "nxdomain";
-    case DnsStatus::truncated: return "truncated";
-    case DnsStatus::formerr: return "formerr";
-    case DnsStatus::servfail: return "servfail";
-    case DnsStatus::notimp: return "notimp";
-    case DnsStatus::refused: return "refused";
-    case DnsStatus::other_rcode: return "other_rcode";
-    case DnsStatus::malformed: return "malformed";
-    case DnsStatus::timeout: return "timeout";
-    case DnsStatus::unreachable: return "unreachable";
-    case DnsStatus::bad_name: return "bad_name";
-    case DnsStatus::cancelled: return "cancelled";
-  }
-  return "?";
+  return words_for(status).word;
 }
 
 std::string_view describe(DnsStatus status) {
-  switch (status) {
-    case DnsStatus::ok: return "answered";
-    case DnsStatus::no_data: return "the name exists, but has no such record (NODATA)";
-    case DnsStatus::nxdomain: return "no such name (NXDOMAIN)";
-    case DnsStatus::truncated: return "the reply did not fit over UDP (TC), so TCP is next";
-    case DnsStatus::formerr: return "the server did not understand the question (FORMERR)";
-    case DnsStatus::servfail: return "the server failed to find out (SERVFAIL)";
-    case DnsStatus::notimp: return "the server does not do that kind of question (NOTIMP)";
-    case DnsStatus::refused: return "the server refuses to answer that (REFUSED)";
-    case DnsStatus::other_rcode: return "the server answered with an unexpected code";
-    case DnsStatus::malformed: return "the reply is no valid DNS message";
-    case DnsStatus::timeout: return "no reply in time";
-    case DnsStatus::unreachable: return "nobody listens there, or the connection broke";
-    case DnsStatus::bad_name: return "not a valid DNS name";
-    case DnsStatus::cancelled: return "the resolver was closed first";
-  }
-  return "?";
+  return words_for(status).sentence;
 }
 
 RecordType parse_record_type(std::string_view text) {

@@ -31,8 +31,8 @@ enum class DnsStatus {
   malformed,    ///< The reply is no DNS message.
   timeout,      ///< No reply in time.
   unreachable,  ///< Nobody listens there, or the connection broke.
-  bad_name,     ///< That cannot be a DNS name (RFC 1035 2.3.4: labels of 1 to 63 bytes, 255 in all).
-  cancelled,    ///< The resolver was closed first.
+  bad_name,   ///< That cannot be a DNS name (RFC 1035 2.3.4: labels of 1 to 63 bytes, 255 in all).
+  cancelled,  ///< The resolver was closed first.
 };
 
 /// "A", "udp", "nxdomain": the word for a table.

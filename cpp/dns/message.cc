@@ -94,7 +94,9 @@ bool read_data(Reader& reader, std::size_t length, Record& record) {
       if (reader.ok()) record.text = address_text(length == 4 ? AF_INET : AF_INET6, data);
       break;
     }
-    case kTypeCname: record.text = reader.name(); break;
+    case kTypeCname:
+      record.text = reader.name();
+      break;
     case kTypeSrv: {
       SrvRecord srv{reader.u16(), reader.u16(), reader.u16(), reader.name()};
       record.text = std::to_string(srv.priority) + " " + std::to_string(srv.weight) + " " +
@@ -102,7 +104,8 @@ bool read_data(Reader& reader, std::size_t length, Record& record) {
       record.srv = std::move(srv);
       break;
     }
-    default: record.text = raw_text(reader.take(length));
+    default:
+      record.text = raw_text(reader.take(length));
   }
   return reader.ok() && reader.position() == end;
 }
@@ -170,23 +173,30 @@ std::vector<const Record*> follow_cnames(const std::vector<Record>& records, std
 }
 
 bool same_name(std::string_view left, std::string_view right) {
-  constexpr auto lower = [](char c) { return 'A' <= c && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(left, right, {}, lower, lower);
+  constexpr auto lower = [](char c) {
+    return 'A' <= c && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  };
+  return left == right || std::ranges::equal(left, right, {}, lower, lower);
 }
 
 std::string rcode_name(std::uint8_t rcode) {
-  constexpr std::array kNames = {"NOERROR",  "FORMERR",  "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
-                                 "YXDOMAIN", "YXRRSET",  "NXRRSET",  "NOTAUTH",  "NOTZONE"};
+  constexpr std::array kNames = {"NOERROR",  "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
+                                 "YXDOMAIN", "YXRRSET", "NXRRSET",  "NOTAUTH",  "NOTZONE"};
   return rcode < kNames.size() ? kNames[rcode] : "RCODE" + std::to_string(rcode);
 }
 
 std::string record_type_name(std::uint16_t type) {
   switch (type) {
-    case kTypeA: return "A";
-    case kTypeCname: return "CNAME";
-    case kTypeAaaa: return "AAAA";
-    case kTypeSrv: return "SRV";
-    default: return "TYPE" + std::to_string(type);
+    case kTypeA:
+      return "A";
+    case kTypeCname:
+      return "CNAME";
+    case kTypeAaaa:
+      return "AAAA";
+    case kTypeSrv:
+      return "SRV";
+    default:
+      return "TYPE" + std::to_string(type);
   }
 }
 

@@ -59,9 +59,9 @@ class Resolver {
 
   const ResolverConfig config_;
 
-  std::mutex mutex_;  // of everything below
+  std::mutex mutex_;                                  // of everything below
   std::vector<std::unique_ptr<DnsWire>> idle_wires_;  // for callers of lookup_now, one each
-  std::vector<Asked> asked_;  // and not yet started by the thread
+  std::vector<Asked> asked_;                          // and not yet started by the thread
   bool closing_ = false;
   std::unique_ptr<DnsWire> thread_wire_;
   std::thread thread_;

@@ -42,8 +42,8 @@ class Walk : public std::enable_shared_from_this<Walk> {
     std::size_t last = 0;   ///< Its latest query, in `lookup_.queries`.
   };
 
-  Walk(DnsWire& wire, const ResolverConfig& config, std::string name,
-       std::vector<RecordType> types, Done done);
+  Walk(DnsWire& wire, const ResolverConfig& config, std::string name, std::vector<RecordType> types,
+       Done done);
 
   void ask_next_name();
   void ask(Question& question, DnsTransport transport);

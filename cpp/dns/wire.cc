@@ -23,24 +23,24 @@ std::int64_t now_ns() {
 }
 
 DnsStatus status_of_rcode(std::uint8_t rcode) {
-  switch (rcode) {
-    case 1: return DnsStatus::formerr;
-    case 2: return DnsStatus::servfail;
-    case 3: return DnsStatus::nxdomain;
-    case 4: return DnsStatus::notimp;
-    case 5: return DnsStatus::refused;
-    default: return DnsStatus::other_rcode;
-  }
+  constexpr std::array kStatus = {DnsStatus::ok,       DnsStatus::formerr, DnsStatus::servfail,
+                                  DnsStatus::nxdomain, DnsStatus::notimp,  DnsStatus::refused};
+  return rcode < kStatus.size() ? kStatus[rcode] : DnsStatus::other_rcode;
 }
 
 /// Why there is no reply.
 DnsStatus status_of_ares(int status) {
   switch (status) {
-    case ARES_ETIMEOUT: return DnsStatus::timeout;
-    case ARES_EBADNAME: return DnsStatus::bad_name;
-    case ARES_EBADRESP: return DnsStatus::malformed;
-    case ARES_EDESTRUCTION: return DnsStatus::cancelled;
-    default: return DnsStatus::unreachable;
+    case ARES_ETIMEOUT:
+      return DnsStatus::timeout;
+    case ARES_EBADNAME:
+      return DnsStatus::bad_name;
+    case ARES_EBADRESP:
+      return DnsStatus::malformed;
+    case ARES_EDESTRUCTION:
+      return DnsStatus::cancelled;
+    default:
+      return DnsStatus::unreachable;
   }
 }
 
@@ -57,14 +57,13 @@ void read_reply(std::span<const std::uint8_t> bytes, Query& query) {
   for (const Record& record : query.records) {
     query.ttl = std::min(query.ttl.value_or(record.ttl), record.ttl);
   }
+  query.status = status_of_rcode(message->rcode);
+  const auto type = static_cast<std::uint16_t>(query.type);
   if (message->truncated && query.transport == DnsTransport::udp) {
     query.status = DnsStatus::truncated;
-  } else if (message->rcode != 0) {
-    query.status = status_of_rcode(message->rcode);
-  } else {
-    const auto type = static_cast<std::uint16_t>(query.type);
-    const bool found = !follow_cnames(query.records, query.name, type).empty();
-    query.status = found ? DnsStatus::ok : DnsStatus::no_data;
+  } else if (query.status == DnsStatus::ok &&
+             follow_cnames(query.records, query.name, type).empty()) {
+    query.status = DnsStatus::no_data;
   }
 }
 
@@ -94,6 +93,7 @@ struct DnsWire::Channel {
   DnsWire& wire;
   ares_channel ares = nullptr;
   std::size_t in_flight = 0;
+  std::size_t unreachable = 0;  ///< Questions that ended so, ever.
 };
 
 DnsWire::Channel::Channel(DnsWire& owner, const ResolverConfig& config, const Address& server,
@@ -105,6 +105,8 @@ DnsWire::Channel::Channel(DnsWire& owner, const ResolverConfig& config, const Ad
   ares_options options{};
   options.flags =
       ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_IGNTC | ARES_FLAG_NOCHECKRESP;
+  // A UDP socket is kept, for a new one takes a tenth of the time of a lookup. A connection is not:
+  // the server may close it meanwhile, and the next question would fail on it.
   options.flags |= transport == DnsTransport::tcp ? ARES_FLAG_USEVC : ARES_FLAG_STAYOPEN;
   options.timeout = static_cast<int>(config.timeout.count());
   options.tries = 1;
@@ -142,6 +144,7 @@ void DnsWire::Channel::on_reply(void* asked, int status, int /*timeouts*/, unsig
     read_reply({reply, static_cast<std::size_t>(length)}, query);
   } else {
     query.status = status_of_ares(status);
+    if (query.status == DnsStatus::unreachable) ++owned->channel.unreachable;
   }
   owned->answered(std::move(query));
 }
@@ -202,8 +205,12 @@ void DnsWire::ask(std::size_t server, DnsTransport transport, const std::string&
   asked->query.transport = transport;
   asked->query.started_ns = now_ns();
   ++channel.in_flight;
+  const std::size_t unreachable_before = channel.unreachable;
   ares_query(channel.ares, name.c_str(), kClassIn, static_cast<int>(type), Channel::on_reply,
              asked.release());
+  // The kernel reports a closed UDP port once, to whoever uses the socket next. Was that this
+  // question, then those sent before it would wait for nothing until they time out.
+  if (channel.unreachable != unreachable_before) ares_cancel(channel.ares);
 }
 
 int DnsWire::milliseconds_to_wait(std::chrono::milliseconds at_most) const {
@@ -247,6 +254,8 @@ bool DnsWire::run_once(std::chrono::milliseconds at_most) {
   return anything;
 }
 
-void DnsWire::wake() { eventfd_write(wake_fd_, 1); }
+void DnsWire::wake() {
+  eventfd_write(wake_fd_, 1);
+}
 
 }  // namespace greetlab

@@ -55,7 +55,7 @@ class DnsWire {
 
   std::vector<Address> servers_;
   std::vector<std::unique_ptr<Channel>> channels_;  // two a server: UDP, TCP
-  int wake_fd_ = -1;              // an eventfd
+  int wake_fd_ = -1;                                // an eventfd
   std::vector<pollfd> sockets_;   // [0] is wake_fd_; the others are c-ares' own, and
   std::vector<Channel*> owners_;  // whose they are
   std::vector<pollfd> polled_;    // a copy of sockets_, which changes while we see to them

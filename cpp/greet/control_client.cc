@@ -24,8 +24,8 @@ class ControlClient::Impl {
  public:
   explicit Impl(const std::string& control)
       : control_(control),
-        stub_(control::Control::NewStub(grpc::CreateChannel(control_target(control),
-                                                            grpc::InsecureChannelCredentials()))) {}
+        stub_(control::Control::NewStub(
+            grpc::CreateChannel(control_target(control), grpc::InsecureChannelCredentials()))) {}
 
   template <class Request>
   void call(grpc::Status (control::Control::Stub::*method)(grpc::ClientContext*, const Request&,
@@ -44,8 +44,7 @@ class ControlClient::Impl {
   std::unique_ptr<control::Control::Stub> stub_;
 };
 
-ControlClient::ControlClient(const std::string& control)
-    : impl_(std::make_unique<Impl>(control)) {}
+ControlClient::ControlClient(const std::string& control) : impl_(std::make_unique<Impl>(control)) {}
 
 ControlClient::~ControlClient() = default;
 

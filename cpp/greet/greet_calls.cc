@@ -154,8 +154,12 @@ class GreetStreamCall final : public Tag {
 
 }  // namespace
 
-void await_greet(GreetDesk& desk) { new GreetCall(desk); }
+void await_greet(GreetDesk& desk) {
+  new GreetCall(desk);
+}
 
-void await_greet_stream(GreetDesk& desk) { new GreetStreamCall(desk); }
+void await_greet_stream(GreetDesk& desk) {
+  new GreetStreamCall(desk);
+}
 
 }  // namespace greetlab

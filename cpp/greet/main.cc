@@ -33,7 +33,8 @@ milliseconds parse_milliseconds(const std::string& text) {
 Latency parse_latency(const std::string& text) {
   const auto dots = text.find("..");
   if (dots == std::string::npos) return {parse_duration(text), {}};
-  const Latency latency{parse_duration(text.substr(0, dots)), parse_duration(text.substr(dots + 2))};
+  const Latency latency{parse_duration(text.substr(0, dots)),
+                        parse_duration(text.substr(dots + 2))};
   if (latency.most < latency.least) {
     throw std::invalid_argument("latency '" + text + "': the first is above the second");
   }
@@ -189,6 +190,9 @@ int main(int argc, char** argv) {
       "The lab's pod: answers greet.GreetService, health, reflection and channelz over gRPC.\n"
       "SIGTERM: says NOT_SERVING, drains, exits 0; a second signal exits at once.",
       "greet-server");
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return "greet-server: " + std::string(error.what()) + " (see greet-server --help)\n";
+  });
   greetlab::declare(app, flags);
   try {
     app.parse(argc, argv);

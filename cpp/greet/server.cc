@@ -80,8 +80,7 @@ class GreetServer::Impl {
     builder.AddListeningPort(to_string(options.listen), grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&greet_);
     if (!options.control.empty()) {
-      builder.AddListeningPort(control_target(options.control),
-                               grpc::InsecureServerCredentials());
+      builder.AddListeningPort(control_target(options.control), grpc::InsecureServerCredentials());
       builder.RegisterService(&control_);
     }
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -93,10 +92,10 @@ class GreetServer::Impl {
     queue_ = builder.AddCompletionQueue();
     server_ = builder.BuildAndStart();
     if (!server_ || port == 0) {
-      refuse_to_start(options.listen, options.control.empty()
-                                          ? "gRPC could not listen there"
-                                          : "gRPC could not listen there and on unix socket " +
-                                                options.control);
+      refuse_to_start(options.listen,
+                      options.control.empty()
+                          ? "gRPC could not listen there"
+                          : "gRPC could not listen there and on unix socket " + options.control);
     }
     address_.port = static_cast<std::uint16_t>(port);
     set_serving(true);
@@ -151,8 +150,12 @@ GreetServer::GreetServer(const GreetServerOptions& options)
 
 GreetServer::~GreetServer() = default;
 
-const Address& GreetServer::address() const { return impl_->address(); }
+const Address& GreetServer::address() const {
+  return impl_->address();
+}
 
-void GreetServer::shutdown(std::chrono::milliseconds grace) { impl_->shutdown(grace); }
+void GreetServer::shutdown(std::chrono::milliseconds grace) {
+  impl_->shutdown(grace);
+}
 
 }  // namespace greetlab

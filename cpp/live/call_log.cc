@@ -49,7 +49,7 @@ std::int32_t CallLog::intern(std::unordered_map<std::string, std::int32_t>& rows
 }
 
 void CallLog::answered(std::size_t row, std::int64_t now_ns,
-                       const greet::GreetingResponse& response) {
+                       const greet::GreetingResponse& response, bool dialled) {
   latency_ns[row] = now_ns - start_ns[row];
   serial[row] = static_cast<std::int64_t>(response.serial());
   if (!results.empty()) results[row] = response.result();
@@ -66,8 +66,9 @@ void CallLog::answered(std::size_t row, std::int64_t now_ns,
   pod[row] = intern(pod_rows_, key_, [&] { pods.push_back({name, ip}); });
   if (response.peer().empty()) return;
   key_.append("\n").append(response.peer());
-  connection[row] = intern(connection_rows_, key_,
-                           [&] { connections.push_back({pod[row], response.peer()}); });
+  if (dialled) key_.append("\n").append(std::to_string(row));
+  connection[row] =
+      intern(connection_rows_, key_, [&] { connections.push_back({pod[row], response.peer()}); });
 }
 
 void CallLog::failed(std::size_t row, std::int64_t now_ns, int code, const std::string& text) {

@@ -10,8 +10,10 @@
 
 namespace greetlab {
 
-/// A connection as its two ends name it: the pod that answered, and its peer as the pod saw it. One
-/// pod and one peer address are one TCP connection of that pod.
+/// A connection as its two ends name it: the pod that answered, and its peer as the pod saw it.
+/// While a connection is open nobody else has that pair. Once it is closed the system may give its
+/// port to another one (on loopback after one second), so who dials anew for every call has to say
+/// so (`answered`): the pair alone cannot tell two of those apart.
 struct Connection {
   std::int32_t pod;
   std::string peer;
@@ -28,7 +30,9 @@ class CallLog {
   explicit CallLog(std::size_t calls);
 
   void started(std::size_t row, std::int64_t now_ns) { start_ns[row] = now_ns; }
-  void answered(std::size_t row, std::int64_t now_ns, const greet::GreetingResponse& response);
+  /// @param dialled the call had a connection to itself, dialled for it.
+  void answered(std::size_t row, std::int64_t now_ns, const greet::GreetingResponse& response,
+                bool dialled);
   void failed(std::size_t row, std::int64_t now_ns, int code, const std::string& message);
 
   std::size_t size() const { return start_ns.size(); }

@@ -79,8 +79,8 @@ std::vector<SubchannelView> subchannels_of(std::int64_t channel_id) {
   const json channel = parse(grpc_channelz_get_channel(static_cast<intptr_t>(channel_id)));
   if (channel.is_null()) return shown;
   for (const json& ref : channel["channel"].value("subchannelRef", json::array())) {
-    const json subchannel = parse(grpc_channelz_get_subchannel(
-        static_cast<intptr_t>(id(ref, "subchannelId"))));
+    const json subchannel =
+        parse(grpc_channelz_get_subchannel(static_cast<intptr_t>(id(ref, "subchannelId"))));
     if (!subchannel.is_null()) shown.push_back(view(subchannel["subchannel"]));
   }
   return shown;

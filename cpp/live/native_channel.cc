@@ -127,7 +127,8 @@ class NativeChannel::Impl {
         break;
       }
       std::unique_lock lock(mutex_);
-      changed_.wait_until(lock, std::min(deadline, Clock::now() + (channel_ready ? kAsk : kAttention)));
+      changed_.wait_until(lock,
+                          std::min(deadline, Clock::now() + (channel_ready ? kAsk : kAttention)));
     }
     leave();
     return result;
@@ -201,9 +202,9 @@ class NativeChannel::Impl {
 
   bool all_ready() const {
     const auto views = subchannels_of(channelz_id_);
-    return !views.empty() && std::all_of(views.begin(), views.end(), [](const SubchannelView& view) {
-      return view.state == "READY";
-    });
+    return !views.empty() &&
+           std::all_of(views.begin(), views.end(),
+                       [](const SubchannelView& view) { return view.state == "READY"; });
   }
 
   // The closed loop: `concurrency` calls in flight, each followed by the next.
@@ -237,7 +238,7 @@ class NativeChannel::Impl {
     };
     const auto record = [&](Slot& slot) {
       if (slot.status.ok()) {
-        log.answered(slot.row, slot.end_ns, slot.response);
+        log.answered(slot.row, slot.end_ns, slot.response, options_.connection_per_call);
       } else {
         log.failed(slot.row, slot.end_ns, slot.status.error_code(), slot.status.error_message());
       }
@@ -299,7 +300,8 @@ class NativeChannel::Impl {
 };
 
 NativeChannel::NativeChannel(NativeChannelOptions options) {
-  if (!options.policy.empty() && options.policy != "pick_first" && options.policy != "round_robin") {
+  if (!options.policy.empty() && options.policy != "pick_first" &&
+      options.policy != "round_robin") {
     throw std::invalid_argument("policy '" + options.policy +
                                 "': gRPC's own channel takes pick_first or round_robin");
   }
@@ -317,10 +319,16 @@ WaitResult NativeChannel::wait_ready(bool all, std::chrono::nanoseconds timeout,
   return impl_->wait_ready(all, Clock::now() + timeout, interrupted);
 }
 
-std::string NativeChannel::state() const { return impl_->state(); }
+std::string NativeChannel::state() const {
+  return impl_->state();
+}
 
-std::vector<SubchannelView> NativeChannel::subchannels() const { return impl_->subchannels(); }
+std::vector<SubchannelView> NativeChannel::subchannels() const {
+  return impl_->subchannels();
+}
 
-void NativeChannel::close() { impl_->close(); }
+void NativeChannel::close() {
+  impl_->close();
+}
 
 }  // namespace greetlab

@@ -25,17 +25,17 @@ def write_folder(story: Story, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "summary.json").write_text(json.dumps(story.summary(), indent=2) + "\n")
     (folder / "lookups.txt").write_text(
-        "\n".join(f"$ nslookup {name}\n{nslookup(answer)}" for name, answer in story.lookups.items())
+        "\n".join(
+            f"$ nslookup {name}\n{nslookup(answer)}" for name, answer in story.lookups.items()
+        )
     )
     with (folder / "calls.csv").open("w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow("run request start_ns latency_ns status pod connection".split())
+        rows.writerow(["run", "request", "start_ns", "latency_ns", "status", "pod", "connection"])
         for name, calls in story.runs.items():
             for number, call in enumerate(calls, start=1):
-                rows.writerow(
-                    (name, number, call.start_ns, call.latency_ns, call.status, call.pod)
-                    + (call.connection,)
-                )
+                told = (call.start_ns, call.latency_ns, call.status, call.pod, call.connection)
+                rows.writerow((name, number, *told))
     assert story.cold is not None
     assert story.fair is not None
     runs = (*story.sticky.values(), story.cold, story.fair)

@@ -93,7 +93,7 @@ class Story:
 
 
 def tell(cluster: Cluster, story: Story) -> Iterator[str]:
-    """Runs the acts against `cluster` and fills `story`; yields the name of each act when it is done.
+    """Runs the acts against `cluster` and fills `story`; yields each act's name when done.
 
     The acts: "lookups", "sticky", "fair", "costs".
     """
