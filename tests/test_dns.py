@@ -554,6 +554,8 @@ def test_a_lookup_reads_well_in_a_terminal(cluster):
 
 
 def test_a_lookup_is_a_table_in_a_notebook(cluster):
-    html = resolver_of(cluster, search=SEARCH).lookup("<b>")._repr_html_()
-    assert html.count("<tr>") == 9
-    assert "<p><b>&lt;b&gt;: " in html
+    resolver = resolver_of(cluster, search=SEARCH)
+    html = resolver.lookup("greetserver")._repr_html_()
+    assert html.count("<tr>") == 3
+    assert f"<td>{SERVICE}</td>" in html
+    assert "<p><b>&lt;b&gt;: " in resolver.lookup("<b>")._repr_html_()

@@ -134,7 +134,7 @@ class Resolver(metaclass=_Pybind11Type):
 
 # The greet-server's control socket: bindings/bind_greet.cc
 
-class ControlClient:
+class ControlClient(metaclass=_Pybind11Type):
     def __init__(self, control: str) -> None: ...
     def set_latency(self, least: float, most: float) -> None: ...
     def set_error_rate(self, rate: float) -> None: ...
@@ -142,19 +142,19 @@ class ControlClient:
 
 # gRPC's own channel: bindings/bind_live.cc
 
-class CalledPod:
+class CalledPod(_Made):
     @property
     def name(self) -> str: ...
     @property
     def ip(self) -> str: ...
 
-class Connection:
+class Connection(_Made):
     @property
     def pod(self) -> int: ...
     @property
     def peer(self) -> str: ...
 
-class CallLog:
+class CallLog(_Made):
     def __len__(self) -> int: ...
     @property
     def start_ns(self) -> npt.NDArray[np.int64]: ...
@@ -179,7 +179,7 @@ class CallLog:
     @property
     def messages(self) -> list[str]: ...
 
-class SubchannelView:
+class SubchannelView(_Made):
     @property
     def address(self) -> str: ...
     @property
@@ -187,7 +187,7 @@ class SubchannelView:
     @property
     def local_addresses(self) -> list[str]: ...
 
-class NativeChannel:
+class NativeChannel(metaclass=_Pybind11Type):
     def __init__(
         self, target: str, policy: str = "", connection_per_call: bool = False
     ) -> None: ...

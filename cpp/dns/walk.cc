@@ -47,21 +47,17 @@ Walk::Walk(DnsWire& wire, const ResolverConfig& config, std::string name,
 void Walk::ask_next_name() {
   ++next_name_;
   unanswered_ = questions_.size();
-  // A question that cannot be sent is answered at once, and the last such answer may end the whole
-  // lookup: the first line of `ask` keeps us alive, and nothing here comes after the last call.
-  const std::size_t last = questions_.size() - 1;
-  for (std::size_t i = 0; i <= last; ++i) {
-    questions_[i].tries = 0;
-    ask(questions_[i], DnsTransport::udp);
+  for (Question& question : questions_) {
+    question.tries = 0;
+    ask(question, DnsTransport::udp);
   }
 }
 
 void Walk::ask(Question& question, DnsTransport transport) {
-  const auto self = shared_from_this();
   question.last = lookup_.queries.size();
   lookup_.queries.emplace_back();  // its place in the order of sending
   wire_.ask(question.tries % config_.servers.size(), transport, names_[next_name_ - 1],
-            question.type, [self, &question](Query query) {
+            question.type, [self = shared_from_this(), &question](Query query) {
               self->lookup_.queries[question.last] = std::move(query);
               self->on_answer(question);
             });

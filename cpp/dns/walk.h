@@ -29,8 +29,8 @@ class Walk : public std::enable_shared_from_this<Walk> {
  public:
   using Done = std::function<void(Lookup)>;
 
-  /// Starts a lookup that lives until `done` was called: from `wire.run_once`, or before `start`
-  /// returns. `wire` and `config` must outlive it.
+  /// Starts a lookup, which lives until `done` was called from `wire.run_once`, or as `wire` is
+  /// destroyed. `config` must outlive it.
   static void start(DnsWire& wire, const ResolverConfig& config, std::string name,
                     std::vector<RecordType> types, Done done);
 

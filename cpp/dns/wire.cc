@@ -73,19 +73,19 @@ void read_reply(std::span<const std::uint8_t> bytes, Query& query) {
 
 }  // namespace
 
+/// A question on its way: in c-ares' hands, then among the finished.
+struct DnsWire::Asked {
+  Channel* channel;
+  Query query;
+  Answered answered;
+};
+
 struct DnsWire::Channel {
   Channel(DnsWire& owner, const ResolverConfig& config, const Address& server,
           DnsTransport transport);
   ~Channel() { ares_destroy(ares); }
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
-
-  /// A question under way, in c-ares' hands.
-  struct Asked {
-    Channel& channel;
-    Query query;
-    Answered answered;
-  };
 
   static void on_reply(void* asked, int status, int timeouts, unsigned char* reply, int length);
   static void on_socket(void* channel, ares_socket_t socket, int readable, int writable);
@@ -136,17 +136,18 @@ DnsWire::Channel::Channel(DnsWire& owner, const ResolverConfig& config, const Ad
 
 void DnsWire::Channel::on_reply(void* asked, int status, int /*timeouts*/, unsigned char* reply,
                                 int length) {
-  const std::unique_ptr<Asked> owned(static_cast<Asked*>(asked));
-  --owned->channel.in_flight;
+  std::unique_ptr<Asked> owned(static_cast<Asked*>(asked));
+  Channel& channel = *owned->channel;
   Query& query = owned->query;
+  --channel.in_flight;
   query.round_trip_ns = now_ns() - query.started_ns;
   if (reply) {
     read_reply({reply, static_cast<std::size_t>(length)}, query);
   } else {
     query.status = status_of_ares(status);
-    if (query.status == DnsStatus::unreachable) ++owned->channel.unreachable;
+    if (query.status == DnsStatus::unreachable) ++channel.unreachable;
   }
-  owned->answered(std::move(query));
+  channel.wire.finished_.push_back(std::move(owned));
 }
 
 void DnsWire::Channel::on_socket(void* channel, ares_socket_t socket, int readable, int writable) {
@@ -191,19 +192,26 @@ DnsWire::DnsWire(const ResolverConfig& config) : servers_(config.servers) {
 
 DnsWire::~DnsWire() {
   channels_.clear();
+  deliver();
   close(wake_fd_);
 }
 
 void DnsWire::ask(std::size_t server, DnsTransport transport, const std::string& name,
                   RecordType type, Answered answered) {
   constexpr int kClassIn = 1;
-  Channel& channel = *channels_[2 * server + (transport == DnsTransport::tcp)];
-  auto asked = std::make_unique<Channel::Asked>(channel, Query{}, std::move(answered));
+  auto asked = std::make_unique<Asked>(nullptr, Query{}, std::move(answered));
   asked->query.name = name;
   asked->query.type = type;
   asked->query.server = servers_[server];
   asked->query.transport = transport;
   asked->query.started_ns = now_ns();
+  if (channels_.empty()) {  // we are being destroyed
+    asked->query.status = DnsStatus::cancelled;
+    finished_.push_back(std::move(asked));
+    return;
+  }
+  Channel& channel = *channels_[2 * server + (transport == DnsTransport::tcp)];
+  asked->channel = &channel;
   ++channel.in_flight;
   const std::size_t unreachable_before = channel.unreachable;
   ares_query(channel.ares, name.c_str(), kClassIn, static_cast<int>(type), Channel::on_reply,
@@ -211,6 +219,16 @@ void DnsWire::ask(std::size_t server, DnsTransport transport, const std::string&
   // The kernel reports a closed UDP port once, to whoever uses the socket next. Was that this
   // question, then those sent before it would wait for nothing until they time out.
   if (channel.unreachable != unreachable_before) ares_cancel(channel.ares);
+}
+
+bool DnsWire::deliver() {
+  const bool anything = !finished_.empty();
+  while (!finished_.empty()) {  // an answer may lead to a question that fails at once
+    delivering_.swap(finished_);
+    for (const auto& asked : delivering_) asked->answered(std::move(asked->query));
+    delivering_.clear();
+  }
+  return anything;
 }
 
 int DnsWire::milliseconds_to_wait(std::chrono::milliseconds at_most) const {
@@ -228,8 +246,9 @@ int DnsWire::milliseconds_to_wait(std::chrono::milliseconds at_most) const {
 
 bool DnsWire::run_once(std::chrono::milliseconds at_most) {
   polled_ = sockets_;
-  bool anything = poll(polled_.data(), polled_.size(), milliseconds_to_wait(at_most)) > 0;
-  if (!anything) polled_.clear();  // after a signal its flags mean nothing
+  const int wait = finished_.empty() ? milliseconds_to_wait(at_most) : 0;
+  const bool ready = poll(polled_.data(), polled_.size(), wait) > 0;
+  if (!ready) polled_.clear();  // after a signal its flags mean nothing
 
   for (const pollfd& socket : polled_) {
     if (socket.revents == 0) continue;
@@ -246,12 +265,10 @@ bool DnsWire::run_once(std::chrono::milliseconds at_most) {
     }
   }
   for (const auto& channel : channels_) {
-    const std::size_t before = channel->in_flight;
-    if (before == 0) continue;
-    ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);  // timeouts only
-    if (channel->in_flight != before) anything = true;
+    const auto none = ARES_SOCKET_BAD;
+    if (channel->in_flight > 0) ares_process_fd(channel->ares, none, none);  // timeouts only
   }
-  return anything;
+  return deliver() || ready;
 }
 
 void DnsWire::wake() {

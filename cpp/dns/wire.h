@@ -29,14 +29,15 @@ class DnsWire {
   ///         std::runtime_error if c-ares or the kernel will not start.
   explicit DnsWire(const ResolverConfig& config);
 
-  /// Every question under way is answered with `cancelled`, before this returns.
+  /// Every question under way is answered with `cancelled`, before this returns; so are those that
+  /// such an answer leads to.
   ~DnsWire();
 
   DnsWire(const DnsWire&) = delete;
   DnsWire& operator=(const DnsWire&) = delete;
 
-  /// Sends one question to `config.servers[server]`. `answered` gets the fact, whatever came of it:
-  /// from `run_once`, or before `ask` returns if the question could not be sent. It must not throw.
+  /// Sends one question to `config.servers[server]`. `answered` gets the fact, whatever came of it,
+  /// from `run_once`: never before `ask` returns. It may ask on, and must not throw.
   void ask(std::size_t server, DnsTransport transport, const std::string& name, RecordType type,
            Answered answered);
 
@@ -50,7 +51,9 @@ class DnsWire {
 
  private:
   struct Channel;
+  struct Asked;
 
+  bool deliver();
   int milliseconds_to_wait(std::chrono::milliseconds at_most) const;
 
   std::vector<Address> servers_;
@@ -59,6 +62,11 @@ class DnsWire {
   std::vector<pollfd> sockets_;   // [0] is wake_fd_; the others are c-ares' own, and
   std::vector<Channel*> owners_;  // whose they are
   std::vector<pollfd> polled_;    // a copy of sockets_, which changes while we see to them
+
+  // c-ares answers from within its own functions, and (1.34, for one) does not bear being called
+  // from there: answers wait here until it has returned.
+  std::vector<std::unique_ptr<Asked>> finished_;
+  std::vector<std::unique_ptr<Asked>> delivering_;
 };
 
 }  // namespace greetlab
