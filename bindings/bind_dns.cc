@@ -1,4 +1,4 @@
-// DNS as Python sees it: Resolver, and the facts that a lookup leaves behind.
+// DNS as Python sees it: DnsResolver, and the facts that a lookup leaves behind.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -36,7 +36,7 @@ ResolverConfig make_config(const std::vector<std::string>& servers, std::vector<
   return config;
 }
 
-Lookup lookup(Resolver& resolver, std::string name, const std::vector<std::string>& types) {
+Lookup lookup(DnsResolver& resolver, std::string name, const std::vector<std::string>& types) {
   std::vector<RecordType> wanted;
   for (const std::string& type : types) wanted.push_back(parse_record_type(type));
   const py::gil_scoped_release while_waiting;
@@ -169,12 +169,12 @@ void bind_dns(py::module_& m) {
         "Reads a resolv.conf(5): nameserver, search, domain, and the options ndots, timeout and "
         "attempts.\n\nRaises RuntimeError, naming the file, if it cannot be read.");
 
-  py::class_<Resolver>(m, "Resolver",
-                       "A stub resolver on c-ares that shows every query it sends. It caches "
-                       "nothing; any thread may use it.")
+  py::class_<DnsResolver>(m, "DnsResolver",
+                          "A stub resolver on c-ares that shows every query it sends. It caches "
+                          "nothing; any thread may use it.")
       .def(py::init([](const std::vector<std::string>& servers, std::vector<std::string> search,
                        int ndots, double timeout, int attempts) {
-             return std::make_unique<Resolver>(
+             return std::make_unique<DnsResolver>(
                  make_config(servers, std::move(search), ndots, timeout, attempts));
            }),
            "servers"_a, "search"_a = std::vector<std::string>{}, "ndots"_a = 1, "timeout"_a = 5.0,
@@ -186,7 +186,7 @@ void bind_dns(py::module_& m) {
            "    timeout: seconds that each question waits for its reply.\n"
            "    attempts: times round the list of servers.\n\n"
            "Raises ValueError if one of these makes no sense.")
-      .def_property_readonly("config", &Resolver::config, "What it was made with.")
+      .def_property_readonly("config", &DnsResolver::config, "What it was made with.")
       .def("lookup", &lookup, "name"_a, "types"_a = std::vector<std::string>{"A", "AAAA"},
            "Looks a name up, and waits for the outcome; Ctrl-C ends the wait.\n\n"
            "The names of the search list are tried in order (resolv.conf(5)), each for all types "

@@ -26,11 +26,11 @@ void bind_call_log(py::module_& module) {
       .def_readonly("name", &CalledPod::name)
       .def_readonly("ip", &CalledPod::ip);
 
-  py::class_<Connection>(module, "Connection", R"(
+  py::class_<CalledConnection>(module, "CalledConnection", R"(
 A TCP connection as its two ends name it: `pod`, the row of the pod that answered, and `peer`, the
 other end as that pod saw it.)")
-      .def_readonly("pod", &Connection::pod)
-      .def_readonly("peer", &Connection::peer);
+      .def_readonly("pod", &CalledConnection::pod)
+      .def_readonly("peer", &CalledConnection::peer);
 
   py::class_<CallLog>(module, "CallLog", R"(
 What became of each call: columns with one row a call, in the order in which they were started.

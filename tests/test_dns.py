@@ -16,7 +16,7 @@ import pytest
 from support import free_ip
 
 from greetlab.dns_server import ClusterDns
-from greetlab.lookup import Resolver, nslookup, system_resolver
+from greetlab.lookup import DnsResolver, nslookup, system_resolver
 
 PORT = 5353
 SEARCH = ["default.svc.cluster.local", "svc.cluster.local", "cluster.local"]
@@ -34,7 +34,7 @@ def cluster():
 
 
 def resolver_of(*servers, search=(), ndots=5, timeout=2.0, attempts=1):
-    return Resolver(
+    return DnsResolver(
         [f"{server.address}:{PORT}" for server in servers],
         search=search,
         ndots=ndots,
@@ -231,6 +231,7 @@ def test_many_threads_may_use_one_resolver(cluster):
 def test_a_silent_server_is_a_timeout():
     with Scripted(silence) as server:
         lookup = resolver_of(server, timeout=0.1).lookup("greetserver.", types=["A"])
+        assert len(server.asked) == 1
     assert facts(lookup) == [("A", "udp", "timeout", None)]
     assert lookup.status == "timeout"
     assert 100e6 <= lookup.queries[0].round_trip_ns < 400e6
@@ -272,10 +273,10 @@ def test_a_closed_port_is_unreachable_at_once_and_the_next_server_is_asked():
 
 
 def test_a_closed_port_is_unreachable_for_both_types_though_the_kernel_says_so_once():
-    resolver = resolver_of(Nobody(), timeout=0.5, attempts=2)
+    resolver = resolver_of(Nobody(), timeout=0.5)
     for _ in range(50):
         lookup = resolver.lookup("greetserver.")
-        assert [query.status for query in lookup.queries] == ["unreachable"] * 4
+        assert [query.status for query in lookup.queries] == ["unreachable", "unreachable"]
 
 
 def test_servfail_ends_the_search_for_the_name_may_well_exist():
@@ -354,6 +355,25 @@ def test_a_truncated_reply_whose_tcp_fails_leads_to_the_next_server():
         ("A", "tcp", "unreachable", None),
         ("A", "udp", "ok", "NOERROR"),
     ]
+
+
+def test_records_of_other_names_are_no_answer():
+    def script(question, _transport):
+        return answer(question, ("greetserver", "A", "10.0.0.1"), ("stranger", "A", "10.6.6.6"))
+
+    with Scripted(script) as server:
+        lookup = resolver_of(server).lookup("greetserver.", types=["A"])
+    assert lookup.addresses == ["10.0.0.1"]
+    assert len(lookup.queries[0].records) == 2
+
+
+def test_an_address_of_three_bytes_is_malformed():
+    def script(question, _transport):
+        wire = good(question).to_wire()
+        return wire[:-6] + b"\x00\x03" + wire[-3:]
+
+    with Scripted(script) as server:
+        assert resolver_of(server).lookup("greetserver.", types=["A"]).status == "malformed"
 
 
 def test_a_reply_whose_records_are_broken_is_malformed_and_the_next_server_is_asked():
@@ -460,16 +480,19 @@ def test_a_name_that_cannot_be_is_bad_name_and_nothing_is_sent():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Resolver([]), "at least one DNS server"),
-        (lambda: Resolver(["127.0.0.1"]), "no port"),
-        (lambda: Resolver(["localhost:53"]), "'localhost' is not an IP address"),
-        (lambda: Resolver(["127.0.0.1:53"], timeout=0), "timeout"),
-        (lambda: Resolver(["127.0.0.1:53"], timeout=float("nan")), "timeout"),
-        (lambda: Resolver(["127.0.0.1:53"], attempts=0), "attempts"),
-        (lambda: Resolver(["127.0.0.1:53"], ndots=-1), "ndots"),
-        (lambda: Resolver(["127.0.0.1:53"]).lookup(""), "the name is empty"),
-        (lambda: Resolver(["127.0.0.1:53"]).lookup("x", types=["MX"]), "'MX'.*use A, AAAA or SRV"),
-        (lambda: Resolver(["127.0.0.1:53"]).lookup("x", types=[]), "no record types"),
+        (lambda: DnsResolver([]), "at least one DNS server"),
+        (lambda: DnsResolver(["127.0.0.1"]), "no port"),
+        (lambda: DnsResolver(["localhost:53"]), "'localhost' is not an IP address"),
+        (lambda: DnsResolver(["127.0.0.1:53"], timeout=0), "timeout"),
+        (lambda: DnsResolver(["127.0.0.1:53"], timeout=float("nan")), "timeout"),
+        (lambda: DnsResolver(["127.0.0.1:53"], attempts=0), "attempts"),
+        (lambda: DnsResolver(["127.0.0.1:53"], ndots=-1), "ndots"),
+        (lambda: DnsResolver(["127.0.0.1:53"]).lookup(""), "the name is empty"),
+        (
+            lambda: DnsResolver(["127.0.0.1:53"]).lookup("x", types=["MX"]),
+            "'MX'.*use A, AAAA or SRV",
+        ),
+        (lambda: DnsResolver(["127.0.0.1:53"]).lookup("x", types=[]), "no record types"),
     ],
 )
 def test_misuse_is_a_valueerror_that_says_what_to_do(make, message):

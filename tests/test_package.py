@@ -6,8 +6,9 @@ from importlib.metadata import entry_points, version
 from importlib.resources import files
 from pathlib import Path
 
-import greetlab
 import pytest
+
+import greetlab
 from greetlab import _core, executables
 
 ROOT = Path(__file__).parent.parent

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from greetlab.calls import Call, Calls
 from greetlab.channel import Channel
 from greetlab.cluster import Cluster, Pod
-from greetlab.lookup import Lookup, Resolver, nslookup
+from greetlab.lookup import DnsResolver, Lookup, nslookup
 
 if TYPE_CHECKING:
     from greetlab import plot
@@ -30,9 +30,9 @@ __all__ = [
     "Calls",
     "Channel",
     "Cluster",
+    "DnsResolver",
     "Lookup",
     "Pod",
-    "Resolver",
     "nslookup",
     "plot",
 ]

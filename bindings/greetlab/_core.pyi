@@ -119,7 +119,7 @@ class ResolverConfig(_Made):
 
 def system_resolver_config(path: str = "/etc/resolv.conf") -> ResolverConfig: ...
 
-class Resolver(metaclass=_Pybind11Type):
+class DnsResolver(metaclass=_Pybind11Type):
     def __init__(
         self,
         servers: Sequence[str],
@@ -148,7 +148,7 @@ class CalledPod(_Made):
     @property
     def ip(self) -> str: ...
 
-class Connection(_Made):
+class CalledConnection(_Made):
     @property
     def pod(self) -> int: ...
     @property
@@ -175,7 +175,7 @@ class CallLog(_Made):
     @property
     def pods(self) -> list[CalledPod]: ...
     @property
-    def connections(self) -> list[Connection]: ...
+    def connections(self) -> list[CalledConnection]: ...
     @property
     def messages(self) -> list[str]: ...
 

@@ -241,7 +241,7 @@ class ClusterDns:
         A real cluster's DNS sends those upstream, where they are NXDOMAIN: there is no such TLD.
         """
         labels = name.labels[:-1]  # without the root's
-        ends = {b"svc", *(namespace.encode() for _, namespace in self._services)}
+        ends = {b"svc", *(namespace.encode() for _, namespace in list(self._services))}
         return len(labels) == 1 or (len(labels) > 1 and labels[-1].lower() in ends)
 
     def _fill(self, query: dns.message.Message, response: dns.message.Message) -> dns.rcode.Rcode:

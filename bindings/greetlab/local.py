@@ -24,7 +24,7 @@ from greetlab import _core
 from greetlab.channel import Channel
 from greetlab.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster, Pod
 from greetlab.dns_server import ClusterDns
-from greetlab.lookup import Lookup, Resolver
+from greetlab.lookup import DnsResolver, Lookup
 from greetlab.processes import ClusterIpProxy, GreetServer, Lifeline, Process, await_first_line
 
 DNS_PORT = 10053
@@ -128,7 +128,7 @@ class LocalCluster(Cluster):
         self._cleanup.append(self._lifeline.close)
         self.dns_address = f"127.{self.network}.0.10:{DNS_PORT}"
         self.cluster_ip = f"127.{self.network}.96.1"
-        self._resolver = Resolver([self.dns_address], search=list(SEARCH), ndots=NDOTS)
+        self._resolver = DnsResolver([self.dns_address], search=list(SEARCH), ndots=NDOTS)
         self._proxy = ClusterIpProxy(
             f"{self.cluster_ip}:{self.port}", seed=self.seed, lifeline=self._lifeline
         )

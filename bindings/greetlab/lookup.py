@@ -1,6 +1,6 @@
 """Looking names up in DNS, and how a lookup looks.
 
-resolver = Resolver(["127.7.0.10:53"], search=["default.svc.cluster.local"], ndots=5)
+resolver = DnsResolver(["127.7.0.10:53"], search=["default.svc.cluster.local"], ndots=5)
 print(nslookup(resolver.lookup("greetserver")))
 """
 
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from html import escape
 
-from greetlab._core import Lookup, Query, Record, Resolver, SrvRecord, system_resolver_config
+from greetlab._core import DnsResolver, Lookup, Query, Record, SrvRecord, system_resolver_config
 
-__all__ = ["Lookup", "Query", "Record", "Resolver", "SrvRecord", "nslookup", "system_resolver"]
+__all__ = ["DnsResolver", "Lookup", "Query", "Record", "SrvRecord", "nslookup", "system_resolver"]
 
 
-def system_resolver(path: str = "/etc/resolv.conf") -> Resolver:
+def system_resolver(path: str = "/etc/resolv.conf") -> DnsResolver:
     """A resolver that asks as this machine does.
 
     Args:
@@ -24,7 +24,7 @@ def system_resolver(path: str = "/etc/resolv.conf") -> Resolver:
         ValueError: it names a server that is no IP address.
     """
     config = system_resolver_config(path)
-    return Resolver(
+    return DnsResolver(
         config.servers,
         search=config.search,
         ndots=config.ndots,

@@ -10,6 +10,15 @@ std::string to_string(const Address& address) {
   return (v6 ? "[" + address.ip + "]" : address.ip) + ":" + std::to_string(address.port);
 }
 
+std::string to_string(const std::vector<Address>& addresses) {
+  std::string joined;
+  for (const Address& address : addresses) {
+    if (!joined.empty()) joined += ',';
+    joined += to_string(address);
+  }
+  return joined;
+}
+
 Address parse_address(std::string_view text) {
   const auto fail = [&](const char* why) {
     throw std::invalid_argument("address '" + std::string(text) + "': " + why +

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace greetlab {
 
@@ -18,6 +19,9 @@ struct Address {
 
 /// "10.244.0.3:50051", and "[fd00::3]:50051" for IPv6.
 std::string to_string(const Address& address);
+
+/// The same for several: "10.244.0.3:50051,10.244.0.4:50051".
+std::string to_string(const std::vector<Address>& addresses);
 
 /// Reads what `to_string` writes. Says nothing about whether `ip` is a valid IP address: whoever
 /// dials it finds out.

@@ -37,12 +37,9 @@ const Words& words_for(DnsStatus status) {
 
 std::string_view to_string(RecordType type) {
   switch (type) {
-    case RecordType::a:
-      return "A";
-    case RecordType::aaaa:
-      return "AAAA";
-    case RecordType::srv:
-      return "SRV";
+    case RecordType::a: return "A";
+    case RecordType::aaaa: return "AAAA";
+    case RecordType::srv: return "SRV";
   }
   return "?";
 }

@@ -94,9 +94,7 @@ bool read_data(Reader& reader, std::size_t length, Record& record) {
       if (reader.ok()) record.text = address_text(length == 4 ? AF_INET : AF_INET6, data);
       break;
     }
-    case kTypeCname:
-      record.text = reader.name();
-      break;
+    case kTypeCname: record.text = reader.name(); break;
     case kTypeSrv: {
       SrvRecord srv{reader.u16(), reader.u16(), reader.u16(), reader.name()};
       record.text = std::to_string(srv.priority) + " " + std::to_string(srv.weight) + " " +
@@ -104,8 +102,7 @@ bool read_data(Reader& reader, std::size_t length, Record& record) {
       record.srv = std::move(srv);
       break;
     }
-    default:
-      record.text = raw_text(reader.take(length));
+    default: record.text = raw_text(reader.take(length));
   }
   return reader.ok() && reader.position() == end;
 }
@@ -187,16 +184,11 @@ std::string rcode_name(std::uint8_t rcode) {
 
 std::string record_type_name(std::uint16_t type) {
   switch (type) {
-    case kTypeA:
-      return "A";
-    case kTypeCname:
-      return "CNAME";
-    case kTypeAaaa:
-      return "AAAA";
-    case kTypeSrv:
-      return "SRV";
-    default:
-      return "TYPE" + std::to_string(type);
+    case kTypeA: return "A";
+    case kTypeCname: return "CNAME";
+    case kTypeAaaa: return "AAAA";
+    case kTypeSrv: return "SRV";
+    default: return "TYPE" + std::to_string(type);
   }
 }
 

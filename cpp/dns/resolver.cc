@@ -37,11 +37,11 @@ Lookup cancelled(std::string name) {
 
 }  // namespace
 
-Resolver::Resolver(ResolverConfig config) : config_(checked(std::move(config))) {
+DnsResolver::DnsResolver(ResolverConfig config) : config_(checked(std::move(config))) {
   idle_wires_.push_back(std::make_unique<DnsWire>(config_));  // a bad server shows here
 }
 
-Resolver::~Resolver() {
+DnsResolver::~DnsResolver() {
   {
     const std::lock_guard lock(mutex_);
     closing_ = true;
@@ -50,8 +50,8 @@ Resolver::~Resolver() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Resolver::lookup(std::string name, std::vector<RecordType> types,
-                      std::function<void(Lookup)> done) {
+void DnsResolver::lookup(std::string name, std::vector<RecordType> types,
+                         std::function<void(Lookup)> done) {
   check(name, types);
   std::unique_lock lock(mutex_);
   if (closing_) {  // a `done` that was just cancelled asks for more
@@ -60,14 +60,16 @@ void Resolver::lookup(std::string name, std::vector<RecordType> types,
   }
   if (!thread_wire_) {
     thread_wire_ = std::make_unique<DnsWire>(config_);
-    thread_ = std::thread(&Resolver::run, this);
+    thread_ = std::thread(&DnsResolver::run, this);
   }
   asked_.push_back({std::move(name), std::move(types), std::move(done)});
-  // The thread takes all that has gathered: only the first of a batch needs to wake it.
-  if (asked_.size() == 1) thread_wire_->wake();
+  // The thread takes all that has gathered, so only the first of a batch needs to wake it; and from
+  // a `done` it is awake.
+  const bool from_outside = std::this_thread::get_id() != thread_.get_id();
+  if (asked_.size() == 1 && from_outside) thread_wire_->wake();
 }
 
-void Resolver::run() {
+void DnsResolver::run() {
   std::vector<Asked> taken;
   for (;;) {
     {
@@ -87,7 +89,7 @@ void Resolver::run() {
   for (Asked& asked : asked_) asked.done(cancelled(std::move(asked.name)));
 }
 
-std::unique_ptr<DnsWire> Resolver::borrow_wire() {
+std::unique_ptr<DnsWire> DnsResolver::borrow_wire() {
   const std::lock_guard lock(mutex_);
   if (idle_wires_.empty()) return std::make_unique<DnsWire>(config_);
   std::unique_ptr<DnsWire> wire = std::move(idle_wires_.back());
@@ -95,8 +97,8 @@ std::unique_ptr<DnsWire> Resolver::borrow_wire() {
   return wire;
 }
 
-Lookup Resolver::lookup_now(std::string name, std::vector<RecordType> types,
-                            const Interrupt& interrupt) {
+Lookup DnsResolver::lookup_now(std::string name, std::vector<RecordType> types,
+                               const Interrupt& interrupt) {
   constexpr std::chrono::milliseconds kTick{25};  // a signal may come just before the wait
   check(name, types);
   std::optional<Lookup> result;

@@ -17,20 +17,20 @@ class DnsWire;
 
 /// A stub resolver on c-ares (`Walk` has its rules). It caches nothing, and each lookup shows every
 /// query it took. Any thread may call it.
-class Resolver {
+class DnsResolver {
  public:
   /// Called while `lookup_now` waits, at least every 25 ms. Ends the lookup by throwing.
   using Interrupt = std::function<void()>;
 
   /// @throws std::invalid_argument if a part of the configuration makes no sense, naming it;
   ///         std::runtime_error if c-ares or the kernel will not start.
-  explicit Resolver(ResolverConfig config);
+  explicit DnsResolver(ResolverConfig config);
 
   /// Lookups under way end as `cancelled`, before this returns.
-  ~Resolver();
+  ~DnsResolver();
 
-  Resolver(const Resolver&) = delete;
-  Resolver& operator=(const Resolver&) = delete;
+  DnsResolver(const DnsResolver&) = delete;
+  DnsResolver& operator=(const DnsResolver&) = delete;
 
   const ResolverConfig& config() const { return config_; }
 

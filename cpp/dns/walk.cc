@@ -16,10 +16,8 @@ bool is_worth_another_server(DnsStatus status) {
     case DnsStatus::malformed:
     case DnsStatus::servfail:
     case DnsStatus::refused:
-    case DnsStatus::notimp:
-      return true;
-    default:
-      return false;
+    case DnsStatus::notimp: return true;
+    default: return false;
   }
 }
 

@@ -31,16 +31,11 @@ DnsStatus status_of_rcode(std::uint8_t rcode) {
 /// Why there is no reply.
 DnsStatus status_of_ares(int status) {
   switch (status) {
-    case ARES_ETIMEOUT:
-      return DnsStatus::timeout;
-    case ARES_EBADNAME:
-      return DnsStatus::bad_name;
-    case ARES_EBADRESP:
-      return DnsStatus::malformed;
-    case ARES_EDESTRUCTION:
-      return DnsStatus::cancelled;
-    default:
-      return DnsStatus::unreachable;
+    case ARES_ETIMEOUT: return DnsStatus::timeout;
+    case ARES_EBADNAME: return DnsStatus::bad_name;
+    case ARES_EBADRESP: return DnsStatus::malformed;
+    case ARES_EDESTRUCTION: return DnsStatus::cancelled;
+    default: return DnsStatus::unreachable;
   }
 }
 

@@ -35,11 +35,8 @@ class GreetCall final : public Tag {
           return;
         }
         [[fallthrough]];
-      case Step::delayed:
-        answer();
-        return;
-      case Step::answered:
-        break;
+      case Step::delayed: answer(); return;
+      case Step::answered: break;
     }
     delete this;
   }

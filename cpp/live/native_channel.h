@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "live/call_log.h"
+#include "core/call_log.h"
 #include "live/channelz.h"
 
 namespace greetlab {

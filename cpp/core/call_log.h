@@ -3,25 +3,25 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "greet.pb.h"
-
 namespace greetlab {
 
-/// A connection as its two ends name it: the pod that answered, and its peer as the pod saw it.
-/// While a connection is open nobody else has that pair. Once it is closed the system may give its
-/// port to another one (on loopback after one second), so who dials anew for every call has to say
-/// so (`answered`): the pair alone cannot tell two of those apart.
-struct Connection {
-  std::int32_t pod;
-  std::string peer;
-};
-
+/// A pod that answered.
 struct CalledPod {
   std::string name;
   std::string ip;
+};
+
+/// A connection as its two ends name it: the pod that answered, and its peer as the pod saw it.
+/// While a connection is open nobody else has that pair. Once it is closed the system may give its
+/// port to another one (on loopback after one second), so who dials anew for every call must not
+/// look for the pair but add a connection for each (`add_connection`).
+struct CalledConnection {
+  std::int32_t pod;
+  std::string peer;
 };
 
 class CallLog {
@@ -30,14 +30,20 @@ class CallLog {
   explicit CallLog(std::size_t calls);
 
   void started(std::size_t row, std::int64_t now_ns) { start_ns[row] = now_ns; }
-  /// @param dialled the call had a connection to itself, dialled for it.
-  void answered(std::size_t row, std::int64_t now_ns, const greet::GreetingResponse& response,
-                bool dialled);
-  void failed(std::size_t row, std::int64_t now_ns, int code, const std::string& message);
+  /// @param by, over rows of `pods` and `connections`; -1 = not known.
+  void answered(std::size_t row, std::int64_t now_ns, std::int32_t by, std::int32_t over,
+                std::int64_t count);
+  void failed(std::size_t row, std::int64_t now_ns, int code, const std::string& text);
+
+  /// The row of a pod or of a connection; a new one if it has none yet.
+  std::int32_t pod_row(std::string_view name, std::string_view ip);
+  std::int32_t connection_row(std::int32_t by, std::string_view peer);
+  /// A new connection, whatever its peer.
+  std::int32_t add_connection(std::int32_t by, std::string_view peer);
 
   std::size_t size() const { return start_ns.size(); }
 
-  /// CLOCK_MONOTONIC, nanoseconds.
+  /// CLOCK_MONOTONIC, or the virtual world's time; nanoseconds.
   std::vector<std::int64_t> start_ns;
   /// From the start of the call until its end, nanoseconds.
   std::vector<std::int64_t> latency_ns;
@@ -57,21 +63,18 @@ class CallLog {
 
   /// In the order in which they first answered.
   std::vector<CalledPod> pods;
-  std::vector<Connection> connections;
+  std::vector<CalledConnection> connections;
   /// Each different error message once.
   std::vector<std::string> messages;
 
   void keep_results() { results.resize(size()); }
 
  private:
-  // Row of `key` in a table that grows when the key is new.
-  template <class Add>
-  static std::int32_t intern(std::unordered_map<std::string, std::int32_t>& rows,
-                             const std::string& key, Add add);
+  using Rows = std::unordered_map<std::string, std::int32_t>;
 
-  std::unordered_map<std::string, std::int32_t> pod_rows_;
-  std::unordered_map<std::string, std::int32_t> connection_rows_;
-  std::unordered_map<std::string, std::int32_t> message_rows_;
+  Rows pod_rows_;
+  Rows connection_rows_;
+  Rows message_rows_;
   std::string key_;  // kept between rows: no allocation a call
 };
 

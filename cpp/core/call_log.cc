@@ -1,0 +1,63 @@
+#include "core/call_log.h"
+
+namespace greetlab {
+namespace {
+
+// The row of `key` in a table that grows, by `add`, when the key is new.
+template <class Add>
+std::int32_t row_of(std::unordered_map<std::string, std::int32_t>& rows, const std::string& key,
+                    Add add) {
+  const auto found = rows.find(key);
+  if (found != rows.end()) return found->second;
+  const std::int32_t row = add();
+  rows.emplace(key, row);
+  return row;
+}
+
+}  // namespace
+
+CallLog::CallLog(std::size_t calls)
+    : start_ns(calls, 0),
+      latency_ns(calls, 0),
+      status(calls, 0),
+      pod(calls, -1),
+      connection(calls, -1),
+      serial(calls, 0),
+      message(calls, -1) {}
+
+void CallLog::answered(std::size_t row, std::int64_t now_ns, std::int32_t by, std::int32_t over,
+                       std::int64_t count) {
+  latency_ns[row] = now_ns - start_ns[row];
+  pod[row] = by;
+  connection[row] = over;
+  serial[row] = count;
+}
+
+void CallLog::failed(std::size_t row, std::int64_t now_ns, int code, const std::string& text) {
+  latency_ns[row] = now_ns - start_ns[row];
+  status[row] = code;
+  message[row] = row_of(message_rows_, text, [&] {
+    messages.push_back(text);
+    return static_cast<std::int32_t>(messages.size() - 1);
+  });
+}
+
+std::int32_t CallLog::pod_row(std::string_view name, std::string_view ip) {
+  key_.assign(name).append("\n").append(ip);
+  return row_of(pod_rows_, key_, [&] {
+    pods.push_back({std::string(name), std::string(ip)});
+    return static_cast<std::int32_t>(pods.size() - 1);
+  });
+}
+
+std::int32_t CallLog::connection_row(std::int32_t by, std::string_view peer) {
+  key_.assign(std::to_string(by)).append("\n").append(peer);
+  return row_of(connection_rows_, key_, [&] { return add_connection(by, peer); });
+}
+
+std::int32_t CallLog::add_connection(std::int32_t by, std::string_view peer) {
+  connections.push_back({by, std::string(peer)});
+  return static_cast<std::int32_t>(connections.size() - 1);
+}
+
+}  // namespace greetlab

@@ -1,0 +1,207 @@
+#include "lb/channel.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lb/subchannel.h"
+
+namespace greetlab {
+
+using State = ConnectivityState;
+
+namespace {
+
+// Lets a variant be taken apart by a lambda for each kind.
+template <class... Fs>
+struct Overloaded : Fs... {
+  using Fs::operator()...;
+};
+
+}  // namespace
+
+Channel::Channel(World world, ChannelConfig config, MakeResolver make_resolver)
+    : world_(world),
+      config_(std::move(config)),
+      make_resolver_(std::move(make_resolver)),
+      who_(world_.trace.symbol(config_.name)),
+      rng_(config_.seed),
+      picker_(std::make_unique<QueuePicker>()) {}
+
+Channel::~Channel() {
+  self_.reset();
+  const Outcome cancelled{{Code::cancelled, "the channel was closed"}};
+  queue_.clear();
+  while (!calls_.empty()) {
+    const auto& [id, call] = *calls_.begin();
+    if (call.sent) call.exchange->cancel();
+    end(id, cancelled, call.event);
+  }
+  resolver_.reset();
+  policy_.reset();
+  become(State::shutdown, {}, EventId::none);
+}
+
+// --- Calls ---------------------------------------------------------------------------------------
+
+CallId Channel::call(Exchange& exchange, const CallOptions& options, Done done) {
+  const auto id = static_cast<CallId>(++last_call_);
+  const EventId started = world_.trace.emit(
+      who_, EventId::none, [&] { return CallStarted{id, options.wait_for_ready}; });
+  Call& call = calls_[id];
+  call.exchange = &exchange;
+  call.options = options;
+  call.done = std::move(done);
+  call.event = started;
+  connect(started);
+  pick(id, call);
+  return id;
+}
+
+void Channel::cancel(CallId id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  if (found->second.sent) {
+    found->second.exchange->cancel();
+    return;
+  }
+  std::erase(queue_, id);
+  end(id, {{Code::cancelled, "cancelled by the caller"}}, found->second.event);
+}
+
+void Channel::pick(CallId id, Call& call) {
+  const auto wait_or_fail = [&](const Status& status) {
+    if (call.options.wait_for_ready) return enqueue(id, call, status.message);
+    end(id, {status}, picker_event_);
+  };
+  std::visit(Overloaded{
+                 [&](PickTo to) {
+                   if (Link* link = to.subchannel->connection()) {
+                     return send(id, call, *to.subchannel, *link);
+                   }
+                   enqueue(id, call, "the connection it was picked for has just been lost");
+                 },
+                 [&](PickWait) { enqueue(id, call, "no connection is READY yet"); },
+                 [&](const PickFail& fail) { wait_or_fail(fail.status); },
+                 [&](const PickDrop& drop) { end(id, {drop.status}, picker_event_); },
+             },
+             picker_->pick());
+}
+
+void Channel::send(CallId id, Call& call, const Subchannel& subchannel, Link& link) {
+  call.deadline.cancel();
+  call.sent = true;
+  call.connection = link.id();
+  call.event = world_.trace.emit(who_, picker_event_,
+                                 [&] { return Picked{id, subchannel.id(), link.id()}; });
+  link.send(id, *call.exchange, call.options.deadline, call.event,
+            [weak = std::weak_ptr(self_), id](const Outcome& outcome, EventId cause) {
+              if (const auto self = weak.lock()) (*self)->on_outcome(id, outcome, cause);
+            });
+}
+
+void Channel::on_outcome(CallId id, const Outcome& outcome, EventId cause) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  if (!outcome.unsent) return end(id, outcome, cause);
+  // gRFC A6, transparent retries: what no server has seen may be sent again.
+  found->second.sent = false;
+  enqueue(id, found->second, "nothing of it was sent: the connection was gone");
+}
+
+void Channel::enqueue(CallId id, Call& call, std::string_view reason) {
+  queue_.push_back(id);
+  call.event = world_.trace.emit(who_, call.event,
+                                 [&] { return CallQueued{id, world_.trace.symbol(reason)}; });
+  if (call.options.deadline == kNever) return;
+  call.deadline = world_.clock.at(call.options.deadline, [this, id, event = call.event] {
+    std::erase(queue_, id);
+    end(id, {{Code::deadline_exceeded, "no connection was READY in time"}}, event);
+  });
+}
+
+void Channel::end(CallId id, const Outcome& outcome, EventId because) {
+  const auto node = calls_.extract(id);
+  Call& call = node.mapped();
+  const auto connection = call.sent ? call.connection : ConnectionId::none;
+  world_.trace.emit(who_, because, [&] {
+    return CallEnded{id, outcome.status.code, connection, outcome.pod,
+                     world_.trace.symbol(outcome.status.message)};
+  });
+  call.done({id, outcome.status, outcome.pod, connection});
+}
+
+void Channel::drain_queue() {
+  // Those that have to wait again queue up again, in the same order.
+  const std::vector<CallId> waiting = std::exchange(queue_, {});
+  for (const CallId id : waiting) {
+    if (const auto found = calls_.find(id); found != calls_.end()) pick(id, found->second);
+  }
+}
+
+// --- States and pickers --------------------------------------------------------------------------
+
+void Channel::connect(EventId because) {
+  if (policy_) return policy_->exit_idle(because);
+  if (resolver_) return;
+  become(State::connecting, {}, because);
+  resolver_ = make_resolver_(rng_, who_);
+  resolver_->start(*this, because);
+}
+
+bool Channel::on_answer(const Answer& answer, EventId cause) {
+  if (!policy_) {
+    if (!answer.status.ok()) {
+      // No policy ever had addresses, so the channel itself has to say so.
+      publish(State::transient_failure, std::make_unique<FailPicker>(answer.status), answer.status,
+              cause);
+      return false;
+    }
+    policy_ = make_policy(config_.policy, *this, world_.clock);
+  }
+  return policy_->update({answer.status, answer.addresses}, cause);
+}
+
+void Channel::publish(State state, std::unique_ptr<Picker> picker, const Status& why,
+                      EventId because) {
+  become(state, why, because);
+  picker_ = std::move(picker);
+  picker_event_ = world_.trace.emit(who_, because, [&] {
+    return PickerPublished{world_.trace.symbol(picker_->name()), picker_->ready(),
+                           picker_->start()};
+  });
+  drain_queue();
+}
+
+void Channel::become(State state, const Status& why, EventId because) {
+  if (state == state_) return;
+  const State from = std::exchange(state_, state);
+  world_.trace.emit(who_, because, [&] {
+    return ChannelStateChanged{from, state, world_.trace.symbol(why.message)};
+  });
+}
+
+void Channel::request_reresolution(EventId because) {
+  resolver_->refresh(because);
+}
+
+std::shared_ptr<Subchannel> Channel::subchannel(const Address& address, EventId because) {
+  std::weak_ptr<Subchannel>& pooled = pool_[address];
+  if (auto existing = pooled.lock()) return existing;
+  const auto id = static_cast<SubchannelId>(++subchannels_made_);
+  auto made = std::make_shared<Subchannel>(
+      Subchannel::World{world_.clock, world_.connector, rng_, world_.trace, who_}, id, address,
+      because);
+  pooled = made;
+  return made;
+}
+
+std::vector<std::shared_ptr<Subchannel>> Channel::subchannels() const {
+  std::vector<std::shared_ptr<Subchannel>> alive;
+  for (const auto& [address, pooled] : pool_) {
+    if (auto subchannel = pooled.lock()) alive.push_back(std::move(subchannel));
+  }
+  std::ranges::sort(alive, {}, [](const auto& subchannel) { return subchannel->id(); });
+  return alive;
+}
+
+}  // namespace greetlab

@@ -1,0 +1,128 @@
+// What an application holds: resolver, policy and subchannels as one, and the calls through them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/connector.h"
+#include "core/resolver.h"
+#include "core/rng.h"
+#include "core/trace.h"
+#include "lb/policy.h"
+
+namespace greetlab {
+
+struct ChannelConfig {
+  PolicyConfig policy;
+  /// Its name in the trace: "client-1".
+  std::string name = "client";
+  std::uint64_t seed = 0;
+};
+
+struct CallOptions {
+  /// Waits for a connection where others fail.
+  bool wait_for_ready = false;
+  Time deadline = kNever;
+};
+
+/// How a call ended.
+struct CallResult {
+  CallId call;
+  Status status;
+  Symbol pod = Symbol::none;  ///< Who answered.
+  ConnectionId connection = ConnectionId::none;
+};
+
+/// A channel with one policy. It is IDLE until somebody calls or connects.
+///
+/// Lives on its clock's thread: every method is called there, and everything it does happens there.
+class Channel final : private PolicyHelper, private Resolver::Watcher {
+ public:
+  /// What it needs of the world. All of them outlive it.
+  struct World {
+    Clock& clock;
+    Connector& connector;
+    Trace& trace;
+  };
+  /// Made when it is first needed, for its address is the channel's.
+  using MakeResolver = std::function<std::unique_ptr<Resolver>(Rng& rng, Symbol who)>;
+  using Done = std::function<void(const CallResult&)>;
+
+  Channel(World world, ChannelConfig config, MakeResolver make_resolver);
+  /// Ends every call with CANCELLED.
+  ~Channel() override;
+
+  /// Starts a call. `done` is called exactly once, possibly before this returns.
+  /// @param exchange outlives the call.
+  CallId call(Exchange& exchange, const CallOptions& options, Done done);
+
+  /// Ends a call with CANCELLED. Does nothing if it has ended.
+  void cancel(CallId call);
+
+  /// Leaves IDLE, as a call would.
+  void connect(EventId because = EventId::none);
+
+  ConnectivityState state() const { return state_; }
+  Symbol who() const override { return who_; }
+  std::size_t queued() const { return queue_.size(); }
+  std::size_t in_flight() const { return calls_.size(); }
+
+  /// The subchannels that there are, by number.
+  std::vector<std::shared_ptr<Subchannel>> subchannels() const;
+
+ private:
+  struct Call {
+    Exchange* exchange;
+    CallOptions options;
+    Done done;
+    EventId event;  // of its last step
+    bool sent = false;
+    ConnectionId connection = ConnectionId::none;
+    Timer deadline;  // while it is queued; once it is sent, the link keeps it
+  };
+
+  // PolicyHelper
+  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) override;
+  void publish(ConnectivityState state, std::unique_ptr<Picker> picker, const Status& why,
+               EventId because) override;
+  void request_reresolution(EventId because) override;
+  Rng& rng() override { return rng_; }
+  Trace& trace() override { return world_.trace; }
+
+  // Resolver::Watcher
+  bool on_answer(const Answer& answer, EventId cause) override;
+
+  void pick(CallId id, Call& call);
+  void send(CallId id, Call& call, const Subchannel& subchannel, Link& link);
+  void on_outcome(CallId id, const Outcome& outcome, EventId cause);
+  void enqueue(CallId id, Call& call, std::string_view reason);
+  void end(CallId id, const Outcome& outcome, EventId because);
+  void drain_queue();
+  void become(ConnectivityState state, const Status& why, EventId because);
+
+  World world_;
+  const ChannelConfig config_;
+  const MakeResolver make_resolver_;
+  const Symbol who_;
+  Rng rng_;
+  ConnectivityState state_ = ConnectivityState::idle;
+  EventId picker_event_ = EventId::none;
+  std::unique_ptr<Picker> picker_;
+  std::map<Address, std::weak_ptr<Subchannel>> pool_;
+  std::uint32_t subchannels_made_ = 0;
+  std::unique_ptr<LbPolicy> policy_;
+  std::unique_ptr<Resolver> resolver_;
+  std::uint32_t last_call_ = 0;
+  std::unordered_map<CallId, Call> calls_;
+  std::vector<CallId> queue_;  // in order of arrival
+  // Gone when we are: what is still in flight then must not tell us of its end.
+  std::shared_ptr<Channel*> self_ = std::make_shared<Channel*>(this);
+};
+
+}  // namespace greetlab

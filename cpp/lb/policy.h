@@ -1,0 +1,148 @@
+// Load balancing policies: what they are given, and what they give back.
+//
+// Glossary, in gRPC's own terms (grpc/grpc src/core/load_balancing/lb_policy.h):
+//
+//   target        what the application dials: "dns:///greetserver:50051"
+//   resolver      turns the target into addresses, and again when it is asked to
+//   address       where a server listens: one pod, or a ClusterIP that stands for many
+//   subchannel    the connection to one address, or the attempts to have one: IDLE, CONNECTING,
+//                 READY, TRANSIENT_FAILURE. It has at most one connection, and makes a new one only
+//                 when a policy asks it to connect
+//   policy        decides which subchannels to have and which of them to use. The control plane:
+//                 it acts when addresses or states change, not when calls come
+//   picker        what the policy publishes: chooses a subchannel for each call. The data plane: it
+//                 holds nothing but what it needs for that, and is replaced, never changed
+//   pick          what a picker says of one call: send it there, let it wait, or fail it
+//   channel       resolver, policy and subchannels together: what the application holds. It has the
+//                 connectivity state that the policy gives it
+//   wait_for_ready  a call that would rather wait than fail
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/address.h"
+#include "core/connectivity.h"
+#include "core/rng.h"
+#include "core/status.h"
+#include "core/trace.h"
+
+namespace greetlab {
+
+class Subchannel;
+
+/// Send the call there. If the subchannel has lost its connection meanwhile, the call is picked
+/// again from the next picker.
+struct PickTo {
+  Subchannel* subchannel;
+};
+/// Nobody to send it to yet: it waits for the next picker.
+struct PickWait {};
+/// Fails at once with this status, unless the call is wait_for_ready: then it waits.
+struct PickFail {
+  Status status;
+};
+/// Fails with this status whatever the call asked for.
+struct PickDrop {
+  Status status;
+};
+using Pick = std::variant<PickTo, PickWait, PickFail, PickDrop>;
+
+class Picker {
+ public:
+  virtual ~Picker() = default;
+
+  /// Chooses for the next call. Called once a call, so it must be quick.
+  virtual Pick pick() = 0;
+
+  // For the trace.
+  virtual std::string_view name() const = 0;
+  /// How many subchannels it chooses from, and where it begins.
+  virtual std::uint32_t ready() const { return 0; }
+  virtual std::uint32_t start() const { return 0; }
+};
+
+/// Calls wait: there is no better picker yet.
+class QueuePicker final : public Picker {
+ public:
+  Pick pick() override { return PickWait{}; }
+  std::string_view name() const override { return "queue"; }
+};
+
+/// Calls fail: TRANSIENT_FAILURE.
+class FailPicker final : public Picker {
+ public:
+  explicit FailPicker(Status status) : status_(std::move(status)) {}
+  Pick pick() override { return PickFail{status_}; }
+  std::string_view name() const override { return "fail"; }
+
+ private:
+  Status status_;
+};
+
+/// What a policy may do to its channel. Outlives the policy.
+class PolicyHelper {
+ public:
+  virtual ~PolicyHelper() = default;
+
+  /// The subchannel for an address. The same address gives the same one for as long as somebody
+  /// holds it, so a new list keeps the connections of the old one.
+  virtual std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) = 0;
+
+  /// The channel's state and picker from now on.
+  /// @param why the reason of a TRANSIENT_FAILURE.
+  virtual void publish(ConnectivityState state, std::unique_ptr<Picker> picker, const Status& why,
+                       EventId because) = 0;
+
+  /// Asks the resolver for newer addresses.
+  virtual void request_reresolution(EventId because) = 0;
+
+  virtual Rng& rng() = 0;
+
+  /// The channel's trace and its name there.
+  virtual Trace& trace() = 0;
+  virtual Symbol who() const = 0;
+};
+
+/// What the resolver found: addresses, or why there are none.
+struct PolicyUpdate {
+  Status status;
+  std::vector<Address> addresses;
+};
+
+class LbPolicy {
+ public:
+  virtual ~LbPolicy() = default;
+
+  /// New addresses, or a resolver's error.
+  /// @return whether they could be used. If not, the resolver tries again.
+  virtual bool update(const PolicyUpdate& update, EventId because) = 0;
+
+  /// Somebody wants to call, and the channel is IDLE.
+  virtual void exit_idle(EventId because) = 0;
+};
+
+enum class PolicyKind : std::uint8_t { pick_first, round_robin, random };
+
+/// What a policy can be told.
+struct PolicyConfig {
+  PolicyKind kind = PolicyKind::pick_first;
+  /// pick_first: try the addresses in random order (gRFC A62; newer than gRPC 1.51).
+  bool shuffle_address_list = false;
+};
+
+/// "pick_first", "round_robin", "random": as a service config names them.
+std::string_view to_string(PolicyKind kind);
+/// @throws std::invalid_argument naming those there are.
+PolicyKind parse_policy(std::string_view name);
+
+class Clock;
+
+/// @param helper outlives the policy.
+std::unique_ptr<LbPolicy> make_policy(const PolicyConfig& config, PolicyHelper& helper,
+                                      Clock& clock);
+
+}  // namespace greetlab

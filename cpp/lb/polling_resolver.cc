@@ -1,0 +1,75 @@
+#include "lb/polling_resolver.h"
+
+#include <utility>
+
+namespace greetlab {
+
+PollingResolver::PollingResolver(World world, std::unique_ptr<NameLookup> lookup, Duration cooldown)
+    : world_(world), lookup_(std::move(lookup)), cooldown_(cooldown) {}
+
+void PollingResolver::start(Watcher& watcher, EventId because) {
+  watcher_ = &watcher;
+  maybe_look_up(because);
+}
+
+void PollingResolver::refresh(EventId because) {
+  const EventId asked =
+      world_.trace.emit(world_.who, because, [] { return ReresolutionRequested{}; });
+  if (looking_up_) return;  // the one under way will do
+  if (answering_) {
+    asked_meanwhile_ = true;  // once it is known whether the answer was any good
+    return;
+  }
+  maybe_look_up(asked);
+}
+
+void PollingResolver::maybe_look_up(EventId because) {
+  // 1. One timer at the most: who asks while a lookup is put off waits for that one.
+  if (put_off_) return;
+  // 2. The cooldown is counted from the *start* of the last lookup (grpc-go: from its end).
+  const Time earliest = last_start_ + cooldown_;
+  if (started_once_ && earliest > world_.clock.now()) {
+    const EventId cooling =
+        world_.trace.emit(world_.who, because, [&] { return CooldownStarted{earliest}; });
+    put_off_ = true;
+    timer_ = world_.clock.at(earliest, [this, cooling] {
+      put_off_ = false;
+      look_up(cooling);
+    });
+    return;
+  }
+  // 3. Now.
+  look_up(because);
+}
+
+void PollingResolver::look_up(EventId because) {
+  looking_up_ = true;
+  started_once_ = true;
+  last_start_ = world_.clock.now();
+  lookup_->lookup(because, [this](Answer answer, EventId cause) { on_answer(answer, cause); });
+}
+
+void PollingResolver::on_answer(const Answer& answer, EventId cause) {
+  looking_up_ = false;
+  answering_ = true;
+  asked_meanwhile_ = false;
+  const bool good = watcher_->on_answer(answer, cause);
+  answering_ = false;
+  if (good) {
+    backoff_.reset();
+    if (asked_meanwhile_) maybe_look_up(cause);
+    return;
+  }
+  // An answer that the policy cannot use (an empty list) is a failure like any other. Who asked
+  // meanwhile gets what the backoff gives.
+  const Time until = world_.clock.now() + backoff_.next(world_.rng);
+  const EventId backoff =
+      world_.trace.emit(world_.who, cause, [&] { return ResolverBackoffStarted{until}; });
+  put_off_ = true;
+  timer_ = world_.clock.at(until, [this, backoff] {
+    put_off_ = false;
+    look_up(backoff);
+  });
+}
+
+}  // namespace greetlab

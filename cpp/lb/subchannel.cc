@@ -1,0 +1,99 @@
+#include "lb/subchannel.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace greetlab {
+
+using State = ConnectivityState;
+
+Subchannel::Subchannel(World world, SubchannelId id, Address address, EventId because)
+    : world_(world), id_(id), address_(std::move(address)) {
+  world_.trace.emit(world_.who, because, [&] {
+    return SubchannelCreated{id_, world_.trace.symbol(to_string(address_))};
+  });
+}
+
+Subchannel::~Subchannel() {
+  if (state_ != State::idle) become(State::shutdown, EventId::none);
+}
+
+void Subchannel::watch(Watcher& watcher) {
+  watchers_.push_back(&watcher);
+}
+
+void Subchannel::unwatch(Watcher& watcher) {
+  const auto found = std::ranges::find(watchers_, &watcher);
+  if (found == watchers_.end()) return;
+  if (telling_) {
+    *found = nullptr;  // the loop in `become` is counting
+  } else {
+    watchers_.erase(found);
+  }
+}
+
+void Subchannel::connect(EventId because) {
+  if (state_ != State::idle) return;
+  const auto self = shared_from_this();
+  const Time now = world_.clock.now();
+  // The backoff is counted from the start of an attempt, and bounds the start of the next one: a
+  // slow failure is not made to wait twice (connection-backoff.md).
+  next_attempt_ = now + backoff_.next(world_.rng);
+  const Time deadline = std::max(next_attempt_, now + kMinConnectTimeout);
+  ++attempts_;
+  const EventId connecting = become(State::connecting, because);
+  link_ =
+      world_.connector.dial({world_.who, id_, address_, attempts_, deadline, connecting}, *this);
+}
+
+void Subchannel::reset_backoff(EventId because) {
+  backoff_.reset();
+  if (state_ != State::transient_failure) return;
+  timer_.cancel();
+  become(State::idle, because);
+}
+
+void Subchannel::on_connected(EventId cause) {
+  backoff_.reset();
+  attempts_ = 0;
+  become(State::ready, cause);
+}
+
+void Subchannel::on_connect_failed(const Status& why, EventId cause) {
+  const auto self = shared_from_this();
+  link_.reset();
+  failure_ = why;
+  const Time until = std::max(next_attempt_, world_.clock.now());
+  const EventId backoff = world_.trace.emit(
+      world_.who, cause, [&] { return BackoffStarted{id_, until, until - world_.clock.now()}; });
+  timer_ = world_.clock.at(until, [this, backoff] { become(State::idle, backoff); });
+  become(State::transient_failure, cause, why);
+}
+
+void Subchannel::on_lost(EventId cause) {
+  const auto self = shared_from_this();
+  // Kept until everybody has heard: calls in flight may still end over it.
+  const std::unique_ptr<Link> lost = std::move(link_);
+  become(State::idle, cause);
+}
+
+EventId Subchannel::become(State state, EventId because, const Status& why) {
+  assert(is_legal(state_, state));
+  const State from = std::exchange(state_, state);
+  const EventId event = world_.trace.emit(world_.who, because, [&] {
+    return SubchannelStateChanged{id_, from, state, world_.trace.symbol(why.message)};
+  });
+  if (state == State::shutdown) return event;
+  const auto self = shared_from_this();
+  telling_ = true;
+  // By index: a watcher may watch, unwatch, or make us change again while we tell it.
+  for (std::size_t i = 0; i < watchers_.size() && state_ == state; ++i) {
+    if (watchers_[i] != nullptr) watchers_[i]->on_state(state, event);
+  }
+  telling_ = false;
+  std::erase(watchers_, nullptr);
+  return event;
+}
+
+}  // namespace greetlab

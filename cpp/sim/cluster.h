@@ -1,0 +1,109 @@
+// The virtual cluster: a world of its own, in which nothing happens but what it is told to.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/rng.h"
+#include "core/trace.h"
+#include "lb/channel.h"
+#include "sim/dns.h"
+#include "sim/network.h"
+#include "sim/pod.h"
+#include "sim/virtual_clock.h"
+
+namespace greetlab {
+
+struct SimConfig {
+  std::uint32_t pods = 3;
+  std::uint64_t seed = 0;
+  std::uint16_t port = 50051;
+  /// How long a dead pod stays listed, until the cluster notices.
+  Duration endpoint_lag{};
+  /// How long a draining pod's calls may go on.
+  Duration grace = std::chrono::seconds(30);
+  NetworkConfig network;
+  SimDnsConfig dns;
+  /// How many events are kept; 0: nobody listens.
+  std::size_t trace_capacity = 1'000'000;
+};
+
+struct SimChannelConfig {
+  std::string service;
+  PolicyConfig policy;
+  /// GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS.
+  Duration cooldown = std::chrono::seconds(30);
+};
+
+/// Pods behind a ClusterIP service (`greetserver`) and a headless one (`greetserver-headless`), and
+/// the channels that call them: the very code of lb/, in a world where time is a number. The same
+/// seed and the same commands give the same events, byte for byte, on every machine.
+class SimCluster {
+ public:
+  /// @throws std::invalid_argument for more pods than there are addresses.
+  explicit SimCluster(SimConfig config);
+  ~SimCluster();
+  SimCluster(const SimCluster&) = delete;
+  SimCluster& operator=(const SimCluster&) = delete;
+
+  // Time.
+  VirtualClock& clock() { return clock_; }
+
+  // The pods. @throws std::invalid_argument for a pod that there is not.
+  const std::list<SimPod>& pods() const { return pods_; }
+  /// Adds pods, or drains the newest ones, until this many serve.
+  void scale(std::uint32_t pods);
+  /// The pod is gone at once: its connections are reset, and its address refuses.
+  void kill(std::string_view pod);
+  /// The pod's machine is gone: its connections fall silent, and its address swallows packets.
+  void lose(std::string_view pod);
+  /// It serves again, at the same address.
+  void restart(std::string_view pod);
+  /// Off the endpoints and told to end, both at once, as Kubernetes does.
+  void drain(std::string_view pod);
+  /// Its answers take this much longer: a uniform draw between the two.
+  void slow(std::string_view pod, Duration least, Duration most);
+  /// This share of its calls fails.
+  void fail(std::string_view pod, double rate);
+
+  // The clients.
+  /// A new client, "client-1", "client-2", ... Lives as long as the cluster, or until `close`.
+  Channel& open_channel(const SimChannelConfig& config);
+  void close_channel(Channel& channel);
+
+  SimDns& dns() { return dns_; }
+  Network& network() { return network_; }
+  Trace& trace() { return trace_; }
+  const Recording* recording() const { return recording_ ? &*recording_ : nullptr; }
+  const Address& cluster_ip() const { return cluster_ip_; }
+
+ private:
+  SimPod& find(std::string_view pod);
+  void add_pods(std::uint32_t count);
+  void delist_after_lag(SimPod& pod, EventId because);
+  void delist(SimPod& pod, EventId because);
+  void publish(EventId because);
+  EventId tell(const SimPod& pod, std::string_view change, EventId because = EventId::none);
+
+  const SimConfig config_;
+  VirtualClock clock_;
+  Rng rng_;
+  Trace trace_;
+  std::optional<Recording> recording_;
+  SimDns dns_;
+  Network network_;
+  const Address cluster_ip_;
+  const Symbol who_;
+  std::list<SimPod> pods_;  // a list never moves what it holds
+  std::uint32_t pods_made_ = 0;
+  std::uint32_t channels_made_ = 0;
+  std::list<Channel> channels_;
+  std::vector<Timer> later_;
+};
+
+}  // namespace greetlab

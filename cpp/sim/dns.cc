@@ -1,0 +1,136 @@
+#include "sim/dns.h"
+
+#include <utility>
+
+#include "core/search_list.h"
+
+namespace greetlab {
+namespace {
+
+// A pod's resolv.conf.
+const std::vector<std::string> kSearch{"default.svc.cluster.local", "svc.cluster.local",
+                                       "cluster.local"};
+constexpr int kNdots = 5;
+
+std::string_view words(std::string_view status) {
+  return status == "ok" ? "answered" : "no such name (NXDOMAIN)";
+}
+
+}  // namespace
+
+// One lookup on its way through the search list.
+class SimDns::Walk final : public std::enable_shared_from_this<SimDns::Walk> {
+ public:
+  Walk(SimDns& dns, std::string_view name, Symbol who, EventId started,
+       std::weak_ptr<const void> alive, Done done)
+      : dns_(dns),
+        who_(who),
+        started_(started),
+        alive_(std::move(alive)),
+        done_(std::move(done)),
+        names_(search_list(name, kSearch, kNdots)) {
+    answer_.name = name;
+  }
+
+  void ask() {
+    const Duration trip = dns_.config_.round_trip;
+    const auto spread = static_cast<std::uint64_t>((trip * 2 / 5).count());
+    const Duration drawn =
+        trip * 4 / 5 + Duration(static_cast<std::int64_t>(dns_.rng_.below(spread + 1)));
+    timer_ = dns_.clock_.at(dns_.clock_.now() + drawn, [self = shared_from_this(), drawn] {
+      if (!self->alive_.expired()) self->on_reply(drawn);
+    });
+  }
+
+ private:
+  void on_reply(Duration trip) {
+    const std::string& name = names_[next_++];
+    std::vector<std::string> addresses = dns_.answer(name);
+    const bool exists = !addresses.empty();
+    tell(name, "A", exists ? "ok" : "nxdomain", trip, exists ? dns_.config_.ttl : 0);
+    tell(name, "AAAA", exists ? "no_data" : "nxdomain", trip, 0);
+    if (!exists && next_ < names_.size()) return ask();
+    answer_.status = exists ? "ok" : "nxdomain";
+    answer_.addresses = std::move(addresses);
+    Trace& trace = dns_.trace_;
+    const EventId ended = trace.emit(who_, started_, [&] {
+      std::string joined;
+      for (const auto& ip : answer_.addresses) joined += (joined.empty() ? "" : ",") + ip;
+      return LookupEnded{trace.symbol(answer_.name), trace.symbol(answer_.status),
+                         trace.symbol(joined),
+                         static_cast<std::uint32_t>(answer_.addresses.size())};
+    });
+    done_(answer_, ended);
+  }
+
+  void tell(const std::string& name, std::string_view type, std::string_view status, Duration trip,
+            std::uint32_t ttl) {
+    ++dns_.queries_;
+    answer_.queries.push_back({name, type, status, dns_.clock_.now() - trip, trip, ttl});
+    Trace& trace = dns_.trace_;
+    trace.emit(who_, started_, [&] {
+      return QueryAnswered{trace.symbol(name), trace.symbol(type), trace.symbol(status), ttl, trip};
+    });
+  }
+
+  SimDns& dns_;
+  const Symbol who_;
+  const EventId started_;
+  const std::weak_ptr<const void> alive_;
+  const Done done_;
+  const std::vector<std::string> names_;
+  std::size_t next_ = 0;
+  SimAnswer answer_;
+  Timer timer_;
+};
+
+SimDns::SimDns(Clock& clock, Rng& rng, Trace& trace, SimDnsConfig config)
+    : clock_(clock), rng_(rng), trace_(trace), config_(config) {}
+
+void SimDns::set(const std::string& name, std::vector<std::string> addresses) {
+  table_[name] = std::move(addresses);
+}
+
+void SimDns::lookup(std::string_view name, Symbol who, EventId because,
+                    std::weak_ptr<const void> alive, Done done) {
+  const EventId started =
+      trace_.emit(who, because, [&] { return LookupStarted{trace_.symbol(name)}; });
+  std::make_shared<Walk>(*this, name, who, started, std::move(alive), std::move(done))->ask();
+}
+
+std::vector<std::string> SimDns::answer(const std::string& name) {
+  if (config_.cache) {
+    const auto cached = cache_.find(name);
+    if (cached != cache_.end() && clock_.now() < cached->second.until) {
+      return cached->second.addresses;
+    }
+  }
+  const auto found = table_.find(name);
+  std::vector<std::string> addresses =
+      found == table_.end() ? std::vector<std::string>{} : found->second;
+  for (std::size_t left = addresses.size(); left > 1; --left) {  // CoreDNS shuffles
+    std::swap(addresses[left - 1], addresses[rng_.below(left)]);
+  }
+  if (config_.cache) {
+    cache_[name] = {addresses, clock_.now() + std::chrono::seconds(config_.ttl)};
+  }
+  return addresses;
+}
+
+SimNameLookup::SimNameLookup(SimDns& dns, std::string name, std::uint16_t port, Symbol who)
+    : dns_(dns), name_(std::move(name)), port_(port), who_(who) {}
+
+void SimNameLookup::lookup(EventId because, Done done) {
+  dns_.lookup(name_, who_, because, alive_,
+              [this, done = std::move(done)](const SimAnswer& found, EventId cause) {
+                Answer answer;
+                if (found.addresses.empty()) {
+                  answer.status = {Code::unavailable, "DNS resolution failed for " + name_ + ": " +
+                                                          std::string(words(found.status))};
+                }
+                for (const auto& ip : found.addresses) answer.addresses.push_back({ip, port_});
+                done(std::move(answer), cause);
+              });
+}
+
+}  // namespace greetlab

@@ -1,0 +1,102 @@
+// The virtual cluster's DNS: a table, and the time that it takes to ask it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/resolver.h"
+#include "core/rng.h"
+#include "core/trace.h"
+
+namespace greetlab {
+
+struct SimDnsConfig {
+  /// From a question to its answer; each is drawn from +-20 %.
+  Duration round_trip = std::chrono::microseconds(500);
+  /// Of every record, seconds.
+  std::uint32_t ttl = 5;
+  /// Whether a cache between the pods and the DNS (CoreDNS's `cache`, NodeLocal DNSCache) gives
+  /// out an answer again until its TTL has passed, however old it is by then.
+  bool cache = false;
+};
+
+/// One question and its answer.
+struct SimQuery {
+  std::string name;
+  std::string_view type;    ///< "A", "AAAA"
+  std::string_view status;  ///< "ok", "no_data", "nxdomain", as the live resolver calls them.
+  Time asked;
+  Duration round_trip;
+  std::uint32_t ttl;  ///< Of the records; 0 without any.
+};
+
+struct SimAnswer {
+  std::string name;  ///< As asked.
+  std::string_view status;
+  std::vector<std::string> addresses;
+  std::vector<SimQuery> queries;
+};
+
+/// Answers with what Kubernetes' DNS would: the addresses of a name, shuffled; NXDOMAIN for a name
+/// that is not there.
+class SimDns {
+ public:
+  using Done = std::function<void(const SimAnswer&, EventId cause)>;
+
+  /// All of them outlive it.
+  SimDns(Clock& clock, Rng& rng, Trace& trace, SimDnsConfig config);
+
+  /// The addresses of an absolute name, without the final dot. None: the name is not there.
+  void set(const std::string& name, std::vector<std::string> addresses);
+
+  /// Looks a name up as a pod would, search list and all: A and AAAA of each name in turn, until
+  /// one exists. Emits LookupStarted, each QueryAnswered, LookupEnded.
+  ///
+  /// @param alive the lookup is given up, and `done` not called, once this is gone.
+  void lookup(std::string_view name, Symbol who, EventId because, std::weak_ptr<const void> alive,
+              Done done);
+
+  /// Questions answered, ever.
+  std::uint64_t queries() const { return queries_; }
+
+ private:
+  class Walk;
+
+  struct Cached {
+    std::vector<std::string> addresses;
+    Time until;
+  };
+
+  std::vector<std::string> answer(const std::string& name);
+
+  Clock& clock_;
+  Rng& rng_;
+  Trace& trace_;
+  const SimDnsConfig config_;
+  std::map<std::string, std::vector<std::string>> table_;
+  std::map<std::string, Cached> cache_;
+  std::uint64_t queries_ = 0;
+};
+
+/// A channel's lookups of one name and port.
+class SimNameLookup final : public NameLookup {
+ public:
+  SimNameLookup(SimDns& dns, std::string name, std::uint16_t port, Symbol who);
+
+  void lookup(EventId because, Done done) override;
+
+ private:
+  SimDns& dns_;
+  const std::string name_;
+  const std::uint16_t port_;
+  const Symbol who_;
+  const std::shared_ptr<const int> alive_ = std::make_shared<const int>();
+};
+
+}  // namespace greetlab

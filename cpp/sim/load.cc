@@ -1,0 +1,89 @@
+#include "sim/load.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace greetlab {
+
+std::shared_ptr<SimLoad> SimLoad::start(SimCluster& cluster, Channel& channel,
+                                        SimLoadConfig config) {
+  const std::shared_ptr<SimLoad> load(new SimLoad(cluster, channel, config));
+  if (config.interval.count() > 0) {
+    load->start_by_the_clock();
+    return load;
+  }
+  for (std::size_t i = 0; i < std::min(config.concurrency, config.calls); ++i) {
+    load->start_call(load->slots_.emplace_back());
+  }
+  return load;
+}
+
+SimLoad::SimLoad(SimCluster& cluster, Channel& channel, SimLoadConfig config)
+    : cluster_(cluster), channel_(channel), config_(config), log_(config.calls) {}
+
+void SimLoad::start_by_the_clock() {
+  if (started_ == config_.calls) return;
+  if (free_.empty()) free_.push_back(&slots_.emplace_back());
+  next_ = cluster_.clock().at(cluster_.clock().now() + config_.interval,
+                              [self = shared_from_this()] { self->start_by_the_clock(); });
+  Slot* const slot = free_.back();
+  free_.pop_back();
+  start_call(*slot);
+}
+
+void SimLoad::start_call(Slot& slot) {
+  slot.row = started_++;
+  log_.started(slot.row, now_ns());
+  channel_.call(
+      slot.exchange, {config_.wait_for_ready, cluster_.clock().now() + config_.timeout},
+      [self = shared_from_this(), &slot](const CallResult& result) { self->on_end(slot, result); });
+}
+
+void SimLoad::on_end(Slot& slot, const CallResult& result) {
+  ++ended_;
+  if (result.status.ok()) {
+    const std::int32_t pod = pod_row(result.pod);
+    log_.answered(slot.row, now_ns(), pod, connection_row(pod, result.connection), 0);
+  } else {
+    log_.failed(slot.row, now_ns(), static_cast<int>(result.status.code), result.status.message);
+  }
+  if (config_.interval.count() > 0) {
+    free_.push_back(&slot);
+    return;
+  }
+  if (started_ == config_.calls) return;
+  // As a task of its own: where calls fail at once, one within the other would never come back.
+  next_call_.push_back(&slot);
+  if (next_call_.size() > 1) return;
+  next_ = cluster_.clock().at(cluster_.clock().now(), [self = shared_from_this()] {
+    for (Slot* waiting : std::exchange(self->next_call_, {})) {
+      if (self->started_ < self->config_.calls) self->start_call(*waiting);
+    }
+  });
+}
+
+std::int64_t SimLoad::now_ns() const {
+  return cluster_.clock().now().time_since_epoch().count();
+}
+
+std::int32_t SimLoad::pod_row(Symbol pod) {
+  const auto index = static_cast<std::size_t>(pod);
+  if (index >= pod_rows_.size()) pod_rows_.resize(index + 1, -1);
+  if (pod_rows_[index] < 0) {
+    const auto& pods = cluster_.pods();
+    const auto found = std::ranges::find(pods, pod, &SimPod::who);
+    pod_rows_[index] = log_.pod_row(found->name, found->address.ip);
+  }
+  return pod_rows_[index];
+}
+
+std::int32_t SimLoad::connection_row(std::int32_t pod, ConnectionId connection) {
+  const auto index = static_cast<std::size_t>(connection);
+  if (index >= connection_rows_.size()) connection_rows_.resize(index + 1, -1);
+  if (connection_rows_[index] < 0) {
+    connection_rows_[index] = log_.add_connection(pod, "client:" + std::to_string(index));
+  }
+  return connection_rows_[index];
+}
+
+}  // namespace greetlab

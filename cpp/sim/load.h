@@ -1,0 +1,65 @@
+// A simulated client's calls.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "core/call_log.h"
+#include "sim/cluster.h"
+
+namespace greetlab {
+
+struct SimLoadConfig {
+  std::size_t calls = 1;
+  /// Closed loop: this many in flight, each followed by the next.
+  std::size_t concurrency = 1;
+  /// Open loop, where not 0: a call each so often, however many are in flight.
+  Duration interval{};
+  Duration timeout = std::chrono::seconds(5);
+  bool wait_for_ready = false;
+};
+
+/// Calls through one channel, and what became of each. They go on while the clock does, whether
+/// or not anybody still holds the load.
+class SimLoad final : public std::enable_shared_from_this<SimLoad> {
+ public:
+  /// Starts the first calls at once. The cluster outlives the load; who closes the channel ends it.
+  static std::shared_ptr<SimLoad> start(SimCluster& cluster, Channel& channel,
+                                        SimLoadConfig config);
+
+  bool done() const { return ended_ == config_.calls; }
+  std::size_t ended() const { return ended_; }
+  const CallLog& log() const { return log_; }
+
+ private:
+  struct Slot {
+    SimExchange exchange;
+    std::size_t row = 0;
+  };
+
+  SimLoad(SimCluster& cluster, Channel& channel, SimLoadConfig config);
+
+  void start_call(Slot& slot);
+  void on_end(Slot& slot, const CallResult& result);
+  void start_by_the_clock();
+  std::int64_t now_ns() const;
+  std::int32_t pod_row(Symbol pod);
+  std::int32_t connection_row(std::int32_t pod, ConnectionId connection);
+
+  SimCluster& cluster_;
+  Channel& channel_;
+  const SimLoadConfig config_;
+  CallLog log_;
+  std::deque<Slot> slots_;  // a deque never moves what it holds
+  std::vector<Slot*> free_;
+  std::size_t started_ = 0;
+  std::size_t ended_ = 0;
+  std::vector<std::int32_t> pod_rows_;         // by symbol; -1 = none yet
+  std::vector<std::int32_t> connection_rows_;  // by connection; -1 = none yet
+  std::vector<Slot*> next_call_;               // their call has ended, the next is due
+  Timer next_;
+};
+
+}  // namespace greetlab

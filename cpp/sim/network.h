@@ -1,0 +1,87 @@
+// A pretend network: connections between clients and pods, with a ClusterIP between them or not.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/connector.h"
+#include "core/endpoint_pick.h"
+#include "core/rng.h"
+#include "core/trace.h"
+#include "sim/pod.h"
+
+namespace greetlab {
+
+struct NetworkConfig {
+  /// One way, per message; each is drawn from +-20 %.
+  Duration latency = std::chrono::microseconds(250);
+  /// How long a pod takes to answer, unless it is slowed.
+  Duration service_time = std::chrono::microseconds(100);
+  /// gRFC A9; nothing: connections live for ever.
+  std::optional<Duration> max_connection_age;
+  /// How long the calls of an aged or draining connection may go on; nothing: for ever.
+  std::optional<Duration> max_connection_age_grace;
+};
+
+/// What a simulated call carries: nothing. It can only be given up.
+class SimExchange final : public Exchange {
+ public:
+  void cancel() override {
+    if (give_up) give_up();
+  }
+  Task give_up;  ///< Set while the call is on a connection.
+};
+
+/// Every connection of the virtual world, and what happens to it.
+class Network final : public Connector {
+ public:
+  /// All of them outlive it.
+  Network(Clock& clock, Rng& rng, Trace& trace, NetworkConfig config);
+  ~Network() override;
+
+  std::unique_ptr<Link> dial(const Dial& dial, Link::Watcher& watcher) override;
+
+  // The machines.
+  void add(SimPod& pod);
+  /// The virtual address of a ClusterIP: each connection to it is routed to one of its endpoints.
+  void add_cluster_ip(const Address& address);
+  void set_endpoints(const Address& cluster_ip, std::vector<Address> endpoints);
+
+  // What happens to a pod's connections. Each follows from an event.
+  /// They are reset; calls in flight fail.
+  void reset_connections(const SimPod& pod, EventId because);
+  /// GOAWAY: no new calls; those in flight have `grace` to end.
+  void drain_connections(const SimPod& pod, std::optional<Duration> grace, EventId because);
+  /// Calls in flight never end, and nobody is told.
+  void silence_connections(const SimPod& pod);
+
+  /// Connections that the pods accepted, ever.
+  std::uint64_t opened() const { return opened_; }
+
+ private:
+  class Attempt;
+  class Connection;
+
+  Duration one_way();
+  SimPod* pod_at(const Address& address);
+  std::shared_ptr<Connection> open(ConnectionId id, const Dial& dial, SimPod& pod,
+                                   Link::Watcher& watcher);
+  std::vector<std::shared_ptr<Connection>> connections_of(const SimPod& pod);
+
+  Clock& clock_;
+  Rng& rng_;
+  Trace& trace_;
+  const NetworkConfig config_;
+  std::map<Address, SimPod*> pods_;
+  std::map<Address, EndpointPick> cluster_ips_;
+  std::uint32_t connections_made_ = 0;
+  std::uint64_t opened_ = 0;
+  std::map<const SimPod*, std::vector<std::weak_ptr<Connection>>> connections_;
+};
+
+}  // namespace greetlab
