@@ -3,7 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings.h"
-#include "dns/lookup.h"
+#include "core/lookup.h"
 #include "dns/message.h"
 #include "dns/resolver.h"
 #include "dns/resolver_config.h"

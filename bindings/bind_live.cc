@@ -24,13 +24,17 @@ auto column(std::vector<T> CallLog::* member) {
 void bind_call_log(py::module_& module) {
   py::class_<CalledPod>(module, "CalledPod", "A pod that answered: its name and its address.")
       .def_readonly("name", &CalledPod::name)
-      .def_readonly("ip", &CalledPod::ip);
+      .def_readonly("ip", &CalledPod::ip)
+      .def("__repr__", [](const CalledPod& pod) { return "<" + pod.name + " " + pod.ip + ">"; });
 
   py::class_<CalledConnection>(module, "CalledConnection", R"(
 A TCP connection as its two ends name it: `pod`, the row of the pod that answered, and `peer`, the
 other end as that pod saw it.)")
       .def_readonly("pod", &CalledConnection::pod)
-      .def_readonly("peer", &CalledConnection::peer);
+      .def_readonly("peer", &CalledConnection::peer)
+      .def("__repr__", [](const CalledConnection& connection) {
+        return "<pod " + std::to_string(connection.pod) + ", peer " + connection.peer + ">";
+      });
 
   py::class_<CallLog>(module, "CallLog", R"(
 What became of each call: columns with one row a call, in the order in which they were started.
@@ -67,13 +71,18 @@ CallLog run(NativeChannel& channel, const std::string& first_name, const std::st
   return log;
 }
 
-bool wait_ready(NativeChannel& channel, bool all, double timeout) {
-  const WaitResult result = [&] {
+std::string wait_ready(NativeChannel& channel, bool all, double timeout) {
+  const WaitResult result = [&, patience = seconds(timeout)] {
     const py::gil_scoped_release released;
-    return channel.wait_ready(all, seconds(timeout), signalled);
+    return channel.wait_ready(all, patience, signalled);
   }();
-  if (result == WaitResult::interrupted) throw py::error_already_set();
-  return result == WaitResult::ready;
+  switch (result) {
+    case WaitResult::ready: return "ready";
+    case WaitResult::closed: return "closed";
+    case WaitResult::timeout: break;
+    case WaitResult::interrupted: throw py::error_already_set();
+  }
+  return "timeout";
 }
 
 void bind_native_channel(py::module_& module) {
@@ -84,7 +93,9 @@ void bind_native_channel(py::module_& module) {
       .def_readonly("address", &SubchannelView::address, "\"127.1.0.2:50051\"")
       .def_readonly("state", &SubchannelView::state, "\"READY\", ...")
       .def_readonly("local_addresses", &SubchannelView::local_addresses,
-                    "Our end of each of its connections.");
+                    "Our end of each of its connections.")
+      .def("__repr__",
+           [](const SubchannelView& view) { return "<" + view.address + " " + view.state + ">"; });
 
   py::class_<NativeChannel>(module, "NativeChannel", R"(
 gRPC's own channel, with gRPC's own policies.
@@ -102,8 +113,9 @@ connection_per_call: dial anew for every call, and hang up after it.)")
            py::arg("concurrency"), py::arg("timeout"), py::arg("keep_results"),
            "Makes `calls` calls, `concurrency` at a time, each with `timeout` seconds to end.")
       .def("wait_ready", &wait_ready, py::arg("all"), py::arg("timeout"),
-           "Connects; true once the channel (with `all`: every subchannel) is READY, false after "
-           "`timeout` seconds.")
+           "Connects, and waits: \"ready\" once the channel (with `all`: every subchannel) is "
+           "READY, "
+           "\"timeout\" after `timeout` seconds, \"closed\" if somebody closed it meanwhile.")
       .def_property_readonly("state", &NativeChannel::state)
       .def("subchannels", &NativeChannel::subchannels, Released())
       .def("close", &NativeChannel::close, Released());

@@ -191,6 +191,15 @@ def test_a_control_socket_changes_it_while_it_runs(serve, tmp_path):
             assert stub(server, "/grpc.health.v1.Health/Check") == b"\x08\x01"
 
 
+def test_a_drain_does_not_wait_for_who_controlled_it(serve):
+    control = f"@greetlab-test-{random.getrandbits(64)}"
+    server = serve("--control", control, "--grace", "60s")
+    client = _core.ControlClient(control)
+    client.set_latency(0, 0)
+    server.process.terminate()
+    assert server.wait() == 0
+
+
 def test_control_is_off_unless_asked_for_and_never_on_the_traffic_port(serve, tmp_path):
     for flags, code in (
         ((), grpc.StatusCode.UNIMPLEMENTED),
@@ -223,6 +232,64 @@ def test_sigterm_lets_calls_finish_and_exits_with_0(serve):
         watch.cancel()
         assert b"Hello" in call.result()
     assert server.wait() == 0
+
+
+@pytest.mark.parametrize("round", range(5))
+def test_a_call_whose_client_has_left_is_no_obstacle_to_its_end(serve, round):
+    server = serve("--latency", "300ms")
+    with server.channel() as channel:
+        assert channel.greet("A", timeout=0.05).by_status == {"DEADLINE_EXCEEDED": 1}
+    server.process.terminate()
+    assert server.wait() == 0
+
+
+@pytest.mark.parametrize("round", range(5))
+def test_streams_that_are_cancelled_while_it_ends_do_no_harm(serve, round):
+    server = serve("--grace", "1s")
+    request = b"\x1a\x02\x10\x01"  # for ever, 1 ns apart
+    with grpc.insecure_channel(server.address, options=NO_PROXY) as channel:
+        method = channel.unary_stream("/greet.GreetService/GreetStream")
+        streams = [method(request) for _ in range(40)]
+        for stream in streams:
+            next(stream)
+        for stream in streams[:20]:
+            stream.cancel()
+        server.process.terminate()
+        for stream in streams[20:]:
+            stream.cancel()
+    assert server.wait() == 0
+
+
+def test_an_interval_beyond_all_counting_is_only_long(serve):
+    server = serve()
+    request = b"\x1a\x0a\x08" + b"\xff" * 8 + b"\x7f"  # 9223372036854775807 s
+    with grpc.insecure_channel(server.address, options=NO_PROXY) as channel:
+        stream = channel.unary_stream("/greet.GreetService/GreetStream")(request)
+        next(stream)
+        stream.cancel()
+    with server.channel() as channel:
+        assert channel.greet("A").ok == 1
+
+
+def test_a_control_socket_in_use_is_refused(serve, tmp_path):
+    serve("--control", str(tmp_path / "c"))
+    second = subprocess.run(
+        [executables.path("greet-server"), "--listen", free_ip(), "--control", tmp_path / "c"],
+        capture_output=True,
+        text=True,
+        timeout=START,
+    )
+    assert second.returncode == 1
+    assert second.stderr == f"greet-server: control socket {tmp_path / 'c'}: in use\n"
+    _core.ControlClient(str(tmp_path / "c")).set_serving(True)  # the first still has it
+
+
+def test_a_lifeline_that_is_not_there_is_named():
+    said = subprocess.run(
+        [executables.path("greet-server"), "--lifeline", "99"], capture_output=True, text=True
+    )
+    assert said.returncode == 1
+    assert said.stderr == "greet-server: --lifeline 99: no such open descriptor\n"
 
 
 def test_the_grace_bounds_how_long_it_drains(serve):

@@ -43,3 +43,7 @@ def __getattr__(name: str) -> Any:
     if name == "plot":
         return import_module("greetlab.plot")
     raise AttributeError(f"module 'greetlab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -46,10 +46,13 @@ class Calls:
     arrays over the C++ core's memory, made without a copy.
     """
 
-    def __init__(self, log: _core.CallLog, *, title: str = "", world: str = "") -> None:
+    def __init__(
+        self, log: _core.CallLog, *, title: str = "", world: str = "", known: Iterable[str] = ()
+    ) -> None:
         self._log = log
         self.title = title
         self.world = world
+        self._known = tuple(known)  # pods that could have answered: those that did not are shown
 
     # Columns.
 
@@ -136,7 +139,13 @@ class Calls:
     def __len__(self) -> int:
         return len(self._log)
 
-    def __getitem__(self, row: int) -> Call:
+    @overload
+    def __getitem__(self, row: int) -> Call: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[Call]: ...
+    def __getitem__(self, row: int | slice) -> Call | list[Call]:
+        if isinstance(row, slice):
+            return [self[i] for i in range(*row.indices(len(self)))]
         if not -len(self) <= row < len(self):
             raise IndexError(f"call {row} of {len(self)}")
         row %= len(self)
@@ -171,22 +180,27 @@ class Calls:
             )
         return " · ".join(parts)
 
+    def _table(self) -> dict[str, int]:
+        return dict(sorted({**dict.fromkeys(self._known, 0), **self.by_pod}.items()))
+
     def __repr__(self) -> str:
         lines = [f"{self.title}: {self.summary}" if self.title else self.summary]
-        width = max((len(pod) for pod in self.by_pod), default=0)
-        most = max(self.by_pod.values(), default=1)
-        for pod, count in self.by_pod.items():
-            lines.append(f"  {pod:{width}}  {count:6}  {'█' * max(1, round(30 * count / most))}")
+        table = self._table()
+        width = max((len(pod) for pod in table), default=0)
+        most = max(table.values(), default=1) or 1
+        for pod, count in table.items():
+            lines.append(f"  {pod:{width}}  {count:6}  {'█' * _bar(count, most, 30)}".rstrip())
         lines += [f"  {message}" for message in self.errors]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        most = max(self.by_pod.values(), default=1)
+        table = self._table()
+        most = max(table.values(), default=1) or 1
         rows = "".join(
             f"<tr><td>{escape(pod)}</td><td style='text-align:right'>{count}</td>"
             f"<td style='text-align:left'><div style='background:#0072B2;height:0.8em;"
-            f"width:{max(1, round(200 * count / most))}px'></div></td></tr>"
-            for pod, count in self.by_pod.items()
+            f"width:{_bar(count, most, 200)}px'></div></td></tr>"
+            for pod, count in table.items()
         )
         errors = "".join(f"<div>{escape(message)}</div>" for message in self.errors)
         title = f"<b>{escape(self.title)}</b>: " if self.title else ""
@@ -194,3 +208,8 @@ class Calls:
             f"<div>{title}{escape(self.summary)}</div><table><thead><tr><th>pod</th><th>calls</th>"
             f"<th></th></tr></thead><tbody>{rows}</tbody></table>{errors}"
         )
+
+
+def _bar(count: int, most: int, length: int) -> int:
+    """How long a bar is: in proportion, and to be seen wherever there is anything."""
+    return max(count > 0, round(length * count / most))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from html import escape
 from types import TracebackType
 from typing import Self
 
@@ -9,7 +11,6 @@ from greetlab import _core
 from greetlab.calls import Calls
 
 ENGINES = ("grpc",)
-POLICIES = ("pick_first", "round_robin")
 
 
 class Channel:
@@ -21,6 +22,7 @@ class Channel:
     engine: "grpc".
     connection_per_call: dial anew for every call and hang up after it, as the worst clients do.
     title, world: what results and figures say about where they come from.
+    pods: the names of the pods that could answer now; results show those that did not, too.
 
     It connects at the first call, or in `wait_ready`. Close it, or use it in a `with` block. May be
     used by several threads. A call that fails is a result like any other, never an exception.
@@ -37,16 +39,16 @@ class Channel:
         connection_per_call: bool = False,
         title: str = "",
         world: str = "",
+        pods: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         if engine not in ENGINES:
             raise ValueError(f"engine {engine!r}: there is {', '.join(map(repr, ENGINES))}")
-        if policy not in POLICIES:
-            raise ValueError(f"policy {policy!r}: there is {', '.join(map(repr, POLICIES))}")
         self.target = target
         self.policy = policy
         self.engine = engine
         self.title = title or target
         self.world = world
+        self._pods = pods
         self._channel = _core.NativeChannel(target, policy, connection_per_call)
         self._connection_per_call = connection_per_call
         self._closed = False
@@ -71,8 +73,8 @@ class Channel:
     ) -> Calls:
         """Makes `n` calls with `concurrency` of them in flight at any time.
 
-        A closed loop: when one ends the next begins. It runs in C++ without Python's lock, some 5
-        to 6 times faster than a loop over a Python stub. timeout: seconds that each call may take.
+        A closed loop: when one ends the next begins. It runs in C++, without Python's lock.
+        timeout: seconds that each call may take.
         """
         return self._run(first_name, last_name, n, concurrency, timeout, keep_results=False)
 
@@ -82,10 +84,14 @@ class Channel:
         all: wait until each of its subchannels is, too. A fresh round_robin channel is READY as
             soon as one is, and sends its first calls there: a cold start.
 
-        Raises TimeoutError, with the state of each subchannel, if it takes above `timeout` seconds.
+        Raises TimeoutError, with the state of each subchannel, if it takes above `timeout` seconds,
+        and ValueError if somebody closes the channel meanwhile.
         """
         self._check_open()
-        if not self._channel.wait_ready(all, timeout):
+        result = self._channel.wait_ready(all, timeout)
+        if result == "closed":
+            raise ValueError(f"{self.title}: this channel was closed while it was waited for")
+        if result == "timeout":
             seen = ", ".join(f"{s.address} {s.state}" for s in self.subchannels)
             raise TimeoutError(
                 f"{self.title}: not READY within {timeout} s; the channel is {self.state}, its "
@@ -118,13 +124,12 @@ class Channel:
         keep_results: bool,
     ) -> Calls:
         self._check_open()
-        if n < 0 or concurrency < 1 or not timeout > 0:
-            raise ValueError(
-                f"{n} calls, {concurrency} at a time, {timeout} s each: the number of calls cannot "
-                "be negative, and at least 1 is in flight, for more than 0 s"
-            )
+        _check_whole("the number of calls", n, 0)
+        _check_whole("concurrency", concurrency, 1)
+        if not timeout > 0:
+            raise ValueError(f"timeout {timeout!r}: seconds, more than 0")
         log = self._channel.run(first_name, last_name, n, concurrency, timeout, keep_results)
-        return Calls(log, title=self.title, world=self.world)
+        return Calls(log, title=self.title, world=self.world, known=self._pods())
 
     def _check_open(self) -> None:
         if self._closed:
@@ -141,7 +146,24 @@ class Channel:
     ) -> None:
         self.close()
 
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(s.address)}</td><td>{escape(s.state)}</td></tr>"
+            for s in self.subchannels
+        )
+        return (
+            f"<div><b>{escape(self.title)}</b> · engine {self.engine} · {self.state}</div><table>"
+            f"<thead><tr><th>subchannel</th><th>state</th></tr></thead><tbody>{rows}</tbody></table>"
+        )
+
     def __repr__(self) -> str:
-        lines = [f"Channel {self.title} · {self.policy} · engine {self.engine} · {self.state}"]
+        lines = [f"Channel {self.title} · engine {self.engine} · {self.state}"]
         lines += [f"  {s.address}  {s.state}" for s in self.subchannels]
         return "\n".join(lines)
+
+
+def _check_whole(what: str, value: int, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{what} {value!r}: a whole number")
+    if not least <= value <= 2**31 - 1:
+        raise ValueError(f"{what} {value}: it is {least} at least")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -14,13 +16,34 @@ app = typer.Typer(
     help="See, and break, how gRPC load balancing on Kubernetes really works.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
 
+class _Console(Console):
+    """Tells the end of the pipe (`| head`) from a story that did not hold: 141, as a shell does."""
+
+    def on_broken_pipe(self) -> None:
+        try:
+            super().on_broken_pipe()
+        except SystemExit:
+            raise SystemExit(128 + signal.SIGPIPE) from None
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("greetlab"))
+        raise typer.Exit
+
+
 @app.callback()
-def _greetlab() -> None:
-    """Keeps `demo` a word of its own while it is the only command."""
+def _greetlab(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
@@ -44,8 +67,9 @@ def demo(
 
     folder = out or Path("greetlab-runs") / datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
     story = Story()
-    screen = Screen(Console(quiet=as_json, highlight=False))
+    screen = Screen(_Console(quiet=as_json, highlight=False))
     try:
+        folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
         with Cluster.local(pods=PODS) as cluster:
             screen.title(f"{PODS} pods, real processes and sockets on 127.{cluster.network}.0.0/16")
             for act in tell(cluster, story):

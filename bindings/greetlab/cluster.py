@@ -121,7 +121,7 @@ class Cluster(ABC):
 
     def __repr__(self) -> str:
         pods = self.pods
-        lines = [f"{type(self).__name__} [{self.world}] · {len(pods)} pods"]
+        lines = [f"{type(self).__name__} [{self.world}] · {len(pods)} pod{'s' * (len(pods) != 1)}"]
         for pod in pods:
             lines.append(f"  {pod.name:8} {pod.ip:15} {pod.state:9}{_listed(pod)}")
         return "\n".join(lines)

@@ -10,6 +10,7 @@ No Docker, no Kubernetes, no root. Each cluster takes a /16 of 127.0.0.0/8 for i
 from __future__ import annotations
 
 import errno
+import os
 import random
 import secrets
 import sys
@@ -33,7 +34,7 @@ DOMAIN = "cluster.local"
 SEARCH = (f"{NAMESPACE}.svc.{DOMAIN}", f"svc.{DOMAIN}", DOMAIN)
 """The search list of a pod's resolv.conf, which also says ndots:5."""
 NDOTS = 5
-MOST_PODS = 1000
+MOST_PODS = 250
 
 
 @dataclass
@@ -96,6 +97,10 @@ class LocalCluster(Cluster):
         if not sys.platform.startswith("linux"):
             raise OSError("a local cluster needs Linux, where all of 127.0.0.0/8 is loopback")
         _check_pods(pods)
+        _check("port", port, 1, 65535)
+        _check("endpoint_lag", endpoint_lag, 0, 1e6)
+        _check("dns_ttl", dns_ttl, 0, 2**31 - 1)
+        _check("seed", seed or 0, 0, 2**64 - 1)
         self.port = port
         self.seed = secrets.randbits(63) if seed is None else seed
         self._endpoint_lag = endpoint_lag
@@ -113,8 +118,9 @@ class LocalCluster(Cluster):
         self._channels: weakref.WeakSet[Channel] = weakref.WeakSet()
         # Children that outlive us would be a bug of ours: this also runs when the interpreter ends.
         self._processes: list[Process] = []
-        self._cleanup: list[Callable[[], None]] = [partial(_end, self._processes)]
-        self._finalizer = weakref.finalize(self, _clean_up, self._cleanup)
+        self._cleanup: list[Callable[[], None]] = []
+        self._owner = os.getpid()
+        weakref.finalize(self, _clean_up, self._owner, self._cleanup)
         try:
             self._start(pods, dns_ttl)
         except BaseException:
@@ -126,6 +132,7 @@ class LocalCluster(Cluster):
         self._cleanup.append(self._dns.close)
         self._lifeline = Lifeline()
         self._cleanup.append(self._lifeline.close)
+        self._cleanup.append(partial(_end, self._processes))  # the last to come is the first to go
         self.dns_address = f"127.{self.network}.0.10:{DNS_PORT}"
         self.cluster_ip = f"127.{self.network}.96.1"
         self._resolver = DnsResolver([self.dns_address], search=list(SEARCH), ndots=NDOTS)
@@ -139,8 +146,12 @@ class LocalCluster(Cluster):
 
     @property
     def pods(self) -> list[Pod]:
-        """The pods, dead and draining ones included, in the order in which they were made."""
+        """The pods, in the order in which they were made.
+
+        Dead ones stay, for they can be restarted; one that was drained is gone once it has ended.
+        """
         with self._lock:
+            self._reap()
             return [pod.view() for pod in self._pods.values()]
 
     @property
@@ -149,7 +160,10 @@ class LocalCluster(Cluster):
 
         "upstream" of an opened one is the peer that its pod reports: it joins the two.
         """
-        return list(self._proxy.facts)
+        with self._lock:
+            if not self._closed:
+                self._publish()  # what it reported before it acknowledges this is here then
+            return list(self._proxy.facts)
 
     def lookup(self, name: str, types: Sequence[str] = ("A", "AAAA")) -> Lookup:
         """Looks a name up as a pod of this cluster would: search list, ndots:5 and all."""
@@ -169,26 +183,35 @@ class LocalCluster(Cluster):
         service: "greetserver", "greetserver-headless", or any DNS name. A name that does not exist
         is no error here: the calls fail, as a real client's would.
         """
-        self._check_open()
+        target = self.target(service)
         channel = Channel(
-            self.target(service),
+            target,
             policy=policy,
             engine=engine,
             connection_per_call=connection_per_call,
             title=f"{service}, {'connection per call' if connection_per_call else policy}",
             world=self.world,
+            pods=self._names,
         )
-        self._channels.add(channel)
+        with self._lock:
+            if self._closed:  # meanwhile
+                channel.close()
+            self._check_open()
+            self._channels.add(channel)
         return channel
 
     def target(self, service: str) -> str:
         """The gRPC target of a service, with this cluster's DNS server in it.
 
-        The name is written out with its final dot: gRPC's resolver would otherwise use this
-        machine's own search list.
+        gRPC would walk this machine's search list, not a pod's, so the name is looked up here and
+        handed over in full, with its final dot. A name that does not exist stays as it would first
+        be tried.
         """
-        name = service if "." in service else f"{service}.{SEARCH[0]}."
-        return f"dns://{self.dns_address}/{name}:{self.port}"
+        self._check_open()
+        if ":" in service:
+            raise ValueError(f"service {service!r}: a name without a port; it is {self.port} here")
+        name = self._resolver.lookup(service, ["A"]).answer_name or f"{service}.{SEARCH[0]}"
+        return f"dns://{self.dns_address}/{name.rstrip('.')}.:{self.port}"
 
     # What can be done to it.
 
@@ -224,8 +247,11 @@ class LocalCluster(Cluster):
             assert again.server is not None
             if again.server.alive:
                 again.server.kill()
-            again.cancel_delisting()
-            self._serve([again])
+            try:
+                self._serve([again])
+            except BaseException:
+                self._delist(again)  # it is dead
+                raise
 
     def drain(self, pod: str) -> None:
         """Ends a pod in order: off the endpoints and SIGTERM, both at once, as Kubernetes does.
@@ -245,14 +271,15 @@ class LocalCluster(Cluster):
         latency: seconds.
         """
         least, most = latency if isinstance(latency, tuple) else (latency, latency)
-        if not 0 <= least <= most:
-            raise ValueError(f"latency {latency!r}: seconds, 0 or more, the smaller one first")
+        _check("latency", least, 0, 1e6)
+        _check("latency", most, 0, 1e6)
+        if least > most:
+            raise ValueError(f"latency {latency!r}: the smaller number first")
         self._control(pod).set_latency(least, most)
 
     def fail(self, pod: str, rate: float) -> None:
         """Makes a pod fail this share of its calls (0 to 1) with UNAVAILABLE."""
-        if not 0 <= rate <= 1:
-            raise ValueError(f"rate {rate!r}: a share of the calls, 0 to 1")
+        _check("rate", rate, 0, 1)
         self._control(pod).set_error_rate(rate)
 
     def set_serving(self, pod: str, serving: bool) -> None:
@@ -267,28 +294,53 @@ class LocalCluster(Cluster):
                 channel.close()
             for pod in self._pods.values():
                 pod.cancel_delisting()
-            self._finalizer()
+            _clean_up(self._owner, self._cleanup)
 
     # Inside.
+
+    def _names(self) -> list[str]:
+        return [pod.name for pod in self.pods]
 
     def _add_pods(self, count: int, also: Iterable[ClusterIpProxy] = ()) -> None:
         new = []
         for _ in range(count):
-            high, low = divmod(self._made, 254)
             self._made += 1
             new.append(
                 _LocalPod(
                     f"pod-{self._made}",
-                    ip=f"127.{self.network}.{1 + high}.{1 + low}",
+                    ip=self._address(self._made),
                     seed=(self.seed + self._made) % 2**64,
                     control=f"@greetlab-{secrets.token_hex(8)}",
                 )
             )
         self._serve(new, also)
 
+    def _address(self, number: int) -> str:
+        """Of the pod that is made as the `number`th: 127.N.1.1 is the first."""
+        high, low = divmod(number - 1, 254)
+        _check("number of pods ever made", number, 1, 90 * 254)
+        return f"127.{self.network}.{1 + high}.{1 + low}"
+
     def _serve(self, pods: list[_LocalPod], also: Iterable[ClusterIpProxy] = ()) -> None:
         """Starts the processes side by side, and lists the pods once all of them serve."""
-        servers = []
+        servers: list[GreetServer] = []
+        try:
+            self._start_servers(pods, servers)
+            await_first_line([*servers, *also])
+        except BaseException:
+            _end(servers)  # all or none
+            raise
+        for pod, server in zip(pods, servers, strict=True):
+            pod.cancel_delisting()
+            if pod.server is not None:
+                self._processes.remove(pod.server)
+            self._processes.append(server)
+            pod.server, pod.client = server, _core.ControlClient(pod.control)
+            pod.listed, pod.draining = True, False
+            self._pods[pod.name] = pod
+        self._publish()
+
+    def _start_servers(self, pods: list[_LocalPod], servers: list[GreetServer]) -> None:
         for pod in pods:
             server = GreetServer(
                 pod.name,
@@ -298,16 +350,15 @@ class LocalCluster(Cluster):
                 control=pod.control,
                 flags=[*self._flags, "--seed", str(pod.seed)],
             )
-            self._processes.append(server)
             servers.append(server)
-        await_first_line([*servers, *also])
-        for proxy in also:
-            proxy.follow()
-        for pod, server in zip(pods, servers, strict=True):
-            pod.server, pod.client = server, _core.ControlClient(pod.control)
-            pod.listed, pod.draining = True, False
-            self._pods[pod.name] = pod
-        self._publish()
+
+    def _reap(self) -> None:
+        """Forgets the drained pods that have ended, as a cluster deletes them."""
+        for pod in list(self._pods.values()):
+            if pod.draining and pod.server is not None and not pod.server.alive:
+                pod.server.wait()
+                self._processes.remove(pod.server)
+                del self._pods[pod.name]
 
     def _delist(self, pod: _LocalPod) -> None:
         with self._lock:
@@ -336,8 +387,8 @@ class LocalCluster(Cluster):
     def _control(self, name: str) -> _core.ControlClient:
         with self._lock:
             pod = self._find(name)
-            if pod.view().state == "dead":
-                raise ValueError(f"pod {name!r} is dead; restart it first")
+            if (state := pod.view().state) != "serving":
+                raise ValueError(f"pod {name!r} is {state}; restart it first")
             assert pod.client is not None
             return pod.client
 
@@ -374,17 +425,35 @@ def _end(processes: list[Process]) -> None:
         process.wait()
 
 
-def _clean_up(steps: list[Callable[[], None]]) -> None:
+def _clean_up(owner: int, steps: list[Callable[[], None]]) -> None:
+    """Takes the steps, the last one first. One that was interrupted is taken again next time."""
+    if os.getpid() != owner:
+        return  # a child of os.fork that ends: the cluster is its parent's
+    errors = []
     while steps:
-        steps.pop()()
+        try:
+            steps[-1]()
+        except Exception as error:
+            errors.append(error)
+        steps.pop()
+    if errors:
+        raise errors[0]
 
 
 def _check_pods(pods: int) -> None:
+    if isinstance(pods, bool) or not isinstance(pods, int):
+        raise TypeError(f"pods {pods!r}: a whole number")
     if not 0 <= pods <= MOST_PODS:
         raise ValueError(f"{pods} pods: a local cluster has 0 to {MOST_PODS}")
 
 
+def _check(name: str, value: float, least: float, most: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} {value!r}: a number")
+    if not least <= value <= most:
+        raise ValueError(f"{name} {value!r}: it is {least} at least and {most:g} at most")
+
+
 def _seconds(value: float) -> str:
-    if not value > 0:
-        raise ValueError(f"{value!r} seconds: it must be more than 0")
-    return f"{value}s"
+    _check("seconds", value, 0.001, 1e9)
+    return f"{value:f}s"

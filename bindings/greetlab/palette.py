@@ -21,11 +21,11 @@ class PodStyle:
 
 
 STYLES = (
-    PodStyle("#0072B2", "o", "●"),
+    PodStyle("#56B4E9", "o", "●"),
     PodStyle("#E69F00", "^", "▲"),
     PodStyle("#009E73", "s", "■"),
     PodStyle("#CC79A7", "D", "◆"),
-    PodStyle("#56B4E9", "v", "▼"),
+    PodStyle("#0072B2", "v", "▼"),
     PodStyle("#D55E00", "P", "✚"),
     PodStyle("#000000", "X", "✖"),
 )

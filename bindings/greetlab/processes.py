@@ -17,12 +17,12 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from greetlab import executables
 
 START_TIMEOUT = 10.0
-"""Seconds that a process may take until it serves."""
+"""Seconds that processes started together may take until all of them serve."""
 
 
 class StartError(RuntimeError):
@@ -89,6 +89,10 @@ class Process:
         assert self.popen.stdout is not None
         return self.popen.stdout
 
+    def serving(self) -> None:
+        """It has said that it serves."""
+        self.stdout.close()  # and says nothing more
+
     def terminate(self) -> None:
         """SIGTERM: end in order."""
         self.popen.terminate()
@@ -138,10 +142,11 @@ def await_first_line(processes: Iterable[Process]) -> None:
                 raise StartError(f"{waiting}: not serving after {START_TIMEOUT:.0f} s")
             for key, _ in ready:
                 process = key.data
+                selector.unregister(process.stdout)
                 if not process.stdout.readline():
                     process.wait(1.0)
                     raise StartError(f"{process.name} did not start: {process.last_words}")
-                selector.unregister(process.stdout)
+                process.serving()
 
 
 class GreetServer(Process):
@@ -181,20 +186,29 @@ class ClusterIpProxy(Process):
         self._changed = threading.Condition()
         self._acknowledged = 0
         self._asked = 0
+        self._ended = False
 
-    def follow(self) -> Self:
-        """Starts to read what it reports. To be called once it serves."""
+    def serving(self) -> None:
+        """It serves: from now on it reports."""
         threading.Thread(target=self._read, name="greetlab-clusterip", daemon=True).start()
-        return self
 
     def set_endpoints(self, addresses: Iterable[str]) -> None:
-        """Replaces the endpoints ("ip:port") and waits until the proxy has them."""
-        self._commands.write(f"endpoints {','.join(addresses)}\n")
-        self._commands.flush()
+        """Replaces the endpoints ("ip:port") and waits until the proxy has them.
+
+        All that it reported before is in `facts` then.
+
+        Raises RuntimeError if it has ended.
+        """
+        try:
+            self._commands.write(f"endpoints {','.join(addresses)}\n")
+            self._commands.flush()
+        except OSError as error:
+            raise RuntimeError(f"the clusterip process has ended: {self.last_words}") from error
         with self._changed:
             self._asked += 1
-            if not self._changed.wait_for(lambda: self._acknowledged >= self._asked, START_TIMEOUT):
-                raise RuntimeError(f"clusterip did not take its endpoints: {self.last_words}")
+            self._changed.wait_for(lambda: self._ended or self._acknowledged == self._asked)
+            if self._ended:
+                raise RuntimeError(f"the clusterip process has ended: {self.last_words}")
 
     def _read(self) -> None:
         with contextlib.suppress(ValueError):  # closed under us: the cluster is closing
@@ -204,3 +218,6 @@ class ClusterIpProxy(Process):
                     self.facts.append(fact)
                     self._acknowledged += fact["fact"] == "endpoints"
                     self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()

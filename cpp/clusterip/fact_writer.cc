@@ -100,6 +100,10 @@ struct ToJsonLine {
   }
 };
 
+std::string dropped_line(std::uint64_t count) {
+  return "{\"fact\":\"dropped\",\"count\":" + std::to_string(count) + "}\n";
+}
+
 /// Gives up only when there is no reader any more.
 void write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
@@ -130,8 +134,11 @@ void FactWriter::write(const ProxyFact& fact) {
   const std::string line = to_json_line(fact);
   {
     const std::lock_guard lock(mutex_);
-    if (dropped_ > 0 || waiting_.size() + line.size() > kCapacity) {
-      ++dropped_;  // Also those that would fit: a gap in one place, not in many.
+    const bool fits = dropped_ == 0 && waiting_.size() + line.size() <= kCapacity;
+    if (std::holds_alternative<ProxyEndpoints>(fact)) {
+      if (dropped_ > 0) waiting_ += dropped_line(std::exchange(dropped_, 0));
+    } else if (!fits) {
+      ++dropped_;  // also those that would fit: a gap in one place, not in many
       return;
     }
     waiting_ += line;
@@ -147,9 +154,7 @@ void FactWriter::run() {
     std::string batch = std::exchange(waiting_, {});
     const std::uint64_t dropped = std::exchange(dropped_, 0);
     lock.unlock();
-    if (dropped > 0) {
-      batch += "{\"fact\":\"dropped\",\"count\":" + std::to_string(dropped) + "}\n";
-    }
+    if (dropped > 0) batch += dropped_line(dropped);
     write_all(descriptor_, batch);
     lock.lock();
   }

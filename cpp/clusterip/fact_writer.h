@@ -18,8 +18,8 @@ std::string to_json_line(const ProxyFact& fact);
 
 /// Writes facts to a file descriptor from a thread of its own: all that wait are one write. When
 /// the reader falls behind by `kCapacity` bytes, the facts that follow are dropped until it has
-/// taken what waits, and {"fact":"dropped","count":N} stands in their place. When it is gone, they
-/// go nowhere.
+/// taken what waits, and {"fact":"dropped","count":N} stands in their place. What acknowledges a
+/// command ("endpoints") is never dropped. When the reader is gone, they go nowhere.
 class FactWriter {
  public:
   static constexpr std::size_t kCapacity = 1024 * 1024;

@@ -169,13 +169,6 @@ std::vector<const Record*> follow_cnames(const std::vector<Record>& records, std
   return found;
 }
 
-bool same_name(std::string_view left, std::string_view right) {
-  constexpr auto lower = [](char c) {
-    return 'A' <= c && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  };
-  return left == right || std::ranges::equal(left, right, {}, lower, lower);
-}
-
 std::string rcode_name(std::uint8_t rcode) {
   constexpr std::array kNames = {"NOERROR",  "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
                                  "YXDOMAIN", "YXRRSET", "NXRRSET",  "NOTAUTH",  "NOTZONE"};

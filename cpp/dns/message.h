@@ -8,27 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/lookup.h"
+
 namespace greetlab {
-
-/// Where a service is (RFC 2782).
-struct SrvRecord {
-  std::uint16_t priority = 0;
-  std::uint16_t weight = 0;
-  std::uint16_t port = 0;
-  std::string target;
-};
-
-/// One resource record (RFC 1035 4.1.3). Names are absolute, without the final dot.
-struct Record {
-  std::string name;
-  std::uint16_t type = 0;
-  std::uint32_t ttl = 0;  ///< Seconds.
-
-  /// The data as a zone file has it: the address of an A or AAAA, the target of a CNAME,
-  /// "priority weight port target" of an SRV, and of any other type `\# length hex` (RFC 3597 5).
-  std::string text;
-  std::optional<SrvRecord> srv;  ///< Of an SRV only.
-};
 
 /// A reply's header, question and answers (RFC 1035 4.1). What follows the answers is not looked
 /// at, so an OPT record there (EDNS, RFC 6891) does no harm.
@@ -52,9 +34,6 @@ std::optional<DnsMessage> read_message(std::span<const std::uint8_t> bytes);
 /// puts the whole chain into one reply (RFC 1034 4.3.2).
 std::vector<const Record*> follow_cnames(const std::vector<Record>& records, std::string_view name,
                                          std::uint16_t type);
-
-/// Names are compared without regard to the case of ASCII letters (RFC 1035 2.3.3).
-bool same_name(std::string_view left, std::string_view right);
 
 /// "NOERROR", "NXDOMAIN", "RCODE12" (RFC 6895 2.3).
 std::string rcode_name(std::uint8_t rcode);

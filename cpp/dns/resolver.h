@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "dns/lookup.h"
+#include "core/lookup.h"
 #include "dns/resolver_config.h"
 
 namespace greetlab {

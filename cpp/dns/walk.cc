@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/search_list.h"
+#include "dns/message.h"
 
 namespace greetlab {
 namespace {

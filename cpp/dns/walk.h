@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "dns/lookup.h"
+#include "core/lookup.h"
 #include "dns/resolver_config.h"
 #include "dns/wire.h"
 

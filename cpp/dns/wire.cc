@@ -14,6 +14,8 @@
 #include <system_error>
 #include <utility>
 
+#include "dns/message.h"
+
 namespace greetlab {
 namespace {
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "greet/calls.h"
+#include "greet/unary_call.h"
 
 namespace greetlab {
 namespace {
@@ -12,6 +12,8 @@ namespace {
 using control::Control;
 using control::Done;
 using google::protobuf::util::TimeUtil;
+
+constexpr std::int64_t kLongest = 365 * 24 * 3600;
 
 template <class Request, class Act>
 auto from_unix_socket_only(Act act) {
@@ -30,12 +32,15 @@ grpc::Status refuse(const char* why) {
 
 }  // namespace
 
-void await_control(Control::AsyncService& service, grpc::ServerCompletionQueue& queue,
-                   Behaviour& behaviour, std::function<void(bool)> set_serving) {
+void await_control(Control::AsyncService& service, CallQueue& queue, Behaviour& behaviour,
+                   std::function<void(bool)> set_serving) {
   using AsyncService = Control::AsyncService;
   UnaryCall<AsyncService, control::Latency, Done>::await(
       service, queue, &AsyncService::RequestSetLatency,
       from_unix_socket_only<control::Latency>([&behaviour](const control::Latency& wanted) {
+        if (wanted.least().seconds() > kLongest || wanted.most().seconds() > kLongest) {
+          return refuse("a latency is a year at the most");
+        }
         const std::chrono::nanoseconds least(TimeUtil::DurationToNanoseconds(wanted.least()));
         const std::chrono::nanoseconds most(TimeUtil::DurationToNanoseconds(wanted.most()));
         if (least.count() < 0 || most.count() < 0) return refuse("a latency cannot be negative");

@@ -7,6 +7,7 @@
 
 #include "control.grpc.pb.h"
 #include "greet/behaviour.h"
+#include "greet/call_queue.h"
 
 namespace greetlab {
 
@@ -14,8 +15,7 @@ namespace greetlab {
 /// that takes the traffic gets PERMISSION_DENIED.
 ///
 /// @param set_serving called with what the health service is to say from now on.
-void await_control(greetlab::control::Control::AsyncService& service,
-                   grpc::ServerCompletionQueue& queue, Behaviour& behaviour,
-                   std::function<void(bool)> set_serving);
+void await_control(greetlab::control::Control::AsyncService& service, CallQueue& queue,
+                   Behaviour& behaviour, std::function<void(bool)> set_serving);
 
 }  // namespace greetlab

@@ -14,57 +14,56 @@ using google::protobuf::util::TimeUtil;
 
 constexpr std::chrono::seconds kPatience{5};
 
+template <class Request, class Method>
+void call(const std::string& control, const Interrupted& interrupted, Method method,
+          const Request& request) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // gRPC would ask it for abstract sockets, too
+  const auto stub = control::Control::NewStub(grpc::CreateCustomChannel(
+      control_target(control), grpc::InsecureChannelCredentials(), arguments));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kPatience);
+
+  grpc::CompletionQueue queue;
+  control::Done done;
+  grpc::Status status;
+  const auto reader = (*stub.*method)(&context, request, &queue);
+  reader->Finish(&done, &status, nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue.AsyncNext(&tag, &ok, std::chrono::system_clock::now() + kAttention) !=
+         grpc::CompletionQueue::GOT_EVENT) {
+    if (interrupted()) context.TryCancel();
+  }
+  if (!status.ok()) {
+    throw std::runtime_error("control socket " + control + ": " + status.error_message());
+  }
+}
+
 }  // namespace
 
 std::string control_target(const std::string& control) {
   return control.starts_with('@') ? "unix-abstract:" + control.substr(1) : "unix:" + control;
 }
 
-class ControlClient::Impl {
- public:
-  explicit Impl(const std::string& control)
-      : control_(control),
-        stub_(control::Control::NewStub(
-            grpc::CreateChannel(control_target(control), grpc::InsecureChannelCredentials()))) {}
-
-  template <class Request>
-  void call(grpc::Status (control::Control::Stub::*method)(grpc::ClientContext*, const Request&,
-                                                           control::Done*),
-            const Request& request) {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + kPatience);
-    control::Done done;
-    if (const auto status = (*stub_.*method)(&context, request, &done); !status.ok()) {
-      throw std::runtime_error("control socket " + control_ + ": " + status.error_message());
-    }
-  }
-
- private:
-  std::string control_;
-  std::unique_ptr<control::Control::Stub> stub_;
-};
-
-ControlClient::ControlClient(const std::string& control) : impl_(std::make_unique<Impl>(control)) {}
-
-ControlClient::~ControlClient() = default;
-
-void ControlClient::set_latency(Latency latency) {
+void ControlClient::set_latency(Latency latency) const {
   control::Latency request;
   *request.mutable_least() = TimeUtil::NanosecondsToDuration(latency.least.count());
   *request.mutable_most() = TimeUtil::NanosecondsToDuration(latency.most.count());
-  impl_->call(&control::Control::Stub::SetLatency, request);
+  call(control_, interrupted_, &control::Control::Stub::AsyncSetLatency, request);
 }
 
-void ControlClient::set_error_rate(double rate) {
+void ControlClient::set_error_rate(double rate) const {
   control::Errors request;
   request.set_rate(rate);
-  impl_->call(&control::Control::Stub::SetErrors, request);
+  call(control_, interrupted_, &control::Control::Stub::AsyncSetErrors, request);
 }
 
-void ControlClient::set_serving(bool serving) {
+void ControlClient::set_serving(bool serving) const {
   control::Serving request;
   request.set_serving(serving);
-  impl_->call(&control::Control::Stub::SetServing, request);
+  call(control_, interrupted_, &control::Control::Stub::AsyncSetServing, request);
 }
 
 }  // namespace greetlab

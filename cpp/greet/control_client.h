@@ -1,9 +1,10 @@
 // The other end of control.proto: whoever started a pod changes it.
 #pragma once
 
-#include <memory>
 #include <string>
+#include <utility>
 
+#include "core/interrupted.h"
 #include "greet/behaviour.h"
 
 namespace greetlab {
@@ -12,22 +13,24 @@ namespace greetlab {
 std::string control_target(const std::string& control);
 
 /// Talks to the control service of one greet-server. Every method blocks until the server has
-/// acted, at most 5 s.
+/// acted, at most 5 s, over a connection of its own: one that stayed would keep a draining server
+/// waiting for its end.
 ///
-/// @throws std::runtime_error from each method, when the server refuses or does not answer.
+/// @throws std::runtime_error from each method, when the server refuses or does not answer, or when
+/// interrupted.
 class ControlClient {
  public:
   /// @param control as given to the server's --control.
-  explicit ControlClient(const std::string& control);
-  ~ControlClient();
+  explicit ControlClient(std::string control, Interrupted interrupted)
+      : control_(std::move(control)), interrupted_(std::move(interrupted)) {}
 
-  void set_latency(Latency latency);
-  void set_error_rate(double rate);
-  void set_serving(bool serving);
+  void set_latency(Latency latency) const;
+  void set_error_rate(double rate) const;
+  void set_serving(bool serving) const;
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  const std::string control_;
+  const Interrupted interrupted_;
 };
 
 }  // namespace greetlab

@@ -7,21 +7,19 @@
 namespace greetlab {
 namespace {
 
+constexpr std::chrono::seconds kLongest = std::chrono::hours(24 * 365);
+
 const grpc::Status& injected_error() {
   static const grpc::Status status(grpc::StatusCode::UNAVAILABLE, "injected error");
   return status;
-}
-
-std::chrono::system_clock::time_point after(std::chrono::nanoseconds delay) {
-  return std::chrono::system_clock::now() +
-         std::chrono::duration_cast<std::chrono::system_clock::duration>(delay);
 }
 
 // Greet: arrived -> (the injected latency) -> answered.
 class GreetCall final : public Tag {
  public:
   explicit GreetCall(GreetDesk& desk) : desk_(desk) {
-    desk.service.RequestGreet(&context_, &request_, &writer_, &desk.queue, &desk.queue, this);
+    desk.service.RequestGreet(&context_, &request_, &writer_, desk.queue.get(), desk.queue.get(),
+                              this);
   }
 
   void proceed(bool ok) override {
@@ -31,11 +29,14 @@ class GreetCall final : public Tag {
         await_greet(desk_);
         if (const auto latency = desk_.behaviour.draw_latency(); latency.count() > 0) {
           step_ = Step::delayed;
-          alarm_.emplace().Set(&desk_.queue, after(latency), this);
+          desk_.queue.wait(alarm_.emplace(), latency, this);
           return;
         }
         [[fallthrough]];
-      case Step::delayed: answer(); return;
+      case Step::delayed:
+        if (alarm_) desk_.queue.waited(*alarm_);
+        answer();
+        return;
       case Step::answered: break;
     }
     delete this;
@@ -69,10 +70,12 @@ class GreetStreamCall final : public Tag {
  public:
   explicit GreetStreamCall(GreetDesk& desk) : desk_(desk) {
     context_.AsyncNotifyWhenDone(&ended_);
-    desk.service.RequestGreetStream(&context_, &request_, &writer_, &desk.queue, &desk.queue, this);
+    desk.service.RequestGreetStream(&context_, &request_, &writer_, desk.queue.get(),
+                                    desk.queue.get(), this);
   }
 
   void proceed(bool ok) override {
+    if (step_ == Step::pausing) desk_.queue.waited(alarm_);
     if (step_ == Step::arrived) {
       if (!ok) {  // the server stops; `ended_` is never delivered for a call that never began
         delete this;
@@ -92,6 +95,15 @@ class GreetStreamCall final : public Tag {
     }
   }
 
+  void drop(bool ok) override {
+    if (step_ == Step::arrived && !ok) {
+      delete this;
+      return;
+    }
+    finished_ = true;
+    release();
+  }
+
  private:
   enum class Step { arrived, replying, pausing, finished };
 
@@ -100,6 +112,10 @@ class GreetStreamCall final : public Tag {
     void proceed(bool) override {
       call.ended_seen_ = true;
       if (call.context_.IsCancelled()) call.alarm_.Cancel();
+      call.release();
+    }
+    void drop(bool) override {  // it is a part of the call
+      call.ended_seen_ = true;
       call.release();
     }
     GreetStreamCall& call;
@@ -123,9 +139,13 @@ class GreetStreamCall final : public Tag {
       return;
     }
     step_ = Step::pausing;
-    const std::chrono::nanoseconds interval(
-        google::protobuf::util::TimeUtil::DurationToNanoseconds(request_.interval()));
-    alarm_.Set(&desk_.queue, after(interval + desk_.behaviour.draw_latency()), this);
+    // Whole seconds first: a client may ask for more than nanoseconds can count.
+    const std::chrono::nanoseconds interval =
+        request_.interval().seconds() > kLongest.count()
+            ? kLongest
+            : std::chrono::nanoseconds(
+                  google::protobuf::util::TimeUtil::DurationToNanoseconds(request_.interval()));
+    desk_.queue.wait(alarm_, interval + desk_.behaviour.draw_latency(), this);
   }
 
   void finish(const grpc::Status& status) {

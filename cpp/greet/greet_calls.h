@@ -5,7 +5,7 @@
 
 #include "greet.grpc.pb.h"
 #include "greet/behaviour.h"
-#include "greet/calls.h"
+#include "greet/call_queue.h"
 #include "greet/greeting.h"
 
 namespace greetlab {
@@ -13,7 +13,7 @@ namespace greetlab {
 /// What every greeting call needs. Outlives them all.
 struct GreetDesk {
   greet::GreetService::AsyncService& service;
-  grpc::ServerCompletionQueue& queue;
+  CallQueue& queue;
   Greeter& greeter;
   Behaviour& behaviour;
 };

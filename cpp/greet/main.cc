@@ -152,6 +152,10 @@ int serve(const Flags& flags) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
+  if (flags.lifeline >= 0 && fcntl(flags.lifeline, F_GETFD) < 0) {
+    std::cerr << "greet-server: --lifeline " << flags.lifeline << ": no such open descriptor\n";
+    return 1;
+  }
   Watch watch(flags.lifeline);
   std::optional<GreetServer> server;
   try {
@@ -197,7 +201,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error);
+    return app.exit(error) == 0 ? 0 : 1;
   }
   return greetlab::serve(flags);
 }

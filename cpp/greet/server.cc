@@ -5,6 +5,7 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -55,6 +56,19 @@ std::string why_not_bound(const Address& address) {
   return error == EADDRINUSE ? "address in use" : std::strerror(error);
 }
 
+// gRPC would take the socket of a server that lives from under it.
+bool somebody_serves(const std::string& control) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (control.starts_with('@') || control.size() >= sizeof address.sun_path) return false;
+  control.copy(address.sun_path, control.size());
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool answered =
+      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  close(fd);
+  return answered;
+}
+
 [[noreturn]] void refuse_to_start(const Address& address, const std::string& why) {
   throw std::runtime_error("bind " + to_string(address) + ": " + why);
 }
@@ -67,6 +81,9 @@ class GreetServer::Impl {
       : greeter_(options.pod), behaviour_(options.seed), address_(options.listen) {
     if (const auto why = why_not_bound(options.listen); !why.empty()) {
       refuse_to_start(options.listen, why);
+    }
+    if (somebody_serves(options.control)) {
+      throw std::runtime_error("control socket " + options.control + ": in use");
     }
     behaviour_.set_latency(options.latency);
     behaviour_.set_error_rate(options.error_rate);
@@ -89,7 +106,7 @@ class GreetServer::Impl {
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, clamped(options.max_connection_age));
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
                                clamped(options.max_connection_age_grace));
-    queue_ = builder.AddCompletionQueue();
+    queue_.emplace(builder.AddCompletionQueue());
     server_ = builder.BuildAndStart();
     if (!server_ || port == 0) {
       refuse_to_start(options.listen,
@@ -106,7 +123,7 @@ class GreetServer::Impl {
     if (!options.control.empty()) {
       await_control(control_, *queue_, behaviour_, [this](bool serving) { set_serving(serving); });
     }
-    thread_ = std::thread([this] { drain_queue(); });
+    thread_ = std::thread([this] { queue_->run(); });
   }
 
   ~Impl() { shutdown(std::chrono::milliseconds(0)); }
@@ -121,25 +138,19 @@ class GreetServer::Impl {
     if (!thread_.joinable()) return;
     set_serving(false);
     server_->Shutdown(std::chrono::system_clock::now() + grace);
-    queue_->Shutdown();
+    queue_->stop();
     thread_.join();
   }
 
   const Address& address() const { return address_; }
 
  private:
-  void drain_queue() {
-    void* tag = nullptr;
-    bool ok = false;
-    while (queue_->Next(&tag, &ok)) static_cast<Tag*>(tag)->proceed(ok);
-  }
-
   Greeter greeter_;
   Behaviour behaviour_;
   Address address_;
   greet::GreetService::AsyncService greet_;
   control::Control::AsyncService control_;
-  std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  std::optional<CallQueue> queue_;
   std::unique_ptr<grpc::Server> server_;
   std::optional<GreetDesk> desk_;
   std::thread thread_;

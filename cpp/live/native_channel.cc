@@ -1,6 +1,7 @@
 #include "live/native_channel.h"
 
 #include <grpcpp/grpcpp.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -17,8 +18,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;  // CLOCK_MONOTONIC
 
-// How long Ctrl-C or close() may go unnoticed.
-constexpr std::chrono::milliseconds kAttention{20};
 // How many finished calls are taken off the queue before new ones are started: gRPC then reads and
 // writes several at once, which takes 10 to 35 % off p99.
 constexpr std::size_t kBatch = 64;
@@ -58,9 +57,20 @@ grpc::ChannelArguments arguments(const NativeChannelOptions& options) {
   return arguments;
 }
 
-std::shared_ptr<grpc::Channel> dial(const NativeChannelOptions& options) {
-  return grpc::CreateCustomChannel(options.target, grpc::InsecureChannelCredentials(),
-                                   arguments(options));
+struct Dialled {
+  std::shared_ptr<grpc::Channel> channel;
+  std::int64_t channelz_id;
+};
+
+// gRPC does not tell a channel its channelz id, so nobody else may make a channel between making
+// this one and asking for the newest.
+Dialled dial(const NativeChannelOptions& options) {
+  static std::mutex dialling;
+  const std::lock_guard lock(dialling);
+  auto channel = grpc::CreateCustomChannel(options.target, grpc::InsecureChannelCredentials(),
+                                           arguments(options));
+  const std::int64_t id = options.connection_per_call ? 0 : newest_channel_id(options.target);
+  return {std::move(channel), id};
 }
 
 // The article's server tells its pod only in the words of its greeting: "... from pod: name(<pod>),
@@ -97,18 +107,23 @@ struct Slot {
 class NativeChannel::Impl {
  public:
   explicit Impl(NativeChannelOptions options) : options_(std::move(options)) {
-    {
-      // Between creating the channel and finding its id nobody else may create one.
-      static std::mutex creating;
-      const std::lock_guard lock(creating);
-      channel_ = dial(options_);
-      channelz_id_ = newest_channel_id(options_.target);
-    }
+    Dialled dialled = dial(options_);
+    channel_ = std::move(dialled.channel);
+    channelz_id_ = dialled.channelz_id;
     stub_ = greet::GreetService::NewStub(channel_);
     watch_ = std::thread([this] { watch(); });
   }
 
-  ~Impl() { close(); }
+  ~Impl() {
+    if (getpid() == pid_) {
+      close();
+      return;
+    }
+    // A child of os.fork: gRPC's threads and ours are not here, so nothing can be taken down.
+    watch_.detach();
+    new auto(std::move(channel_));  // kept for ever, on purpose
+    new auto(std::move(stub_));
+  }
 
   CallLog run(const Load& load, const Interrupted& interrupted) {
     CallLog log(load.calls);
@@ -125,12 +140,16 @@ class NativeChannel::Impl {
   WaitResult wait_ready(bool all, Clock::time_point deadline, const Interrupted& interrupted) {
     // How often channelz is asked: it takes some 20 us, and it is the only one who knows.
     static constexpr std::chrono::milliseconds kAsk{1};
-    if (!enter()) return WaitResult::timeout;
+    if (!enter()) return WaitResult::closed;
     WaitResult result = WaitResult::ready;
     for (;;) {
       const bool channel_ready = channel_->GetState(true) == GRPC_CHANNEL_READY;
       if (channel_ready && (!all || all_ready())) break;
-      if (closed_ || Clock::now() >= deadline) {
+      if (closed_) {
+        result = WaitResult::closed;
+        break;
+      }
+      if (Clock::now() >= deadline) {
         result = WaitResult::timeout;
         break;
       }
@@ -156,31 +175,49 @@ class NativeChannel::Impl {
   }
 
   void close() {
+    if (getpid() != pid_) return;  // a child of os.fork: see the destructor
     {
       std::unique_lock lock(mutex_);
       closed_ = true;
       changed_.notify_all();
-      changed_.wait(lock, [this] { return inside_ == 0; });
-      if (!channel_) return;
-      stub_.reset();
-      channel_.reset();  // the last owner: gRPC ends the watch with SHUTDOWN
+      // A signal handler of Python's runs on a thread that is inside: it cannot wait for itself.
+      if (std::ranges::count(inside_, std::this_thread::get_id()) > 0) return;
+      changed_.wait(lock, [this] { return inside_.empty(); });
     }
-    watch_.join();
+    take_down();
   }
 
  private:
-  // Nobody may close the channel while somebody is inside.
+  // Nobody may take the channel down while somebody is inside.
   bool enter() {
     const std::lock_guard lock(mutex_);
     if (closed_) return false;
-    ++inside_;
+    inside_.push_back(std::this_thread::get_id());
     return true;
   }
 
   void leave() {
-    const std::lock_guard lock(mutex_);
-    --inside_;
-    changed_.notify_all();
+    bool last_of_a_closed_one = false;
+    {
+      const std::lock_guard lock(mutex_);
+      inside_.erase(std::ranges::find(inside_, std::this_thread::get_id()));
+      last_of_a_closed_one = closed_ && inside_.empty();
+      changed_.notify_all();
+    }
+    if (last_of_a_closed_one) take_down();
+  }
+
+  // Whoever comes first does it.
+  void take_down() {
+    std::shared_ptr<grpc::Channel> channel;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!channel_) return;
+      stub_.reset();
+      channel = std::move(channel_);
+    }
+    channel.reset();  // the last owner: gRPC ends the watch with SHUTDOWN
+    watch_.join();
   }
 
   // Without somebody who polls, gRPC notices nothing between calls: not the end of a connection,
@@ -194,7 +231,13 @@ class NativeChannel::Impl {
       {
         const auto channel = watched.lock();
         if (!channel) break;
-        channel->NotifyOnStateChange(seen, gpr_inf_future(GPR_CLOCK_REALTIME), &queue, nullptr);
+        // A channel for a target that makes no sense is in TRANSIENT_FAILURE for ever and does not
+        // end the watch when it goes: only a deadline does.
+        const auto deadline =
+            seen == GRPC_CHANNEL_TRANSIENT_FAILURE
+                ? gpr_time_add(gpr_now(GPR_CLOCK_REALTIME), gpr_time_from_millis(100, GPR_TIMESPAN))
+                : gpr_inf_future(GPR_CLOCK_REALTIME);
+        channel->NotifyOnStateChange(seen, deadline, &queue, nullptr);
       }
       queue.Next(&tag, &ok);
       const auto channel = watched.lock();
@@ -240,7 +283,7 @@ class NativeChannel::Impl {
       slot.response.Clear();
       log.started(slot.row, now_ns());
       if (options_.connection_per_call) {
-        slot.own_channel = dial(options_);
+        slot.own_channel = dial(options_).channel;
         slot.own_stub = greet::GreetService::NewStub(slot.own_channel);
       }
       auto& stub = options_.connection_per_call ? *slot.own_stub : *stub_;
@@ -286,7 +329,10 @@ class NativeChannel::Impl {
         if (next_row < load.calls) start(*slot);
       }
     }
-    while (next_row < load.calls) cancelled(log, next_row++);
+    // When interrupted, the log goes the way of the call: nobody will look at it.
+    if (closed_) {
+      while (next_row < load.calls) cancelled(log, next_row++);
+    }
     queue.Shutdown();
     void* tag = nullptr;
     bool ok = false;
@@ -317,10 +363,11 @@ class NativeChannel::Impl {
   }
 
   const NativeChannelOptions options_;
+  const pid_t pid_ = getpid();
   std::int64_t channelz_id_ = 0;
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
-  int inside_ = 0;
+  std::vector<std::thread::id> inside_;
   std::atomic<bool> closed_{false};
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<greet::GreetService::Stub> stub_;

@@ -4,12 +4,12 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "core/call_log.h"
+#include "core/interrupted.h"
 #include "live/channelz.h"
 
 namespace greetlab {
@@ -34,11 +34,7 @@ struct Load {
   bool keep_results = false;
 };
 
-/// Called now and then (at least every 20 ms) while we wait; true = give up. This is how Ctrl-C
-/// reaches a loop that holds no Python lock.
-using Interrupted = std::function<bool()>;
-
-enum class WaitResult { ready, timeout, interrupted };
+enum class WaitResult { ready, timeout, closed, interrupted };
 
 /// Safe to use from several threads. Not connected until the first call or `wait_ready`.
 class NativeChannel {
@@ -64,7 +60,9 @@ class NativeChannel {
   /// Observed by channelz, now. Empty before the first connect, and after IDLE.
   std::vector<SubchannelView> subchannels() const;
 
-  /// Cancels what is in flight and closes the connections. Later calls fail with CANCELLED.
+  /// Cancels what is in flight and closes the connections. Later calls fail with CANCELLED. From
+  /// within `interrupted`, on a thread that is in `run` or `wait_ready`, it does not wait: the
+  /// connections are closed when that thread has come out.
   void close();
 
  private:

@@ -12,9 +12,7 @@ const std::vector<std::string> kSearch{"default.svc.cluster.local", "svc.cluster
                                        "cluster.local"};
 constexpr int kNdots = 5;
 
-std::string_view words(std::string_view status) {
-  return status == "ok" ? "answered" : "no such name (NXDOMAIN)";
-}
+const Address kServer{"10.96.0.10", 53};
 
 }  // namespace
 
@@ -29,7 +27,7 @@ class SimDns::Walk final : public std::enable_shared_from_this<SimDns::Walk> {
         alive_(std::move(alive)),
         done_(std::move(done)),
         names_(search_list(name, kSearch, kNdots)) {
-    answer_.name = name;
+    lookup_.name = name;
   }
 
   void ask() {
@@ -45,31 +43,48 @@ class SimDns::Walk final : public std::enable_shared_from_this<SimDns::Walk> {
  private:
   void on_reply(Duration trip) {
     const std::string& name = names_[next_++];
-    std::vector<std::string> addresses = dns_.answer(name);
-    const bool exists = !addresses.empty();
-    tell(name, "A", exists ? "ok" : "nxdomain", trip, exists ? dns_.config_.ttl : 0);
-    tell(name, "AAAA", exists ? "no_data" : "nxdomain", trip, 0);
+    const std::vector<std::string> ips = dns_.answer(name);
+    const bool exists = !ips.empty();
+    tell(name, RecordType::a, exists ? DnsStatus::ok : DnsStatus::nxdomain, trip, ips);
+    tell(name, RecordType::aaaa, exists ? DnsStatus::no_data : DnsStatus::nxdomain, trip, {});
     if (!exists && next_ < names_.size()) return ask();
-    answer_.status = exists ? "ok" : "nxdomain";
-    answer_.addresses = std::move(addresses);
+    lookup_.status = exists ? DnsStatus::ok : DnsStatus::nxdomain;
+    if (exists) {
+      lookup_.answer_name = name;
+      lookup_.ttl = dns_.config_.ttl;
+    }
+    lookup_.addresses = ips;
     Trace& trace = dns_.trace_;
     const EventId ended = trace.emit(who_, started_, [&] {
       std::string joined;
-      for (const auto& ip : answer_.addresses) joined += (joined.empty() ? "" : ",") + ip;
-      return LookupEnded{trace.symbol(answer_.name), trace.symbol(answer_.status),
-                         trace.symbol(joined),
-                         static_cast<std::uint32_t>(answer_.addresses.size())};
+      for (const auto& ip : ips) joined += (joined.empty() ? "" : ",") + ip;
+      return LookupEnded{trace.symbol(lookup_.name), trace.symbol(to_string(lookup_.status)),
+                         trace.symbol(joined), static_cast<std::uint32_t>(ips.size())};
     });
-    done_(answer_, ended);
+    done_(lookup_, ended);
   }
 
-  void tell(const std::string& name, std::string_view type, std::string_view status, Duration trip,
-            std::uint32_t ttl) {
+  void tell(const std::string& name, RecordType type, DnsStatus status, Duration trip,
+            const std::vector<std::string>& ips) {
     ++dns_.queries_;
-    answer_.queries.push_back({name, type, status, dns_.clock_.now() - trip, trip, ttl});
+    Query& query = lookup_.queries.emplace_back();
+    query.name = name;
+    query.type = type;
+    query.server = kServer;
+    query.status = status;
+    query.rcode = status == DnsStatus::nxdomain ? 3 : 0;
+    query.authoritative = true;
+    query.started_ns = (dns_.clock_.now() - trip).time_since_epoch().count();
+    query.round_trip_ns = trip.count();
+    const std::uint32_t ttl = dns_.config_.ttl;
+    for (const std::string& ip : ips) {
+      query.ttl = ttl;
+      query.records.push_back({name, static_cast<std::uint16_t>(type), ttl, ip, {}});
+    }
     Trace& trace = dns_.trace_;
     trace.emit(who_, started_, [&] {
-      return QueryAnswered{trace.symbol(name), trace.symbol(type), trace.symbol(status), ttl, trip};
+      return QueryAnswered{trace.symbol(name), trace.symbol(to_string(type)),
+                           trace.symbol(to_string(status)), query.ttl.value_or(0), trip};
     });
   }
 
@@ -80,7 +95,7 @@ class SimDns::Walk final : public std::enable_shared_from_this<SimDns::Walk> {
   const Done done_;
   const std::vector<std::string> names_;
   std::size_t next_ = 0;
-  SimAnswer answer_;
+  Lookup lookup_;
   Timer timer_;
 };
 
@@ -122,11 +137,11 @@ SimNameLookup::SimNameLookup(SimDns& dns, std::string name, std::uint16_t port, 
 
 void SimNameLookup::lookup(EventId because, Done done) {
   dns_.lookup(name_, who_, because, alive_,
-              [this, done = std::move(done)](const SimAnswer& found, EventId cause) {
+              [this, done = std::move(done)](const Lookup& found, EventId cause) {
                 Answer answer;
                 if (found.addresses.empty()) {
                   answer.status = {Code::unavailable, "DNS resolution failed for " + name_ + ": " +
-                                                          std::string(words(found.status))};
+                                                          std::string(describe(found.status))};
                 }
                 for (const auto& ip : found.addresses) answer.addresses.push_back({ip, port_});
                 done(std::move(answer), cause);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/lookup.h"
 #include "core/resolver.h"
 #include "core/rng.h"
 #include "core/trace.h"
@@ -26,28 +27,11 @@ struct SimDnsConfig {
   bool cache = false;
 };
 
-/// One question and its answer.
-struct SimQuery {
-  std::string name;
-  std::string_view type;    ///< "A", "AAAA"
-  std::string_view status;  ///< "ok", "no_data", "nxdomain", as the live resolver calls them.
-  Time asked;
-  Duration round_trip;
-  std::uint32_t ttl;  ///< Of the records; 0 without any.
-};
-
-struct SimAnswer {
-  std::string name;  ///< As asked.
-  std::string_view status;
-  std::vector<std::string> addresses;
-  std::vector<SimQuery> queries;
-};
-
 /// Answers with what Kubernetes' DNS would: the addresses of a name, shuffled; NXDOMAIN for a name
 /// that is not there.
 class SimDns {
  public:
-  using Done = std::function<void(const SimAnswer&, EventId cause)>;
+  using Done = std::function<void(const Lookup&, EventId cause)>;
 
   /// All of them outlive it.
   SimDns(Clock& clock, Rng& rng, Trace& trace, SimDnsConfig config);

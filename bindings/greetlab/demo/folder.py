@@ -11,7 +11,7 @@ from greetlab.lookup import nslookup
 
 
 def write_folder(story: Story, folder: Path) -> None:
-    """Writes the story into `folder`, which is made if it is missing.
+    """Writes the story into `folder`, which exists.
 
     summary.json: every figure, and whether the story held.
     calls.csv: a row for each call of each run.
@@ -22,7 +22,6 @@ def write_folder(story: Story, folder: Path) -> None:
     """
     from greetlab import plot
 
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "summary.json").write_text(json.dumps(story.summary(), indent=2) + "\n")
     (folder / "lookups.txt").write_text(
         "\n".join(
@@ -31,12 +30,14 @@ def write_folder(story: Story, folder: Path) -> None:
     )
     with (folder / "calls.csv").open("w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(["run", "request", "start_ns", "latency_ns", "status", "pod", "connection"])
+        columns = "run request start_ns latency_ns status pod connection message"
+        rows.writerow(columns.split(" "))
         for name, calls in story.runs.items():
             for number, call in enumerate(calls, start=1):
                 told = (call.start_ns, call.latency_ns, call.status, call.pod, call.connection)
-                rows.writerow((name, number, *told))
+                rows.writerow((name, number, *told, call.message))
     assert story.cold is not None
     assert story.fair is not None
     runs = (*story.sticky.values(), story.cold, story.fair)
-    plot.requests(*runs, pods=story.pods).savefig(folder / "requests.png")
+    title = "60 requests: one pod takes them all, until the client sees every pod"
+    plot.requests(*runs, pods=story.pods, title=title).savefig(folder / "requests.png")

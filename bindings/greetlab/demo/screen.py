@@ -79,8 +79,9 @@ class Screen:
             self._strip(story.fair, story),
             _explain(
                 "The first 60 are a cold start: round_robin uses the connections that are READY, "
-                "and the first one is READY before the others, so it may get more. Once all are, "
-                "every pod has its turn. The connections stay open: nothing is dialled again."
+                "and one is READY before the others, so its pod gets more, at times all 60. Once "
+                "all are, every pod has its turn. The connections stay open: nothing is dialled "
+                "again."
             ),
         )
 
@@ -92,7 +93,7 @@ class Screen:
         for cost in story.costs:
             table.add_row(
                 cost.mode,
-                f"{cost.connections_per_1000:,.0f}",
+                f"{cost.opened_per_1000:,.0f}",
                 f"{cost.calls.percentile(50) * 1e3:.2f} ms",
                 f"{cost.calls.percentile(99) * 1e3:.2f} ms",
                 str(len(cost.calls.pods)),
@@ -101,12 +102,14 @@ class Screen:
         ratio = per_request.calls.percentile(50) / fair.calls.percentile(50)
         return f"4  What the cure costs: {COST_REQUESTS:,} requests each, one at a time", Group(
             table,
+            *(Text(error) for cost in story.costs for error in cost.calls.errors),
             Text(),
             _explain(
                 "The article that this lab grew from says that client-side balancing gives up "
                 "gRPC's long-lived connections. Measured: it keeps one open to each pod, and "
                 f"multiplexes over each. A connection per request does give them up: its median "
-                f"call, with its name lookup and its dial, took {ratio:.1f} times as long here."
+                f"call, with its name lookup and its dial, took about {ratio:.0f} times as long "
+                "here. (A thousand calls on a busy machine: take the p99 with a grain of salt.)"
             ),
         )
 

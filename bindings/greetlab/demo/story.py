@@ -8,6 +8,7 @@ from typing import Any
 
 from greetlab.calls import Calls
 from greetlab.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster
+from greetlab.local import LocalCluster
 from greetlab.lookup import Lookup
 
 PODS = 3
@@ -25,15 +26,20 @@ class Check:
 
 @dataclass
 class Cost:
-    """What one way to connect costs: `calls` one after the other."""
+    """What one way to connect costs: `calls` one after the other.
+
+    opened: the connections that were opened for them: on the ClusterIP by the proxy's own count, on
+        the headless service by the different peers that the pods saw.
+    """
 
     mode: str
     calls: Calls
+    opened: int
 
     @property
-    def connections_per_1000(self) -> float:
-        """Connections opened for 1,000 requests, as the pods counted them."""
-        return 1000 * len(self.calls.connections) / len(self.calls)
+    def opened_per_1000(self) -> float:
+        """Connections opened for 1,000 requests."""
+        return 1000 * self.opened / len(self.calls)
 
 
 @dataclass
@@ -74,6 +80,7 @@ class Story:
                     "calls": len(calls),
                     "by_status": calls.by_status,
                     "by_pod": calls.by_pod,
+                    "errors": calls.errors,
                     "connections": len(calls.connections),
                     "p50_ms": round(calls.percentile(50) * 1e3, 4),
                     "p99_ms": round(calls.percentile(99) * 1e3, 4),
@@ -83,7 +90,7 @@ class Story:
             "costs": [
                 {
                     "mode": cost.mode,
-                    "connections_per_1000_requests": cost.connections_per_1000,
+                    "connections_per_1000_requests": cost.opened_per_1000,
                     "p50_ms": round(cost.calls.percentile(50) * 1e3, 4),
                     "p99_ms": round(cost.calls.percentile(99) * 1e3, 4),
                 }
@@ -92,7 +99,7 @@ class Story:
         }
 
 
-def tell(cluster: Cluster, story: Story) -> Iterator[str]:
+def tell(cluster: LocalCluster, story: Story) -> Iterator[str]:
     """Runs the acts against `cluster` and fills `story`; yields each act's name when done.
 
     The acts: "lookups", "sticky", "fair", "costs".
@@ -156,26 +163,34 @@ def _spread(cluster: Cluster, story: Story) -> None:
     ]
 
 
-def _count_the_cost(cluster: Cluster, story: Story) -> None:
+def _routed(cluster: LocalCluster) -> int:
+    """How many connections the ClusterIP has opened so far."""
+    return sum(fact["fact"] == "opened" for fact in cluster.proxy_facts)
+
+
+def _count_the_cost(cluster: LocalCluster, story: Story) -> None:
     for mode, service, policy, per_call in (
         ("one per request", CLUSTER_IP_SERVICE, "pick_first", True),
         ("one, sticky", CLUSTER_IP_SERVICE, "pick_first", False),
         ("round robin", HEADLESS_SERVICE, "round_robin", False),
     ):
+        routed = _routed(cluster)
         with cluster.channel(service, policy=policy, connection_per_call=per_call) as channel:
             if not per_call:
                 channel.wait_ready(all=True)
             calls = channel.load(COST_REQUESTS, concurrency=1)
-        story.costs.append(Cost(mode, calls))
-    per_request, sticky, fair = (len(cost.calls.connections) for cost in story.costs)
+        routed = _routed(cluster) - routed
+        direct = service == HEADLESS_SERVICE
+        story.costs.append(Cost(mode, calls, len(calls.connections) if direct else routed))
+    per_request, sticky, fair = (cost.opened for cost in story.costs)
     story.checks += [
         Check(
-            f"all {3 * COST_REQUESTS} calls of the comparison succeeded",
+            f"all {3 * COST_REQUESTS:,} calls of the comparison succeeded",
             sum(cost.calls.ok for cost in story.costs) == 3 * COST_REQUESTS,
         ),
         Check(
             "round robin kept its connections: one for each pod, where a connection per request "
-            f"opened {COST_REQUESTS}",
+            f"opened {COST_REQUESTS:,}",
             (per_request, sticky, fair) == (COST_REQUESTS, 1, len(story.pods)),
         ),
     ]

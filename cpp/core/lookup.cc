@@ -1,5 +1,6 @@
-#include "dns/lookup.h"
+#include "core/lookup.h"
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 
@@ -54,6 +55,13 @@ std::string_view to_string(DnsStatus status) {
 
 std::string_view describe(DnsStatus status) {
   return words_for(status).sentence;
+}
+
+bool same_name(std::string_view left, std::string_view right) {
+  constexpr auto lower = [](char c) {
+    return 'A' <= c && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  };
+  return left == right || std::ranges::equal(left, right, {}, lower, lower);
 }
 
 RecordType parse_record_type(std::string_view text) {

@@ -8,9 +8,28 @@
 #include <vector>
 
 #include "core/address.h"
-#include "dns/message.h"
 
 namespace greetlab {
+
+/// Where a service is (RFC 2782).
+struct SrvRecord {
+  std::uint16_t priority = 0;
+  std::uint16_t weight = 0;
+  std::uint16_t port = 0;
+  std::string target;
+};
+
+/// One resource record (RFC 1035 4.1.3). Names are absolute, without the final dot.
+struct Record {
+  std::string name;
+  std::uint16_t type = 0;
+  std::uint32_t ttl = 0;  ///< Seconds.
+
+  /// The data as a zone file has it: the address of an A or AAAA, the target of a CNAME,
+  /// "priority weight port target" of an SRV, and of any other type `\# length hex` (RFC 3597 5).
+  std::string text;
+  std::optional<SrvRecord> srv;  ///< Of an SRV only.
+};
 
 /// What a resolver can be asked for. The values are DNS's own (RFC 1035 3.2.2, 3596, 2782).
 enum class RecordType : std::uint16_t { a = 1, aaaa = 28, srv = 33 };
@@ -47,6 +66,9 @@ std::string_view describe(DnsStatus status);
 ///
 /// @throws std::invalid_argument for any other text.
 RecordType parse_record_type(std::string_view text);
+
+/// Names are compared without regard to the case of ASCII letters (RFC 1035 2.3.3).
+bool same_name(std::string_view left, std::string_view right);
 
 /// One question on the wire, and what came back.
 struct Query {
