@@ -418,7 +418,7 @@ def _claim_network(dns_ttl: int, seed: int) -> tuple[int, ClusterDns]:
     )
 
 
-def _end(processes: list[Process]) -> None:
+def _end(processes: Sequence[Process]) -> None:
     for process in processes:
         process.popen.kill()  # all at once, then wait for each
     for process in processes:

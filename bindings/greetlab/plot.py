@@ -39,7 +39,7 @@ def requests(*runs: Calls, pods: Sequence[str] = (), title: str = "") -> Figure:
     for strip, run in zip(strips, runs, strict=True):
         _strip(strip, run, names, failed)
     strips[-1].set_xlim(0.2, max(*(len(run) for run in runs), 1) + 0.8)
-    strips[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    strips[-1].xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     strips[-1].set_xlabel("request", color=INK, fontsize=12)
     worlds = ", ".join(sorted({run.world for run in runs if run.world}))
     heading = figure.suptitle(
