@@ -227,22 +227,20 @@ class NativeChannel::Impl {
     void* tag = nullptr;
     bool ok = false;
     std::weak_ptr<grpc::Channel> watched = channel_weak();
-    for (grpc_connectivity_state seen = GRPC_CHANNEL_IDLE;;) {
+    for (;;) {
       {
         const auto channel = watched.lock();
         if (!channel) break;
+        const auto seen = channel->GetState(false);
         // A channel for a target that makes no sense is in TRANSIENT_FAILURE for ever and does not
         // end the watch when it goes: only a deadline does.
-        const auto deadline =
-            seen == GRPC_CHANNEL_TRANSIENT_FAILURE
-                ? gpr_time_add(gpr_now(GPR_CLOCK_REALTIME), gpr_time_from_millis(100, GPR_TIMESPAN))
-                : gpr_inf_future(GPR_CLOCK_REALTIME);
+        const auto deadline = seen == GRPC_CHANNEL_TRANSIENT_FAILURE
+                                  ? gpr_time_add(gpr_now(GPR_CLOCK_REALTIME),
+                                                 gpr_time_from_millis(100, GPR_TIMESPAN))
+                                  : gpr_inf_future(GPR_CLOCK_REALTIME);
         channel->NotifyOnStateChange(seen, deadline, &queue, nullptr);
       }
       queue.Next(&tag, &ok);
-      const auto channel = watched.lock();
-      if (!channel) break;
-      seen = channel->GetState(false);
       changed_.notify_all();
     }
     queue.Shutdown();
