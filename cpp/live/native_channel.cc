@@ -234,10 +234,10 @@ class NativeChannel::Impl {
         const auto seen = channel->GetState(false);
         // A channel for a target that makes no sense is in TRANSIENT_FAILURE for ever and does not
         // end the watch when it goes: only a deadline does.
-        const auto deadline = seen == GRPC_CHANNEL_TRANSIENT_FAILURE
-                                  ? gpr_time_add(gpr_now(GPR_CLOCK_REALTIME),
-                                                 gpr_time_from_millis(100, GPR_TIMESPAN))
-                                  : gpr_inf_future(GPR_CLOCK_REALTIME);
+        const auto deadline =
+            seen == GRPC_CHANNEL_TRANSIENT_FAILURE
+                ? gpr_time_add(gpr_now(GPR_CLOCK_REALTIME), gpr_time_from_millis(100, GPR_TIMESPAN))
+                : gpr_inf_future(GPR_CLOCK_REALTIME);
         channel->NotifyOnStateChange(seen, deadline, &queue, nullptr);
       }
       queue.Next(&tag, &ok);
