@@ -23,5 +23,9 @@ inline std::chrono::nanoseconds seconds(double value) {
 void bind_dns(pybind11::module_& module);
 void bind_greet(pybind11::module_& module);
 void bind_live(pybind11::module_& module);
+void bind_sim(pybind11::module_& module);
+void bind_trace(pybind11::module_& module);
+void bind_sim(pybind11::module_& module);
+void bind_trace(pybind11::module_& module);
 
 }  // namespace greetlab

@@ -6,4 +6,6 @@ PYBIND11_MODULE(_core, module) {
   greetlab::bind_dns(module);
   greetlab::bind_greet(module);
   greetlab::bind_live(module);
+  greetlab::bind_trace(module);
+  greetlab::bind_sim(module);
 }

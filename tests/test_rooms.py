@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 
 MAY_INCLUDE = {
     "core": set(),
+    "traceio": {"core"},
     "lb": {"core"},
     "sim": {"core", "lb"},
     "dns": {"core"},

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from greetlab.channel import Channel
     from greetlab.local import LocalCluster
     from greetlab.lookup import Lookup
+    from greetlab.sim import SimChannel, SimCluster
 
 CLUSTER_IP_SERVICE = "greetserver"
 HEADLESS_SERVICE = "greetserver-headless"
@@ -49,6 +50,13 @@ class Cluster(ABC):
 
         return LocalCluster(pods, **options)
 
+    @staticmethod
+    def sim(pods: int = 3, seed: int | None = None, **options: Any) -> SimCluster:
+        """A virtual world, in which an hour costs milliseconds; see `SimCluster`."""
+        from greetlab.sim import SimCluster
+
+        return SimCluster(pods, seed, **options)
+
     @property
     @abstractmethod
     def pods(self) -> list[Pod]:
@@ -59,15 +67,8 @@ class Cluster(ABC):
         """Looks a name up as a pod of this cluster would: search list, ndots:5 and all."""
 
     @abstractmethod
-    def channel(
-        self,
-        service: str,
-        *,
-        policy: str = "pick_first",
-        engine: str = "grpc",
-        connection_per_call: bool = False,
-    ) -> Channel:
-        """A new client of a service of this cluster; see `Channel`."""
+    def channel(self, service: str, *, policy: str = "pick_first") -> Channel | SimChannel:
+        """A new client of a service of this cluster; each world has more options."""
 
     @abstractmethod
     def scale(self, pods: int) -> None:

@@ -16,6 +16,8 @@ enum class Symbol : std::uint32_t { none = 0 };
 class Symbols {
  public:
   Symbols() { intern(""); }
+  Symbols(Symbols&&) = default;  // a copy's keys would point into what it was copied from
+  Symbols& operator=(Symbols&&) = default;
 
   Symbol intern(std::string_view word) {
     if (const auto found = symbols_.find(word); found != symbols_.end()) return found->second;

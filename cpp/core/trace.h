@@ -26,6 +26,7 @@ struct Event {
   EventId cause;
   Symbol who;  ///< "client-1", "dns", "pod-2", ...
   Certainty certainty;
+  std::uint8_t kind;  ///< Which alternative of Fact, where a column of it can be seen.
   Fact fact;
 };
 static_assert(std::is_trivially_copyable_v<Event> && sizeof(Event) <= 56);
@@ -66,8 +67,8 @@ class Trace {
   EventId emit(Symbol who, EventId cause, Certainty certainty, Make&& make) {
     Listener* const listener = listener_.load(std::memory_order_relaxed);
     if (listener == nullptr) return EventId::none;
-    const Event event{clock_.now(), static_cast<EventId>(++last_), cause, who, certainty,
-                      Fact(make())};
+    Event event{clock_.now(), static_cast<EventId>(++last_), cause, who, certainty, 0, make()};
+    event.kind = static_cast<std::uint8_t>(event.fact.index());
     listener->on_event(event);
     return event.id;
   }

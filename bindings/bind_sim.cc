@@ -1,0 +1,235 @@
+#include <pybind11/stl.h>
+
+#include "bindings.h"
+#include "lb/subchannel.h"
+#include "sim/load.h"
+#include "trace_handle.h"
+#include "waiting.h"
+
+namespace py = pybind11;
+
+namespace greetlab {
+namespace {
+
+class SimTrace final : public TraceHandle {
+ public:
+  explicit SimTrace(std::shared_ptr<SimCluster> cluster) : cluster_(std::move(cluster)) {}
+
+  std::span<const Event> events() const override {
+    const Recording* recording = cluster_->recording();
+    return recording ? recording->events() : std::span<const Event>{};
+  }
+  const Symbols& symbols() const override { return cluster_->trace().symbols(); }
+  std::uint64_t dropped() const override {
+    return cluster_->recording() ? cluster_->recording()->dropped() : 0;
+  }
+  std::string world() const override { return "SIM"; }
+
+ private:
+  std::shared_ptr<SimCluster> cluster_;
+};
+
+// A client of the virtual cluster; nullptr once closed.
+struct SimChannel {
+  std::shared_ptr<SimCluster> cluster;
+  Channel* channel;
+
+  Channel& open() const {
+    if (channel == nullptr) throw std::invalid_argument("this channel is closed; open another one");
+    return *channel;
+  }
+};
+
+Time at(std::int64_t nanoseconds) {
+  return Time(Duration(nanoseconds));
+}
+
+// Steps while `more()`, without the GIL, with an ear for Ctrl-C.
+template <class More>
+void step_while(SimCluster& cluster, const More& more) {
+  bool interrupted = false;
+  {
+    const py::gil_scoped_release released;
+    for (std::uint64_t steps = 0; more() && cluster.clock().step(); ++steps) {
+      if (steps % 4096 == 4095 && (interrupted = signalled())) break;
+    }
+  }
+  if (interrupted) throw py::error_already_set();
+}
+
+SimConfig config(std::uint32_t pods, std::uint64_t seed, std::uint16_t port, double endpoint_lag,
+                 double grace, std::optional<double> max_connection_age,
+                 std::optional<double> max_connection_age_grace, double latency,
+                 double dns_round_trip, std::uint32_t dns_ttl, bool dns_cache,
+                 std::size_t trace_capacity) {
+  SimConfig made;
+  made.pods = pods;
+  made.seed = seed;
+  made.port = port;
+  made.endpoint_lag = seconds(endpoint_lag);
+  made.grace = seconds(grace);
+  if (max_connection_age) made.network.max_connection_age = seconds(*max_connection_age);
+  if (max_connection_age_grace) {
+    made.network.max_connection_age_grace = seconds(*max_connection_age_grace);
+  }
+  made.network.latency = seconds(latency);
+  made.dns = {seconds(dns_round_trip), dns_ttl, dns_cache};
+  made.trace_capacity = trace_capacity;
+  return made;
+}
+
+std::string_view state_of(const SimPod& pod) {
+  switch (pod.state) {
+    case PodState::serving: return "serving";
+    case PodState::draining: return "draining";
+    case PodState::dead: return "dead";
+    case PodState::lost: return "lost";
+  }
+  return "unknown";
+}
+
+void bind_channel(py::module_& module) {
+  py::class_<SimLoad, std::shared_ptr<SimLoad>>(module, "SimLoad", "A simulated client's calls.")
+      .def_property_readonly("done", &SimLoad::done)
+      .def_property_readonly("ended", &SimLoad::ended, "How many calls have ended by now.")
+      .def_property_readonly("log", &SimLoad::log, py::return_value_policy::reference_internal,
+                             "What became of each call: a CallLog.");
+
+  py::class_<SimChannel>(module, "SimChannel", "A client of a virtual cluster.")
+      .def_property_readonly("name",
+                             [](const SimChannel& self) {
+                               return self.cluster->trace().symbols().word(self.open().who());
+                             })
+      .def_property_readonly("state",
+                             [](const SimChannel& self) {
+                               return self.channel ? to_string(self.channel->state()) : "SHUTDOWN";
+                             })
+      .def_property_readonly("subchannels",
+                             [](const SimChannel& self) {
+                               std::vector<std::pair<std::string, std::string>> shown;
+                               if (self.channel == nullptr) return shown;
+                               for (const auto& subchannel : self.channel->subchannels()) {
+                                 shown.emplace_back(to_string(subchannel->address()),
+                                                    to_string(subchannel->state()));
+                               }
+                               return shown;
+                             })
+      .def(
+          "connect", [](const SimChannel& self) { self.open().connect(); },
+          "Leaves IDLE, as a call would.")
+      .def(
+          "start_load",
+          [](const SimChannel& self, std::size_t calls, std::size_t concurrency, double interval,
+             double timeout, bool wait_for_ready) {
+            return SimLoad::start(
+                *self.cluster, self.open(),
+                {calls, concurrency, seconds(interval), seconds(timeout), wait_for_ready});
+          },
+          py::arg("calls"), py::arg("concurrency"), py::arg("interval"), py::arg("timeout"),
+          py::arg("wait_for_ready"), py::keep_alive<0, 1>(),
+          "Starts calls, which go on while the world's time does.")
+      .def("close", [](SimChannel& self) {
+        if (self.channel) self.cluster->close_channel(*std::exchange(self.channel, nullptr));
+      });
+}
+
+}  // namespace
+
+void bind_sim(py::module_& module) {
+  bind_channel(module);
+
+  py::class_<SimCluster, std::shared_ptr<SimCluster>>(module, "SimCluster", R"(
+The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are seconds.)")
+      .def(
+          py::init([](std::uint32_t pods, std::uint64_t seed, std::uint16_t port,
+                      double endpoint_lag, double grace, std::optional<double> max_connection_age,
+                      std::optional<double> max_connection_age_grace, double latency,
+                      double dns_round_trip, std::uint32_t dns_ttl, bool dns_cache,
+                      std::size_t trace_capacity) {
+            return std::make_shared<SimCluster>(config(
+                pods, seed, port, endpoint_lag, grace, max_connection_age, max_connection_age_grace,
+                latency, dns_round_trip, dns_ttl, dns_cache, trace_capacity));
+          }),
+          py::kw_only(), py::arg("pods"), py::arg("seed"), py::arg("port"), py::arg("endpoint_lag"),
+          py::arg("grace"), py::arg("max_connection_age"), py::arg("max_connection_age_grace"),
+          py::arg("latency"), py::arg("dns_round_trip"), py::arg("dns_ttl"), py::arg("dns_cache"),
+          py::arg("trace_capacity"))
+      .def_property_readonly(
+          "now_ns", [](SimCluster& self) { return self.clock().now().time_since_epoch().count(); })
+      .def_property_readonly(
+          "steps", [](SimCluster& self) { return self.clock().steps(); },
+          "How many tasks the clock has run.")
+      .def_property_readonly(
+          "queries", [](SimCluster& self) { return self.dns().queries(); },
+          "DNS questions answered, ever.")
+      .def_property_readonly(
+          "connections_opened", [](SimCluster& self) { return self.network().opened(); },
+          "Connections that the pods accepted, ever.")
+      .def_property_readonly("cluster_ip",
+                             [](const SimCluster& self) { return self.cluster_ip().ip; })
+      .def_property_readonly(
+          "pods",
+          [](const SimCluster& self) {
+            std::vector<std::tuple<std::string, std::string, std::string, bool>> shown;
+            for (const SimPod& pod : self.pods()) {
+              shown.emplace_back(pod.name, pod.address.ip, std::string(state_of(pod)), pod.listed);
+            }
+            return shown;
+          },
+          "(name, ip, state, listed) of each.")
+      .def(
+          "step", [](SimCluster& self) { return self.clock().step(); },
+          "Jumps to whatever happens next; false if nothing does.")
+      .def(
+          "run_until",
+          [](SimCluster& self, std::int64_t until_ns) {
+            step_while(self, [&] { return self.clock().next() <= at(until_ns); });
+            self.clock().run_until(at(until_ns));
+          },
+          py::arg("until_ns"))
+      .def(
+          "run_load",
+          [](SimCluster& self, const SimLoad& load) {
+            step_while(self, [&] { return !load.done(); });
+          },
+          py::arg("load"), "Lets time pass until every call of the load has ended.")
+      .def("scale", &SimCluster::scale, py::arg("pods"))
+      .def("kill", &SimCluster::kill, py::arg("pod"))
+      .def("lose", &SimCluster::lose, py::arg("pod"))
+      .def("restart", &SimCluster::restart, py::arg("pod"))
+      .def("drain", &SimCluster::drain, py::arg("pod"))
+      .def(
+          "slow",
+          [](SimCluster& self, std::string_view pod, double least, double most) {
+            self.slow(pod, seconds(least), seconds(most));
+          },
+          py::arg("pod"), py::arg("least"), py::arg("most"))
+      .def("fail", &SimCluster::fail, py::arg("pod"), py::arg("rate"))
+      .def(
+          "open_channel",
+          [](const std::shared_ptr<SimCluster>& self, const std::string& service,
+             std::string_view policy, bool shuffle, double cooldown) {
+            SimChannelConfig config;
+            config.service = service;
+            config.policy = {parse_policy(policy), shuffle};
+            config.cooldown = seconds(cooldown);
+            return SimChannel{self, &self->open_channel(config)};
+          },
+          py::arg("service"), py::arg("policy"), py::arg("shuffle"), py::arg("cooldown"))
+      .def(
+          "lookup",
+          [](SimCluster& self, std::string_view name) {
+            std::optional<Lookup> found;
+            const auto alive = std::make_shared<const int>();
+            self.dns().lookup(name, self.trace().symbol("resolver"), EventId::none, alive,
+                              [&](const Lookup& lookup, EventId) { found = lookup; });
+            step_while(self, [&] { return !found; });
+            return *found;
+          },
+          py::arg("name"), "Looks a name up as a pod would. Takes its (virtual) time.")
+      .def_property_readonly("trace", [](const std::shared_ptr<SimCluster>& self) {
+        return std::static_pointer_cast<TraceHandle>(std::make_shared<SimTrace>(self));
+      });
+}
+
+}  // namespace greetlab

@@ -1,0 +1,155 @@
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <fstream>
+
+#include "bindings.h"
+#include "core/fact_text.h"
+#include "trace_handle.h"
+#include "traceio/json_lines.h"
+
+namespace py = pybind11;
+
+namespace greetlab {
+namespace {
+
+// A read-only NumPy view of one field of every event, without a copy; it keeps the trace alive.
+template <class Value>
+py::array column(const py::object& self, std::size_t offset) {
+  const auto events = self.cast<const TraceHandle&>().events();
+  const auto* first = reinterpret_cast<const std::byte*>(events.data()) + offset;
+  py::array view(py::dtype::of<Value>(), {static_cast<py::ssize_t>(events.size())},
+                 {static_cast<py::ssize_t>(sizeof(Event))}, first, self);
+  view.attr("flags").attr("writeable") = false;
+  return view;
+}
+
+py::dict fields_of(const TraceHandle& trace, const Fact& fact) {
+  py::dict fields;
+  for_each_field(fact, [&](std::string_view name, const auto& value) {
+    using Value = std::decay_t<decltype(value)>;
+    if constexpr (std::is_same_v<Value, Symbol>) {
+      fields[py::str(name.data(), name.size())] = trace.symbols().word(value);
+    } else {
+      fields[py::str(name.data(), name.size())] = py::cast(value);
+    }
+  });
+  return fields;
+}
+
+// A trace that was read from a file.
+class ReadTrace final : public TraceHandle {
+ public:
+  explicit ReadTrace(LoadedTrace loaded) : loaded_(std::move(loaded)) {}
+
+  std::span<const Event> events() const override { return loaded_.events; }
+  const Symbols& symbols() const override { return loaded_.symbols; }
+  std::uint64_t dropped() const override { return loaded_.dropped; }
+  std::string world() const override { return loaded_.world; }
+
+ private:
+  const LoadedTrace loaded_;
+};
+
+void save(const TraceHandle& trace, const py::array_t<std::int64_t>& rows,
+          const std::string& path) {
+  const auto all = trace.events();
+  std::vector<Event> chosen;
+  chosen.reserve(static_cast<std::size_t>(rows.size()));
+  for (py::ssize_t i = 0; i < rows.size(); ++i) {
+    chosen.push_back(all[static_cast<std::size_t>(rows.at(i))]);
+  }
+  const py::gil_scoped_release released;
+  std::ofstream file(path);
+  write_trace(file, chosen, trace.symbols(), trace.dropped(), trace.world());
+  file.close();
+  if (!file) throw std::runtime_error("write " + path + ": " + std::strerror(errno));
+}
+
+std::shared_ptr<TraceHandle> load(const std::string& path) {
+  const py::gil_scoped_release released;
+  std::ifstream file(path);
+  if (!file) throw std::runtime_error("read " + path + ": " + std::strerror(errno));
+  try {
+    return std::make_shared<ReadTrace>(read_trace(file));
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(path + ", " + error.what());
+  }
+}
+
+}  // namespace
+
+void bind_trace(py::module_& module) {
+  py::class_<TraceHandle, std::shared_ptr<TraceHandle>>(module, "Trace", R"(
+What happened, when, to whom, and because of what.
+
+The columns are read-only NumPy views of C++ memory, without a copy: 56 bytes an event. They show
+what is there at the moment; ask again for what has come since.)")
+      .def("__len__", [](const TraceHandle& trace) { return trace.events().size(); })
+      .def_property_readonly("dropped", &TraceHandle::dropped, "Events that came when it was full.")
+      .def_property_readonly("world", &TraceHandle::world)
+      .def_property_readonly(
+          "time_ns",
+          [](const py::object& self) { return column<std::int64_t>(self, offsetof(Event, at)); },
+          "int64: when, in nanoseconds of the world's clock.")
+      .def_property_readonly(
+          "id",
+          [](const py::object& self) { return column<std::uint32_t>(self, offsetof(Event, id)); },
+          "uint32: counted from 1.")
+      .def_property_readonly(
+          "cause",
+          [](const py::object& self) {
+            return column<std::uint32_t>(self, offsetof(Event, cause));
+          },
+          "uint32: the id of the event that led to it; 0 = none.")
+      .def_property_readonly(
+          "who",
+          [](const py::object& self) { return column<std::uint32_t>(self, offsetof(Event, who)); },
+          "uint32: to whom; an index into `words`.")
+      .def_property_readonly(
+          "kind",
+          [](const py::object& self) { return column<std::uint8_t>(self, offsetof(Event, kind)); },
+          "uint8: what; an index into `fact_kinds`.")
+      .def_property_readonly(
+          "certainty",
+          [](const py::object& self) {
+            return column<std::uint8_t>(self, offsetof(Event, certainty));
+          },
+          "uint8: 0 observed, 1 inferred, 2 known to a simulator only.")
+      .def_property_readonly(
+          "words",
+          [](const TraceHandle& trace) {
+            std::vector<std::string> words;
+            for (std::uint32_t i = 0; i < trace.symbols().size(); ++i) {
+              words.push_back(trace.symbols().word(static_cast<Symbol>(i)));
+            }
+            return words;
+          },
+          "The words that the events use.")
+      .def(
+          "fields",
+          [](const TraceHandle& trace, std::size_t row) {
+            const auto events = trace.events();
+            if (row >= events.size()) throw py::index_error("no such event");
+            return fields_of(trace, events[row].fact);
+          },
+          py::arg("row"), "What there is to say of one event, by name.")
+      .def("save", &save, py::arg("rows"), py::arg("path"), "Writes these rows as JSON lines.")
+      .def_static("load", &load, py::arg("path"), "Reads what `save` wrote.");
+
+  module.def(
+      "fact_kinds",
+      [] {
+        std::vector<std::string> names;
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+          (names.emplace_back(std::variant_alternative_t<I, Fact>::kName), ...);
+        }(std::make_index_sequence<std::variant_size_v<Fact>>());
+        return names;
+      },
+      "The names of all kinds of facts; a trace's column `kind` counts in this order.");
+}
+
+}  // namespace greetlab

@@ -1,0 +1,222 @@
+"""The trace: what happened, when, to whom, and because of what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from greetlab import _core, story
+
+KINDS: list[str] = _core.fact_kinds()
+CERTAINTIES = ("observed", "inferred", "sim only")
+"""How a fact can be known; on a real network nobody could see one that is "sim only"."""
+
+
+class Event:
+    """One thing that happened.
+
+    id: counts the events from 1; a cause has a smaller one than its effect.
+    seconds: when, on the world's clock.
+    who: to whom: "client-1", "cluster", "clusterip".
+    kind: what: one of greetlab.facts.
+    fields: what there is to say about it, by name.
+    """
+
+    def __init__(self, trace: Trace, row: int) -> None:
+        core = trace.core
+        self.trace = trace
+        self.row = row
+        self.id: int = int(core.id[row])
+        self.seconds: float = int(core.time_ns[row]) / 1e9
+        self.who: str = trace.word(int(core.who[row]))
+        self.kind: str = KINDS[int(core.kind[row])]
+        self.certainty: str = CERTAINTIES[int(core.certainty[row])]
+        self.fields: dict[str, Any] = core.fields(row)
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and name in self.fields:
+            return self.fields[name]
+        raise AttributeError(f"{self.kind} has no {name!r}: it has {', '.join(self.fields)}")
+
+    @property
+    def cause(self) -> Event | None:
+        """The event that led to it; None if nothing in the trace did."""
+        return self.trace.by_id(int(self.trace.core.cause[self.row]))
+
+    def causes(self) -> list[Event]:
+        """The whole chain: this event, its cause, the cause of that, ..."""
+        chain = [self]
+        while (cause := chain[-1].cause) is not None:
+            chain.append(cause)
+        return chain
+
+    def why(self) -> str:
+        """The chain in sentences, from this event back to what began it."""
+        first, *rest = self.causes()
+        return "\n".join([str(first), *(f"  because {event}" for event in rest)])
+
+    def __str__(self) -> str:
+        mark = "" if self.certainty == "observed" else f" [{self.certainty}]"
+        return f"{self.seconds * 1e3:.3f} ms  {story.sentence(self)}{mark}"
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.fields.items())
+        return f"<{self.id} {self.seconds * 1e3:.3f} ms {self.who} {self.kind}({fields})>"
+
+
+class Trace:
+    """Events in the order in which they happened; a view of them, of all or of some.
+
+    It has what happened until it was asked for (`cluster.trace`); ask again for what came since.
+
+    rows: which events of the core's trace it shows.
+    """
+
+    def __init__(self, core: _core.Trace, rows: npt.NDArray[np.int64] | None = None) -> None:
+        self.core = core
+        self.rows = np.arange(len(core)) if rows is None else rows
+
+    # Choosing.
+
+    def of(self, *kinds: str, who: str | None = None, **fields: Any) -> Trace:
+        """The events of these kinds (all without any), of one `who`, and with these fields.
+
+        Raises ValueError for a kind that there is not.
+        """
+        rows = self.rows
+        if kinds:
+            for kind in kinds:
+                if kind not in KINDS:
+                    raise ValueError(f"no kind of fact {kind!r}: there is {', '.join(KINDS)}")
+            codes = [KINDS.index(kind) for kind in kinds]
+            rows = rows[np.isin(self.core.kind[rows], codes)]
+        if who is not None:
+            code = self._words.index(who) if who in self._words else -1
+            rows = rows[self.core.who[rows] == code]
+        if fields:
+            wanted = fields.items()
+            keep = [row for row in rows if wanted <= self.core.fields(int(row)).items()]
+            rows = np.array(keep, dtype=np.int64)
+        return Trace(self.core, rows)
+
+    def between(self, start: float, end: float) -> Trace:
+        """The events from `start` seconds until before `end` seconds."""
+        times = self.core.time_ns[self.rows]
+        return Trace(self.core, self.rows[(times >= start * 1e9) & (times < end * 1e9)])
+
+    def first(self, *kinds: str, **fields: Any) -> Event:
+        """The first event of these kinds with these fields. LookupError if there is none."""
+        return self.of(*kinds, **fields)._one(0, kinds)
+
+    def last(self, *kinds: str, **fields: Any) -> Event:
+        """The last event of these kinds with these fields. LookupError if there is none."""
+        return self.of(*kinds, **fields)._one(-1, kinds)
+
+    def by_id(self, number: int) -> Event | None:
+        """The event with this id; None for 0 and for one that is not here."""
+        ids = self.core.id
+        row = int(np.searchsorted(ids, number))
+        return Event(self, row) if number and row < len(ids) and ids[row] == number else None
+
+    def without(self, who: Iterable[str]) -> Trace:
+        """The events of everybody else."""
+        codes = [self._words.index(name) for name in who if name in self._words]
+        return Trace(self.core, self.rows[~np.isin(self.core.who[self.rows], codes)])
+
+    def of_subchannel(self, who: str, subchannel: int) -> str | None:
+        """The address of a client's subchannel; None if the trace does not tell."""
+        return self._addresses.get((who, subchannel))
+
+    @cached_property
+    def _addresses(self) -> dict[tuple[str, int], str]:
+        made = Trace(self.core).of("SubchannelCreated")
+        return {(e.who, e.fields["subchannel"]): e.fields["address"] for e in made}
+
+    # Columns.
+
+    @property
+    def seconds(self) -> npt.NDArray[np.float64]:
+        """When each event was, on the world's clock."""
+        return self.core.time_ns[self.rows] / 1e9
+
+    @property
+    def dropped(self) -> int:
+        """Events that came when the trace was full. They are the last ones, and they are lost."""
+        return self.core.dropped
+
+    @property
+    def world(self) -> str:
+        """Where it comes from: "SIM", "LOCAL", "KUBE"."""
+        return self.core.world
+
+    def counts(self) -> dict[str, int]:
+        """How many events there are of each kind."""
+        kinds, counts = np.unique(self.core.kind[self.rows], return_counts=True)
+        return {KINDS[kind]: int(n) for kind, n in zip(kinds, counts, strict=True)}
+
+    # Keeping.
+
+    def save(self, path: str | Path) -> None:
+        """Writes it as JSON lines: a header with the version, then an event a line.
+
+        Raises OSError if it cannot.
+        """
+        try:
+            self.core.save(self.rows, str(path))
+        except RuntimeError as error:
+            raise OSError(str(error)) from error
+
+    @staticmethod
+    def load(path: str | Path) -> Trace:
+        """Reads what `save` wrote.
+
+        Raises OSError if it cannot read, and ValueError, with the line and the reason, for a file
+        that is broken or was written by a newer version.
+        """
+        try:
+            return Trace(_core.Trace.load(str(path)))
+        except RuntimeError as error:
+            raise OSError(str(error)) from error
+
+    # Telling.
+
+    def story(self) -> str:
+        """The whole of it, a sentence an event."""
+        lines = [f"{event!s:<100} {event.who}".rstrip() for event in self]
+        if self.dropped:
+            lines.append(f"... and {self.dropped} more, which did not fit into the trace")
+        return "\n".join(lines)
+
+    def word(self, symbol: int) -> str:
+        """The word that a column stands for by a number."""
+        if symbol >= len(self._words):
+            del self._words  # some have come since
+        return self._words[symbol]
+
+    @cached_property
+    def _words(self) -> list[str]:
+        return self.core.words
+
+    def _one(self, index: int, kinds: tuple[str, ...]) -> Event:
+        if not len(self):
+            raise LookupError(f"no {' or '.join(kinds) or 'event'} of that kind in this trace")
+        return self[index]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Event:
+        return Event(self, int(self.rows[index]))
+
+    def __iter__(self) -> Iterator[Event]:
+        return (Event(self, int(row)) for row in self.rows)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{n} {kind}" for kind, n in self.counts().items())
+        dropped = f", {self.dropped} dropped" if self.dropped else ""
+        return f"Trace [{self.world}] · {len(self)} events{dropped}: {counts}"

@@ -1,0 +1,25 @@
+// A trace as Python holds it: events and words that live in a world, or were read from a file.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/trace.h"
+
+namespace greetlab {
+
+class TraceHandle {
+ public:
+  virtual ~TraceHandle() = default;
+
+  /// What is there by now; it only grows, and never moves.
+  virtual std::span<const Event> events() const = 0;
+  virtual const Symbols& symbols() const = 0;
+  virtual std::uint64_t dropped() const = 0;
+  /// "SIM", "LOCAL", "KUBE": where it comes from.
+  virtual std::string world() const = 0;
+};
+
+}  // namespace greetlab

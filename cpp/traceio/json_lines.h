@@ -1,0 +1,55 @@
+// Traces to and from JSON lines: a header, then an event a line.
+//
+//   {"greetlab_trace":1,"world":"SIM","events":2,"dropped":0}
+//   {"id":1,"cause":0,"at_ns":0,"who":"client-1","certainty":"observed","fact":"CallStarted", ...
+//   {"id":2,"cause":1,"at_ns":0,"who":"client-1","certainty":"observed","fact":"CallQueued", ...
+//
+// After "fact" come the fact's own fields (core/fact.h). A symbol and a state are words, an id is a
+// number, a time is integer nanoseconds under the field's name with "_ns" behind it. A time may be
+// beyond 2^53, where numbers in JavaScript end.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/symbol.h"
+#include "core/trace.h"
+
+namespace greetlab {
+
+/// The version of the format that this writes and reads. Any change to a fact is a new one.
+constexpr std::uint64_t kTraceVersion = 1;
+
+/// Writes events of one trace, or some of them, in their order.
+///
+/// @param symbols the trace's: the events' words.
+/// @param dropped how many more there were that the recording could not keep.
+/// @param world where it happened.
+/// Whether all of it arrived, `out` knows.
+void write_trace(std::ostream& out, std::span<const Event> events, const Symbols& symbols,
+                 std::uint64_t dropped, std::string_view world);
+
+/// A trace that was read. Its symbols are numbered anew, so they go with its own table only.
+struct LoadedTrace {
+  std::vector<Event> events;
+  Symbols symbols;
+  std::uint64_t dropped = 0;
+  std::string world;
+
+  LoadedTrace() = default;
+  // The words in `symbols` stay where they are when it is moved, not when it is copied.
+  LoadedTrace(LoadedTrace&&) = default;
+  LoadedTrace& operator=(LoadedTrace&&) = default;
+};
+
+/// Reads a trace to the end of the stream. Writing it again gives the same bytes.
+///
+/// @throws std::invalid_argument for anything but a whole trace of this version: the line and the
+///   reason, `line 17: field "call" is missing`.
+LoadedTrace read_trace(std::istream& in);
+
+}  // namespace greetlab
