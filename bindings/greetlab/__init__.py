@@ -48,6 +48,7 @@ from greetlab.facts import (
     SubchannelStateChanged,
 )
 from greetlab.lookup import DnsResolver, Lookup, nslookup
+from greetlab.stepper import Stepper
 from greetlab.trace import Event, Trace
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ __all__ = [
     "QueryAnswered",
     "ReresolutionRequested",
     "ResolverBackoffStarted",
+    "Stepper",
     "SubchannelCreated",
     "SubchannelStateChanged",
     "Trace",

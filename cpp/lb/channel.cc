@@ -164,6 +164,8 @@ bool Channel::on_answer(const Answer& answer, EventId cause) {
 void Channel::publish(State state, std::unique_ptr<Picker> picker, const Status& why,
                       EventId because) {
   become(state, why, because);
+  // One queue in place of another changes nothing for anybody.
+  if (picker->name() == "queue" && picker_->name() == "queue") return;
   picker_ = std::move(picker);
   picker_event_ = world_.trace.emit(who_, because, [&] {
     return PickerPublished{world_.trace.symbol(picker_->name()), picker_->ready(),

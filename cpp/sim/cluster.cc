@@ -33,7 +33,7 @@ SimCluster::SimCluster(SimConfig config)
   }
   network_.add_cluster_ip(cluster_ip_);
   scale(config_.pods);
-  publish(EventId::none);
+  if (config_.pods == 0) publish(EventId::none);  // the services are there all the same
 }
 
 SimCluster::~SimCluster() {
