@@ -20,6 +20,7 @@ inline std::chrono::nanoseconds seconds(double value) {
   return std::chrono::nanoseconds(static_cast<std::int64_t>(value * 1e9));
 }
 
+void bind_bench(pybind11::module_& module);
 void bind_dns(pybind11::module_& module);
 void bind_greet(pybind11::module_& module);
 void bind_live(pybind11::module_& module);

@@ -8,4 +8,5 @@ PYBIND11_MODULE(_core, module) {
   greetlab::bind_live(module);
   greetlab::bind_trace(module);
   greetlab::bind_sim(module);
+  greetlab::bind_bench(module);
 }

@@ -298,7 +298,8 @@ struct ConnectionLost {
   }
 };
 
-/// No attempt before then. `delay` is counted from the *start* of the attempt that failed.
+/// No attempt before then: `delay` from now. The backoff was counted from the *start* of the
+/// attempt that failed, so after a slow failure less of it is left.
 struct BackoffStarted {
   SubchannelId subchannel;
   Time until;

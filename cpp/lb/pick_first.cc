@@ -34,7 +34,6 @@ class PickFirst::List {
 
   ListId id() const { return id_; }
   bool has_selected() const { return selected_ != nullptr; }
-  bool failed() const { return failed_; }
 
   // Apart from the constructor, so that the list is in its place when an address answers at once.
   void start(EventId because) {
@@ -202,10 +201,9 @@ void PickFirst::try_addresses(EventId because) {
     pending_->start(taken);
     return;
   }
-  const bool failed = current_ && current_->failed();
   current_ = std::move(list);
   // TRANSIENT_FAILURE is sticky: a new list is no reason to let calls wait again (A62).
-  if (!failed) {
+  if (!failed_) {
     helper_.publish(State::connecting, std::make_unique<QueuePicker>(), {}, taken);
   }
   current_->start(taken);
@@ -214,6 +212,7 @@ void PickFirst::try_addresses(EventId because) {
 void PickFirst::on_ready(List& list, const std::shared_ptr<Subchannel>& subchannel, EventId cause) {
   std::unique_ptr<List> old;  // until its picker is replaced
   if (&list == pending_.get()) old = swap_lists("the new list has a READY subchannel", cause);
+  failed_ = false;
   helper_.publish(State::ready, std::make_unique<PickFirstPicker>(*subchannel), {}, cause);
 }
 
@@ -251,6 +250,7 @@ std::unique_ptr<PickFirst::List> PickFirst::swap_lists(std::string_view reason, 
 }
 
 void PickFirst::fail(const Status& why, EventId cause) {
+  failed_ = true;
   helper_.publish(State::transient_failure, std::make_unique<FailPicker>(why), why, cause);
 }
 

@@ -48,6 +48,7 @@ class PickFirst final : public LbPolicy {
   std::unique_ptr<List> current_;  // holds the selected subchannel, or is being tried
   std::unique_ptr<List> pending_;  // is being tried while `current_` has a selected one
   bool idle_ = false;
+  bool failed_ = false;  // TRANSIENT_FAILURE, until something is READY
 };
 
 }  // namespace greetlab

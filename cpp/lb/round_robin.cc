@@ -64,6 +64,7 @@ class RoundRobin::List {
 
   ListId id() const { return id_; }
   bool empty() const { return children_.empty(); }
+  const Status& last_failure() const { return last_failure_; }
   bool any_ready() const { return count(State::ready) > 0; }
   bool any_connecting() const { return count(State::connecting) > 0; }
   bool all_failed() const { return count(State::transient_failure) == children_.size(); }
@@ -114,11 +115,11 @@ class RoundRobin::List {
       }
       // 3. TRANSIENT_FAILURE is sticky until it is READY again: another attempt after a failure
       //    is no reason to let calls wait.
-      if (state_ == State::transient_failure && state != State::ready) return;
-      state_ = state;
+      if (state_ != State::transient_failure || state == State::ready) state_ = state;
+      if (state == State::transient_failure) list_.last_failure_ = subchannel_->failure();
       // 4. With the states as they now are, the policy decides: swap the lists? which state, which
       //    picker?
-      list_.policy_.on_child_changed(list_, cause, subchannel_->failure());
+      list_.policy_.on_child_changed(list_, cause);
     }
 
     List& list_;
@@ -134,6 +135,7 @@ class RoundRobin::List {
   RoundRobin& policy_;
   const ListId id_;
   std::vector<std::unique_ptr<Child>> children_;
+  Status last_failure_;
 };
 
 RoundRobin::RoundRobin(PolicyHelper& helper) : helper_(helper) {}
@@ -172,7 +174,7 @@ bool RoundRobin::update(const PolicyUpdate& update, EventId because) {
   return true;
 }
 
-void RoundRobin::on_child_changed(List& list, EventId cause, const Status& failure) {
+void RoundRobin::on_child_changed(List& list, EventId cause) {
   if (&list == pending_.get()) {
     // The pending list is swapped in when ...
     const char* reason = nullptr;
@@ -189,17 +191,18 @@ void RoundRobin::on_child_changed(List& list, EventId cause, const Status& failu
     cause = trace.emit(helper_.who(), cause,
                        [&] { return ListSwapped{current_->id(), trace.symbol(reason)}; });
   }
-  publish(cause, failure);
+  publish(cause);
 }
 
-void RoundRobin::publish(EventId cause, const Status& failure) {
+void RoundRobin::publish(EventId cause) {
   // The first that holds:
   if (current_->any_ready()) {
     helper_.publish(State::ready, make_picker(current_->ready(), helper_.rng()), {}, cause);
   } else if (current_->any_connecting()) {
     helper_.publish(State::connecting, std::make_unique<QueuePicker>(), {}, cause);
   } else if (current_->all_failed()) {
-    fail({Code::unavailable, "connections to all backends failing; last error: " + failure.message},
+    fail({Code::unavailable,
+          "connections to all backends failing; last error: " + current_->last_failure().message},
          cause);
   }
 }

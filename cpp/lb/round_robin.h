@@ -32,8 +32,8 @@ class RoundRobin : public LbPolicy {
  private:
   class List;
 
-  void on_child_changed(List& list, EventId cause, const Status& failure);
-  void publish(EventId cause, const Status& failure);
+  void on_child_changed(List& list, EventId cause);
+  void publish(EventId cause);
   void fail(const Status& why, EventId cause);
 
   PolicyHelper& helper_;

@@ -27,6 +27,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     call.exchange = &exchange;
     call.done = std::move(done);
     call.because = because;
+    call.deadline = deadline;
     exchange.give_up = [this, place] {
       finish(place, {{Code::cancelled, "cancelled by the caller"}}, in_flight_[place].because);
     };
@@ -77,12 +78,14 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     }
   }
 
-  /// From now on nothing comes back.
+  /// From now on nothing comes back: calls end when their deadlines do.
   void silence() {
     silent_ = true;
     age_.cancel();
     for (std::size_t place = 0; place < in_flight_.size(); ++place) {
-      if (in_flight_[place].done) in_flight_[place].end.cancel();
+      if (!in_flight_[place].done) continue;
+      in_flight_[place].end.cancel();
+      end_at(place, in_flight_[place].deadline, kDeadlineExceeded);
     }
   }
 
@@ -101,6 +104,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     SimExchange* exchange = nullptr;
     Link::Done done;
     EventId because;
+    Time deadline;
     Timer end;
     std::shared_ptr<Connection> alive;
   };

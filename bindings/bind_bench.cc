@@ -1,0 +1,74 @@
+// The policies on the bench, for tests: greetlab._core.PolicyBench.
+#include <pybind11/stl.h>
+
+#include "bindings.h"
+#include "core/connectivity.h"
+#include "policy_bench.h"
+
+namespace py = pybind11;
+
+namespace greetlab {
+
+void bind_bench(py::module_& module) {
+  using namespace py::literals;
+
+  module.def(
+      "subchannel_transitions",
+      [] {
+        std::vector<std::pair<std::string, std::string>> pairs;
+        for (const auto& [from, to] : kSubchannelTransitions) {
+          pairs.emplace_back(to_string(from), to_string(to));
+        }
+        return pairs;
+      },
+      "The legal transitions of a subchannel, as (from, to). SHUTDOWN may follow any and is "
+      "final.");
+
+  py::class_<PolicyBench>(module, "PolicyBench", R"(
+A load-balancing policy on the bench: you are its resolver, its network and its clock.
+
+Its connections do nothing until they are told to, time stands still until `run`, and everything is
+written down. An address is "ip:port" or a short name without a colon, such as "a".
+
+policy: "pick_first", "round_robin" or "random".
+shuffle: pick_first's shuffleAddressList.
+seed: of everything random.)")
+      .def(py::init<std::string_view, bool, std::uint64_t>(), "policy"_a = "round_robin",
+           "shuffle"_a = false, "seed"_a = 0)
+      .def("update", &PolicyBench::update, "addresses"_a, "error"_a = "",
+           "The resolver answers: addresses, or an error. Returns whether the policy can use it.")
+      .def("exit_idle", &PolicyBench::exit_idle, "A call comes while the channel is IDLE.")
+      .def("ready", &PolicyBench::ready, "address"_a,
+           "The attempt comes off. Raises ValueError if there is none.")
+      .def("fail", &PolicyBench::fail, "address"_a, "reason"_a = "Connection refused",
+           "The attempt fails. Raises ValueError if there is none.")
+      .def("lose", &PolicyBench::lose, "address"_a,
+           "The connection breaks. Raises ValueError if there is none.")
+      .def(
+          "run", [](PolicyBench& bench, double duration) { bench.run(seconds(duration)); },
+          "seconds"_a, "Lets this much virtual time pass.")
+      .def("step", &PolicyBench::step,
+           "Jumps to the next thing that waits for its time; False if there is none.")
+      .def("connecting", &PolicyBench::connecting,
+           "The addresses that are being dialled, in the order of dialling.")
+      .def("picks", &PolicyBench::picks, "count"_a,
+           "What the latest picker says of the next calls: an address, 'wait', or 'fail: why'.")
+      .def("script", &PolicyBench::script, "What was done to it so far, a line a step.")
+      .def("trace", &PolicyBench::trace_lines,
+           "What it did, a line an event: '#7 12.000000s client ConnectStarted ... <- #6'.")
+      .def_property_readonly("now", &PolicyBench::now, "Virtual seconds since the beginning.")
+      .def_property_readonly(
+          "state", [](const PolicyBench& bench) { return to_string(bench.state()); },
+          "The channel's state, as the policy published it last.")
+      .def_property_readonly("failure", &PolicyBench::failure,
+                             "Why it is TRANSIENT_FAILURE; else ''.")
+      .def_property_readonly("reresolutions", &PolicyBench::reresolutions,
+                             "How often it asked for newer addresses.")
+      .def_property_readonly("pickers", &PolicyBench::pickers, "How many pickers it published.")
+      .def_property_readonly("subchannels", &PolicyBench::subchannels,
+                             "The subchannels that there are: {address: state}.")
+      .def_property_readonly("dials", &PolicyBench::dials,
+                             "Every attempt to connect, ever: (virtual seconds, address).");
+}
+
+}  // namespace greetlab

@@ -1,0 +1,32 @@
+"""What only C++ can check: allocations, and data races. Each is a small program of its own."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PURE = [str(path) for room in ("core", "lb", "sim") for path in (ROOT / "cpp" / room).glob("*.cc")]
+
+
+def build_and_run(tmp_path, name, *flags):
+    program = tmp_path / name
+    compiler = os.environ.get("CXX", "c++")
+    source = str(ROOT / "tests" / "cpp" / f"{name}.cc")
+    command = [compiler, "-std=c++20", "-Wall", "-Wextra", f"-I{ROOT / 'cpp'}", *flags, source]
+    subprocess.run([*command, "-o", program, "-pthread"], check=True)
+    return subprocess.run([program], capture_output=True, text=True)
+
+
+@pytest.mark.timeout(180)
+def test_nobody_listening_costs_no_allocation(tmp_path):
+    ended = build_and_run(tmp_path, "unobserved", *PURE)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.timeout(180)
+def test_a_recording_can_be_read_while_it_is_written(tmp_path):
+    ended = build_and_run(tmp_path, "recording_threads", "-O1", "-g", "-fsanitize=thread")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "0 broken" in ended.stdout
