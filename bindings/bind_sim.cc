@@ -33,6 +33,8 @@ class SimTrace final : public TraceHandle {
 struct SimChannel {
   std::shared_ptr<SimCluster> cluster;
   Channel* channel;
+  SimChannelConfig config;
+  bool connection_per_call;
 
   Channel& open() const {
     if (channel == nullptr) throw std::invalid_argument("this channel is closed; open another one");
@@ -121,9 +123,11 @@ void bind_channel(py::module_& module) {
           "start_load",
           [](const SimChannel& self, std::size_t calls, std::size_t concurrency, double interval,
              double timeout, bool wait_for_ready) {
-            return SimLoad::start(
-                *self.cluster, self.open(),
-                {calls, concurrency, seconds(interval), seconds(timeout), wait_for_ready});
+            std::optional<SimChannelConfig> dial_anew;
+            if (self.connection_per_call) dial_anew = self.config;
+            return SimLoad::start(*self.cluster, self.open(),
+                                  {calls, concurrency, seconds(interval), seconds(timeout),
+                                   wait_for_ready, dial_anew});
           },
           py::arg("calls"), py::arg("concurrency"), py::arg("interval"), py::arg("timeout"),
           py::arg("wait_for_ready"), py::keep_alive<0, 1>(),
@@ -208,14 +212,15 @@ The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are second
       .def(
           "open_channel",
           [](const std::shared_ptr<SimCluster>& self, const std::string& service,
-             std::string_view policy, bool shuffle, double cooldown) {
+             std::string_view policy, bool shuffle, double cooldown, bool connection_per_call) {
             SimChannelConfig config;
             config.service = service;
             config.policy = {parse_policy(policy), shuffle};
             config.cooldown = seconds(cooldown);
-            return SimChannel{self, &self->open_channel(config)};
+            return SimChannel{self, &self->open_channel(config), config, connection_per_call};
           },
-          py::arg("service"), py::arg("policy"), py::arg("shuffle"), py::arg("cooldown"))
+          py::arg("service"), py::arg("policy"), py::arg("shuffle"), py::arg("cooldown"),
+          py::arg("connection_per_call"))
       .def(
           "lookup",
           [](SimCluster& self, std::string_view name) {

@@ -206,6 +206,26 @@ def test_a_slow_pod_and_a_failing_one():
     assert np.median(calls.latency_ns[~slow]) < 0.01e9
 
 
+def test_a_connection_per_call_opens_as_many_connections_as_calls_and_closes_them():
+    cluster = sim()
+    channel = cluster.channel("greetserver", connection_per_call=True)
+    calls = channel.load(50, concurrency=4)
+    cluster.run(1)
+    assert calls.ok == 50
+    assert len(calls.connections) == cluster._core.connections_opened == 50
+    assert set(calls.by_pod) == {"pod-1", "pod-2", "pod-3"}
+    assert cluster._core.queries == 100  # A and AAAA, each time
+    assert len(cluster.trace.of(gl.ChannelStateChanged, to="SHUTDOWN")) == 50
+    kept = cluster.channel("greetserver").wait_ready().greet(times=20)
+    assert kept.percentile(50) < calls.percentile(50) / 2
+
+
+def test_a_call_that_cannot_have_its_own_connection_ends_all_the_same():
+    cluster = sim(pods=0)
+    channel = cluster.channel("greetserver", connection_per_call=True)
+    assert channel.load(20, concurrency=3).by_status == {"UNAVAILABLE": 20}
+
+
 # Time and sameness.
 
 
@@ -495,6 +515,34 @@ def test_whatever_is_done_to_it_the_rules_hold(seed, policy, service, age, deeds
     # A connection that answers is one that was made.
     made = {event.connection for event in trace.of(gl.Connected)}
     assert {event.connection for event in trace.of(gl.CallEnded) if event.code == "OK"} <= made
+
+
+def lookups_of_a_naive_model(first, kills, latency=0.00025, cooldown=30.0):
+    """When a resolver looks up: at the start, and when it is asked, not twice within 30 s."""
+    lookups = [first]
+    for killed in kills:
+        heard = killed + latency
+        if lookups[-1] < heard:  # else one is waiting already, and will do
+            lookups.append(max(heard, lookups[-1] + cooldown))
+    return lookups
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    kills=st.lists(st.floats(0.1, 300).map(lambda t: round(t, 1)), unique=True, max_size=7),
+)
+def test_the_resolver_asks_when_a_naive_model_says(seed, kills):
+    cluster = sim(8, seed)
+    channel = fair(cluster).wait_ready(all=True)
+    for number, moment in enumerate(sorted(kills), start=1):
+        cluster.run(moment - cluster.seconds)
+        cluster.kill(f"pod-{number}")
+    cluster.run(400)
+    seen = channel.trace.of(gl.LookupStarted).seconds
+    assert seen.tolist() == pytest.approx(
+        lookups_of_a_naive_model(seen[0], sorted(kills)), abs=1e-3
+    )
 
 
 @settings(max_examples=40, deadline=None)

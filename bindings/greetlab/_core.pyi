@@ -303,7 +303,12 @@ class SimCluster(metaclass=_Pybind11Type):
     def slow(self, pod: str, least: float, most: float) -> None: ...
     def fail(self, pod: str, rate: float) -> None: ...
     def open_channel(
-        self, service: str, policy: str, shuffle: bool, cooldown: float
+        self,
+        service: str,
+        policy: str,
+        shuffle: bool,
+        cooldown: float,
+        connection_per_call: bool,
     ) -> SimChannel: ...
     def lookup(self, name: str) -> Lookup: ...
     @property

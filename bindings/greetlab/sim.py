@@ -308,6 +308,7 @@ class SimCluster(Cluster):
         engine: str = "lab",
         shuffle_address_list: bool = False,
         cooldown: float = 30.0,
+        connection_per_call: bool = False,
     ) -> SimChannel:
         """A new client of a service.
 
@@ -315,13 +316,17 @@ class SimCluster(Cluster):
         engine: "lab": in this world there is no other.
         shuffle_address_list: pick_first tries the addresses in random order (gRFC A62).
         cooldown: least seconds from one lookup's start to the next one's.
+        connection_per_call: look up and dial anew for every call, and hang up after it; each is
+            another client in the trace.
         """
         if engine != "lab":
             raise ValueError(f"engine {engine!r}: the sim has 'lab' only")
 
         def make(world: SimCluster) -> SimChannel:
-            core = world._core.open_channel(service, policy, shuffle_address_list, cooldown)
-            title = f"{service}, {policy}"
+            core = world._core.open_channel(
+                service, policy, shuffle_address_list, cooldown, connection_per_call
+            )
+            title = f"{service}, {'connection per call' if connection_per_call else policy}"
             world.channels.append(SimChannel(world, len(world.channels), core, title))
             return world.channels[-1]
 

@@ -34,13 +34,22 @@ void SimLoad::start_by_the_clock() {
 void SimLoad::start_call(Slot& slot) {
   slot.row = started_++;
   log_.started(slot.row, now_ns());
-  channel_.call(
+  if (config_.dial_anew) slot.own_channel = &cluster_.open_channel(*config_.dial_anew);
+  Channel& channel = slot.own_channel != nullptr ? *slot.own_channel : channel_;
+  channel.call(
       slot.exchange, {config_.wait_for_ready, cluster_.clock().now() + config_.timeout},
       [self = shared_from_this(), &slot](const CallResult& result) { self->on_end(slot, result); });
 }
 
 void SimLoad::on_end(Slot& slot, const CallResult& result) {
   ++ended_;
+  if (slot.own_channel != nullptr) {
+    // Not now: it is the channel that is telling us.
+    Channel* const done_with = std::exchange(slot.own_channel, nullptr);
+    slot.hang_up = cluster_.clock().at(cluster_.clock().now(), [&cluster = cluster_, done_with] {
+      cluster.close_channel(*done_with);
+    });
+  }
   if (result.status.ok()) {
     const std::int32_t pod = pod_row(result.pod);
     log_.answered(slot.row, now_ns(), pod, connection_row(pod, result.connection), 0);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/call_log.h"
@@ -19,6 +20,9 @@ struct SimLoadConfig {
   Duration interval{};
   Duration timeout = std::chrono::seconds(5);
   bool wait_for_ready = false;
+  /// A new channel, like this one, for every call, closed when the call has ended; nothing: all go
+  /// through the channel that the load was started on.
+  std::optional<SimChannelConfig> dial_anew;
 };
 
 /// Calls through one channel, and what became of each. They go on while the clock does, whether
@@ -37,6 +41,8 @@ class SimLoad final : public std::enable_shared_from_this<SimLoad> {
   struct Slot {
     SimExchange exchange;
     std::size_t row = 0;
+    Channel* own_channel = nullptr;  // dial_anew
+    Timer hang_up;
   };
 
   SimLoad(SimCluster& cluster, Channel& channel, SimLoadConfig config);
