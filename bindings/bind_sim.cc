@@ -94,6 +94,7 @@ void bind_channel(py::module_& module) {
   py::class_<SimLoad, std::shared_ptr<SimLoad>>(module, "SimLoad", "A simulated client's calls.")
       .def_property_readonly("done", &SimLoad::done)
       .def_property_readonly("ended", &SimLoad::ended, "How many calls have ended by now.")
+      .def("cancel", &SimLoad::cancel, "Gives up what is in flight and what was not started.")
       .def_property_readonly("log", &SimLoad::log, py::return_value_policy::reference_internal,
                              "What became of each call: a CallLog.");
 
@@ -209,6 +210,7 @@ The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are second
           },
           py::arg("pod"), py::arg("least"), py::arg("most"))
       .def("fail", &SimCluster::fail, py::arg("pod"), py::arg("rate"))
+      .def("set_serving", &SimCluster::set_serving, py::arg("pod"), py::arg("serving"))
       .def(
           "open_channel",
           [](const std::shared_ptr<SimCluster>& self, const std::string& service,

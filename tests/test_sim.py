@@ -226,6 +226,34 @@ def test_a_call_that_cannot_have_its_own_connection_ends_all_the_same():
     assert channel.load(20, concurrency=3).by_status == {"UNAVAILABLE": 20}
 
 
+def test_what_is_cancelled_ends_at_once_whether_sent_or_waiting_or_not_started():
+    cluster = sim()
+    for pod in cluster.pods:
+        cluster.slow(pod.name, 60)
+    sent = fair(cluster).wait_ready().start(10, 4, timeout=600)
+    cluster.run(1)
+    nobody = sim(pods=0)
+    waiting = fair(nobody).start(10, 4, timeout=600, wait_for_ready=True)
+    nobody.run(1)
+    for load in (sent, waiting):
+        assert not load.done
+        load.cancel()
+        assert load.done
+        assert load.log.status.tolist() == [1] * 10
+    ended = cluster.trace.of(gl.CallEnded)
+    assert len(ended) == 4
+    cluster.run(700)
+    assert len(cluster.trace.of(gl.CallEnded)) == 4  # and they do not end twice
+
+
+def test_a_pod_that_is_not_serving_still_gets_its_traffic():
+    cluster = sim()
+    channel = fair(cluster).wait_ready(all=True)
+    cluster.set_serving("pod-1", False)
+    assert channel.greet(times=30).by_pod == {"pod-1": 10, "pod-2": 10, "pod-3": 10}
+    assert cluster.trace.last(gl.PodChanged).change == "NOT_SERVING"
+
+
 # Time and sameness.
 
 
@@ -445,10 +473,11 @@ def test_bad_input_gets_a_sentence(bad, said):
 def test_a_closed_channel_says_so_and_its_calls_are_cancelled():
     cluster = sim()
     channel = fair(cluster)
-    load = channel.start(5, 5)
+    loads = [channel.start(10, 4), channel.start(10, every=0.1)]
     channel.close()
     channel.close()
-    assert load.log.status.tolist()[:5] == [1] * 5
+    cluster.run(10)
+    assert [load.log.status.tolist() for load in loads] == [[1] * 10] * 2
     assert channel.state == "SHUTDOWN"
     with pytest.raises(ValueError, match="closed"):
         channel.greet()

@@ -67,10 +67,15 @@ class SimChannel:
         n: int,
         concurrency: int = 64,
         *,
+        first_name: str = "Ada",
+        last_name: str = "Lovelace",
         timeout: float = 5.0,
         wait_for_ready: bool = False,
     ) -> Calls:
-        """Makes `n` calls with `concurrency` of them in flight at any time."""
+        """Makes `n` calls with `concurrency` of them in flight at any time.
+
+        The names are for nobody here, as in `greet`.
+        """
         load = self.start(n, concurrency, timeout=timeout, wait_for_ready=wait_for_ready)
         self._cluster._core.run_load(load)
         return self._calls(load)
@@ -371,11 +376,8 @@ class SimCluster(Cluster):
         self._do(lambda world: world._core.fail(pod, rate))
 
     def set_serving(self, pod: str, serving: bool) -> None:
-        """There is no such thing in this world: its clients ask nobody's health.
-
-        Raises ValueError, always.
-        """
-        raise ValueError("the sim's clients do not check health: use Cluster.local()")
+        """Sets what a pod's health says. It stays listed and takes its traffic."""
+        self._do(lambda world: world._core.set_serving(pod, serving))
 
     def close(self) -> None:
         """There is nothing to close: it is only memory."""

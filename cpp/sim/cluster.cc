@@ -122,6 +122,10 @@ void SimCluster::fail(std::string_view name, double rate) {
   tell(pod, rate > 0 ? "failing" : "well again");
 }
 
+void SimCluster::set_serving(std::string_view name, bool serving) {
+  tell(find(name), serving ? "SERVING" : "NOT_SERVING");
+}
+
 Channel& SimCluster::open_channel(const SimChannelConfig& config) {
   // The name as gRPC would be given it: absolute, so that no search list is walked.
   const std::string name = config.service.find('.') == std::string::npos

@@ -68,6 +68,9 @@ class SimCluster {
   void drain(std::string_view pod);
   /// Its answers take this much longer: a uniform draw between the two.
   void slow(std::string_view pod, Duration least, Duration most);
+  /// What its health says. Nobody here asks: the calls go on, as they do with every client whose
+  /// service config does not ask for health checks (gRFC A17).
+  void set_serving(std::string_view pod, bool serving);
   /// This share of its calls fails.
   void fail(std::string_view pod, double rate);
 

@@ -36,13 +36,34 @@ void SimLoad::start_call(Slot& slot) {
   log_.started(slot.row, now_ns());
   if (config_.dial_anew) slot.own_channel = &cluster_.open_channel(*config_.dial_anew);
   Channel& channel = slot.own_channel != nullptr ? *slot.own_channel : channel_;
-  channel.call(
+  const std::size_t row = slot.row;
+  const CallId call = channel.call(
       slot.exchange, {config_.wait_for_ready, cluster_.clock().now() + config_.timeout},
       [self = shared_from_this(), &slot](const CallResult& result) { self->on_end(slot, result); });
+  // It may have ended before we came to know its number.
+  if (slot.row == row && log_.latency_ns[row] == 0 && log_.message[row] < 0) slot.call = call;
+}
+
+void SimLoad::cancel() {
+  give_up_the_rest();
+  for (Slot& slot : slots_) {
+    if (slot.call) (slot.own_channel ? *slot.own_channel : channel_).cancel(*slot.call);
+  }
+}
+
+void SimLoad::give_up_the_rest() {
+  next_.cancel();
+  next_call_.clear();
+  while (started_ < config_.calls) {
+    log_.started(started_, now_ns());
+    log_.failed(started_++, now_ns(), static_cast<int>(Code::cancelled), "not started: cancelled");
+    ++ended_;
+  }
 }
 
 void SimLoad::on_end(Slot& slot, const CallResult& result) {
   ++ended_;
+  slot.call.reset();
   if (slot.own_channel != nullptr) {
     // Not now: it is the channel that is telling us.
     Channel* const done_with = std::exchange(slot.own_channel, nullptr);
@@ -56,6 +77,8 @@ void SimLoad::on_end(Slot& slot, const CallResult& result) {
   } else {
     log_.failed(slot.row, now_ns(), static_cast<int>(result.status.code), result.status.message);
   }
+  // Cancelled: by us, or because the channel is being closed. There will be no next one.
+  if (result.status.code == Code::cancelled) return give_up_the_rest();
   if (config_.interval.count() > 0) {
     free_.push_back(&slot);
     return;

@@ -33,6 +33,9 @@ class SimLoad final : public std::enable_shared_from_this<SimLoad> {
   static std::shared_ptr<SimLoad> start(SimCluster& cluster, Channel& channel,
                                         SimLoadConfig config);
 
+  /// Gives up what is in flight, and what was not started. All of it ends with CANCELLED.
+  void cancel();
+
   bool done() const { return ended_ == config_.calls; }
   std::size_t ended() const { return ended_; }
   const CallLog& log() const { return log_; }
@@ -41,6 +44,7 @@ class SimLoad final : public std::enable_shared_from_this<SimLoad> {
   struct Slot {
     SimExchange exchange;
     std::size_t row = 0;
+    std::optional<CallId> call;      // while it is in flight
     Channel* own_channel = nullptr;  // dial_anew
     Timer hang_up;
   };
@@ -50,6 +54,7 @@ class SimLoad final : public std::enable_shared_from_this<SimLoad> {
   void start_call(Slot& slot);
   void on_end(Slot& slot, const CallResult& result);
   void start_by_the_clock();
+  void give_up_the_rest();
   std::int64_t now_ns() const;
   std::int32_t pod_row(Symbol pod);
   std::int32_t connection_row(std::int32_t pod, ConnectionId connection);
