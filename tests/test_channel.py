@@ -192,11 +192,11 @@ def pod_1(cluster):
 def test_close_cancels_what_is_in_flight_and_what_was_not_started(cluster):
     results = []
     with pod_1(cluster) as witness, pod_1(cluster) as channel:
-        before = witness.greet("A").serial[0]
+        before, asked = witness.greet("A").serial[0], 0
         worker = threading.Thread(target=lambda: results.append(channel.load(300_000)))
         worker.start()
-        while witness.greet("A").serial[0] < before + 100:  # until it is under way
-            pass
+        while witness.greet("A").serial[0] < before + asked + 100:  # until it is under way
+            asked += 1
         channel.close()
         worker.join(5)
         assert not worker.is_alive()

@@ -13,6 +13,7 @@ import grpc
 import pytest
 
 import greetlab as gl
+from greetlab import executables
 from greetlab.processes import StartError
 
 NO_PROXY = [("grpc.enable_http_proxy", 0)]
@@ -35,10 +36,11 @@ def ips(cluster, *names):
 def processes_of(network):
     """Ids of the live processes of the cluster on 127.<network>.0.0/16."""
     mark = f"127.{network}."
+    ours = str(executables.path("greet-server").parent)
     return {
         int(entry.name)
         for entry in Path("/proc").iterdir()
-        if entry.name.isdigit() and mark in _command(entry)
+        if entry.name.isdigit() and mark in _command(entry) and ours in _command(entry)
     }
 
 
