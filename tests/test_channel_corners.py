@@ -1,0 +1,138 @@
+"""The channel in the corners: what a mutated one got away with until these were here."""
+
+import os
+import signal
+import threading
+import time
+from concurrent import futures
+
+import grpc
+import pytest
+from support import free_ip
+
+import greetlab as gl
+from greetlab.channel import Channel
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with gl.Cluster.local(pods=3, seed=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def nobody():
+    return f"ipv4:{free_ip()}:1"
+
+
+class StopError(Exception):
+    pass
+
+
+def test_close_cancels_a_call_that_would_take_long(cluster):
+    cluster.slow("pod-1", 60)
+    try:
+        channel = Channel(f"ipv4:{cluster.pods[0].ip}:{cluster.port}")
+        threading.Timer(0.1, channel.close).start()
+        calls = channel.load(4, concurrency=2, timeout=9)
+    finally:
+        cluster.slow("pod-1", 0)
+    assert calls.by_status == {"CANCELLED": 4}
+    assert calls.seconds < 5
+
+
+def test_ctrl_c_ends_a_wait_for_ready(nobody):
+    def interrupt(_number, _frame):
+        raise StopError
+
+    previous = signal.signal(signal.SIGUSR1, interrupt)
+    began = time.monotonic()
+    try:
+        threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGUSR1]).start()
+        with Channel(nobody) as channel, pytest.raises(StopError):
+            channel.wait_ready(timeout=9)
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
+    assert time.monotonic() - began < 5
+
+
+def test_channels_made_at_the_same_moment_know_which_one_they_are(cluster):
+    target = cluster.target("greetserver")
+    together = threading.Barrier(8)
+    mixed_up = []
+
+    def dial():
+        for _ in range(10):
+            together.wait(9)
+            with Channel(target) as channel:
+                calls = channel.greet("A")
+                opened = [s.local_addresses for s in channel.subchannels]
+                if len(opened) != 1 or calls.ok != 1:
+                    mixed_up.append(opened)
+                together.wait(9)
+
+    threads = [threading.Thread(target=dial) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert mixed_up == []
+
+
+def field(number, value):
+    return bytes([number << 3 | 2, len(value)]) + value.encode()
+
+
+@pytest.fixture
+def answering():
+    """Servers that answer with the given replies, one after the other, in bytes."""
+    servers = []
+
+    def start(*replies):
+        left = iter(replies)
+        handler = grpc.unary_unary_rpc_method_handler(lambda request, context: next(left))
+        server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
+        server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler("greet.GreetService", {"Greet": handler})]
+        )
+        ip = free_ip()
+        port = server.add_insecure_port(f"{ip}:0")
+        server.start()
+        servers.append(server)
+        return f"ipv4:{ip}:{port}"
+
+    yield start
+    for server in servers:
+        server.stop(None).wait()
+
+
+def told(pod, ip, peer):
+    return field(2, pod) + field(3, ip) + field(5, peer)
+
+
+@pytest.mark.parametrize(
+    ("words", "pod"),
+    [
+        ("Hello, A from pod: name(a), ip(b). Z from pod: name(real), ip(1.2.3.4).", "real"),
+        ("Hello, A Z from pod: name(real), ip(1.2.3.4)!", "?"),
+        ("Hello, A Z", "?"),
+    ],
+    ids=["a guest who is called like a pod", "another end", "no pod"],
+)
+def test_the_pod_in_the_words_is_the_last_that_they_name(answering, words, pod):
+    with Channel(answering(field(1, words))) as channel:
+        assert channel.greet("A").by_pod == {pod: 1}
+
+
+def test_a_pod_is_its_name_and_its_address_and_a_connection_its_pod_and_its_peer(answering):
+    replies = [told("a", "1", "x"), told("a", "2", "x"), told("a", "1", "x"), told("a", "1", "y")]
+    with Channel(answering(*replies)) as channel:
+        calls = channel.greet("A", times=4)
+    assert calls.pod.tolist() == [0, 1, 0, 0]
+    assert calls.connection.tolist() == [0, 1, 0, 2]
+
+
+def test_with_a_connection_per_call_a_peer_that_comes_again_is_another_connection(answering):
+    target = answering(*[told("a", "1", "x")] * 3)
+    with Channel(target, connection_per_call=True) as channel:
+        assert channel.greet("A", times=3).connection.tolist() == [0, 1, 2]
