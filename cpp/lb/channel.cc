@@ -31,8 +31,13 @@ Channel::~Channel() {
   self_.reset();
   const Outcome cancelled{{Code::cancelled, "the channel was closed"}};
   queue_.clear();
-  while (!calls_.empty()) {
-    const auto& [id, call] = *calls_.begin();
+  // In the order in which they were started: how a hash table orders them differs between
+  // libraries.
+  std::vector<CallId> ids;
+  for (const auto& [id, call] : calls_) ids.push_back(id);
+  std::ranges::sort(ids);
+  for (const CallId id : ids) {
+    const Call& call = calls_.at(id);
     if (call.sent) call.exchange->cancel();
     end(id, cancelled, call.event);
   }
