@@ -37,9 +37,10 @@ Channel::~Channel() {
   for (const auto& [id, call] : calls_) ids.push_back(id);
   std::ranges::sort(ids);
   for (const CallId id : ids) {
-    const Call& call = calls_.at(id);
-    if (call.sent) call.exchange->cancel();
-    end(id, cancelled, call.event);
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) continue;  // the end of another one has ended it
+    if (found->second.sent) found->second.exchange->cancel();
+    end(id, cancelled, found->second.event);
   }
   resolver_.reset();
   policy_.reset();
