@@ -395,8 +395,8 @@ def test_nothing_outlives_python(then, end):
 
 
 def test_a_forked_child_does_not_keep_the_pods_alive():
-    then = "import os, time\nif child := os.fork(): print(child, flush=True), os._exit(0)\n"
-    code = ORPHAN.format(then=then + "time.sleep(30)")
+    then = "import os\nif child := os.fork(): print(child, flush=True), os._exit(0)\n"
+    code = ORPHAN.format(then=then + "signal.pause()")
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as python:
         network, child = int(python.stdout.readline()), int(python.stdout.readline())
         try:

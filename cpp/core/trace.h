@@ -107,7 +107,6 @@ class Recording final : public Trace::Listener {
 
   /// From any thread. What is there stays there.
   std::span<const Event> events() const { return {events_, size_.load(std::memory_order_acquire)}; }
-  std::size_t capacity() const { return capacity_; }
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:

@@ -70,8 +70,6 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
 
   ConnectivityState state() const { return state_; }
   Symbol who() const override { return who_; }
-  std::size_t queued() const { return queue_.size(); }
-  std::size_t in_flight() const { return calls_.size(); }
 
   /// The subchannels that there are, by number.
   std::vector<std::shared_ptr<Subchannel>> subchannels() const;

@@ -63,7 +63,6 @@ class RoundRobin::List {
   }
 
   ListId id() const { return id_; }
-  bool empty() const { return children_.empty(); }
   const Status& last_failure() const { return last_failure_; }
   bool any_ready() const { return count(State::ready) > 0; }
   bool any_connecting() const { return count(State::connecting) > 0; }

@@ -47,13 +47,6 @@ void Subchannel::connect(EventId because) {
       world_.connector.dial({world_.who, id_, address_, attempts_, deadline, connecting}, *this);
 }
 
-void Subchannel::reset_backoff(EventId because) {
-  backoff_.reset();
-  if (state_ != State::transient_failure) return;
-  timer_.cancel();
-  become(State::idle, because);
-}
-
 void Subchannel::on_connected(EventId cause) {
   backoff_.reset();
   attempts_ = 0;

@@ -57,9 +57,6 @@ class Subchannel final : public std::enable_shared_from_this<Subchannel>, privat
   /// IDLE: begins to connect. In any other state: nothing.
   void connect(EventId because);
 
-  /// The backoff is over at once, and the next one is short again.
-  void reset_backoff(EventId because);
-
  private:
   void on_connected(EventId cause) override;
   void on_connect_failed(const Status& why, EventId cause) override;
