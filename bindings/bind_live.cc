@@ -2,7 +2,9 @@
 #include <pybind11/stl.h>
 
 #include "bindings.h"
+#include "live/lab_channel.h"
 #include "live/native_channel.h"
+#include "trace_handle.h"
 #include "waiting.h"
 
 namespace py = pybind11;
@@ -60,9 +62,16 @@ The columns are read-only NumPy views of C++ memory, without a copy.)")
       .def_readonly("messages", &CallLog::messages, "Each different error message once.");
 }
 
-CallLog run(NativeChannel& channel, const std::string& first_name, const std::string& last_name,
-            std::size_t calls, std::size_t concurrency, double timeout, bool keep_results) {
-  const Load load{first_name, last_name, calls, concurrency, seconds(timeout), keep_results};
+// Both engines have the same methods: they are bound by the same code.
+
+template <class AnyChannel>
+CallLog run(AnyChannel& channel, std::string first_name, std::string last_name, std::size_t calls,
+            std::size_t concurrency, double interval, double timeout, bool wait_for_ready,
+            bool keep_results) {
+  const GreetLoad load{std::move(first_name),
+                       std::move(last_name),
+                       {calls, concurrency, seconds(interval), seconds(timeout), wait_for_ready},
+                       keep_results};
   CallLog log = [&] {
     const py::gil_scoped_release released;
     return channel.run(load, signalled);
@@ -71,7 +80,8 @@ CallLog run(NativeChannel& channel, const std::string& first_name, const std::st
   return log;
 }
 
-std::string wait_ready(NativeChannel& channel, bool all, double timeout) {
+template <class AnyChannel>
+std::string wait_ready(AnyChannel& channel, bool all, double timeout) {
   const WaitResult result = [&, patience = seconds(timeout)] {
     const py::gil_scoped_release released;
     return channel.wait_ready(all, patience, signalled);
@@ -85,11 +95,69 @@ std::string wait_ready(NativeChannel& channel, bool all, double timeout) {
   return "timeout";
 }
 
-void bind_native_channel(py::module_& module) {
-  using Released = py::call_guard<py::gil_scoped_release>;
+std::span<const Event> events_of(const LabChannel& channel) {
+  return channel.events();
+}
+const Symbols& symbols_of(const LabChannel& channel) {
+  return channel.trace().symbols();
+}
+std::uint64_t dropped_of(const LabChannel& channel) {
+  return channel.dropped();
+}
+std::span<const Event> events_of(const NativeChannel& channel) {
+  return channel.recorder().events();
+}
+const Symbols& symbols_of(const NativeChannel& channel) {
+  return channel.recorder().symbols();
+}
+std::uint64_t dropped_of(const NativeChannel& channel) {
+  return channel.recorder().dropped();
+}
 
+template <class AnyChannel>
+class LiveTrace final : public TraceHandle {
+ public:
+  LiveTrace(std::shared_ptr<AnyChannel> channel, std::string world)
+      : channel_(std::move(channel)), world_(std::move(world)) {}
+
+  std::span<const Event> events() const override { return events_of(*channel_); }
+  const Symbols& symbols() const override { return symbols_of(*channel_); }
+  std::uint64_t dropped() const override { return dropped_of(*channel_); }
+  std::string world() const override { return world_; }
+
+ private:
+  const std::shared_ptr<AnyChannel> channel_;
+  const std::string world_;
+};
+
+template <class AnyChannel>
+void bind_methods(py::class_<AnyChannel, std::shared_ptr<AnyChannel>>& bound) {
+  using Released = py::call_guard<py::gil_scoped_release>;
+  bound
+      .def("run", &run<AnyChannel>, py::arg("first_name"), py::arg("last_name"), py::arg("calls"),
+           py::arg("concurrency"), py::arg("interval"), py::arg("timeout"),
+           py::arg("wait_for_ready"), py::arg("keep_results"),
+           "Makes `calls` calls, `concurrency` at a time (or one each `interval` seconds, where it "
+           "is "
+           "not 0), each with `timeout` seconds to end.")
+      .def("wait_ready", &wait_ready<AnyChannel>, py::arg("all"), py::arg("timeout"),
+           "Connects, and waits: \"ready\" once the channel (with `all`: every subchannel) is "
+           "READY, "
+           "\"timeout\" after `timeout` seconds, \"closed\" if somebody closed it meanwhile.")
+      .def("subchannels", &AnyChannel::subchannels, Released())
+      .def(
+          "trace",
+          [](const std::shared_ptr<AnyChannel>& channel, std::string world) {
+            return std::static_pointer_cast<TraceHandle>(
+                std::make_shared<LiveTrace<AnyChannel>>(channel, std::move(world)));
+          },
+          py::arg("world"), "What has happened so far, marked as coming from `world`.")
+      .def("close", &AnyChannel::close, Released());
+}
+
+void bind_channels(py::module_& module) {
   py::class_<SubchannelView>(module, "SubchannelView",
-                             "One subchannel, as gRPC's own channelz shows it.")
+                             "One subchannel: our own, or one of gRPC's as its channelz shows it.")
       .def_readonly("address", &SubchannelView::address, "\"127.1.0.2:50051\"")
       .def_readonly("state", &SubchannelView::state, "\"READY\", ...")
       .def_readonly("local_addresses", &SubchannelView::local_addresses,
@@ -97,35 +165,50 @@ void bind_native_channel(py::module_& module) {
       .def("__repr__",
            [](const SubchannelView& view) { return "<" + view.address + " " + view.state + ">"; });
 
-  py::class_<NativeChannel>(module, "NativeChannel", R"(
-gRPC's own channel, with gRPC's own policies.
+  py::class_<LabChannel, std::shared_ptr<LabChannel>> lab(module, "LabChannel", R"(
+The lab's own channel on real connections. Use it through greetlab.Channel.)");
+  lab.def(py::init([](const std::string& target, std::string_view policy, bool shuffle,
+                      double cooldown, bool connection_per_call, std::string name,
+                      std::uint64_t seed, std::size_t trace_capacity) {
+            LabChannelOptions options{parse_target(target), {parse_policy(policy), shuffle},
+                                      seconds(cooldown),    connection_per_call,
+                                      std::move(name),      seed,
+                                      trace_capacity};
+            const py::gil_scoped_release released;
+            return std::make_shared<LabChannel>(std::move(options));
+          }),
+          py::kw_only(), py::arg("target"), py::arg("policy"), py::arg("shuffle_address_list"),
+          py::arg("cooldown"), py::arg("connection_per_call"), py::arg("name"), py::arg("seed"),
+          py::arg("trace_capacity"))
+      .def_property_readonly("state", [](LabChannel& channel) {
+        const py::gil_scoped_release released;
+        return to_string(channel.state());
+      });
+  bind_methods(lab);
 
-target: any target that gRPC takes, such as "dns:///name:port".
-policy: "pick_first" or "round_robin"; empty = gRPC's default, pick_first.
-connection_per_call: dial anew for every call, and hang up after it.)")
-      .def(py::init([](std::string target, std::string policy, bool connection_per_call) {
+  py::class_<NativeChannel, std::shared_ptr<NativeChannel>> native(module, "NativeChannel", R"(
+gRPC's own channel, with gRPC's own policies. Use it through greetlab.Channel.)");
+  native
+      .def(py::init([](std::string target, std::string policy, bool shuffle, double cooldown,
+                       bool connection_per_call, std::string name, std::size_t trace_capacity) {
+             NativeChannelOptions options{std::move(target), std::move(policy),   shuffle,
+                                          seconds(cooldown), connection_per_call, std::move(name),
+                                          trace_capacity};
              const py::gil_scoped_release released;
-             return std::make_unique<NativeChannel>(
-                 NativeChannelOptions{std::move(target), std::move(policy), connection_per_call});
+             return std::make_shared<NativeChannel>(std::move(options));
            }),
-           py::arg("target"), py::arg("policy") = "", py::arg("connection_per_call") = false)
-      .def("run", &run, py::arg("first_name"), py::arg("last_name"), py::arg("calls"),
-           py::arg("concurrency"), py::arg("timeout"), py::arg("keep_results"),
-           "Makes `calls` calls, `concurrency` at a time, each with `timeout` seconds to end.")
-      .def("wait_ready", &wait_ready, py::arg("all"), py::arg("timeout"),
-           "Connects, and waits: \"ready\" once the channel (with `all`: every subchannel) is "
-           "READY, "
-           "\"timeout\" after `timeout` seconds, \"closed\" if somebody closed it meanwhile.")
-      .def_property_readonly("state", &NativeChannel::state)
-      .def("subchannels", &NativeChannel::subchannels, Released())
-      .def("close", &NativeChannel::close, Released());
+           py::kw_only(), py::arg("target"), py::arg("policy"), py::arg("shuffle_address_list"),
+           py::arg("cooldown"), py::arg("connection_per_call"), py::arg("name"),
+           py::arg("trace_capacity"))
+      .def_property_readonly("state", &NativeChannel::state);
+  bind_methods(native);
 }
 
 }  // namespace
 
 void bind_live(py::module_& module) {
   bind_call_log(module);
-  bind_native_channel(module);
+  bind_channels(module);
 }
 
 }  // namespace greetlab

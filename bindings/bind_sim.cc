@@ -91,11 +91,11 @@ std::string_view state_of(const SimPod& pod) {
 }
 
 void bind_channel(py::module_& module) {
-  py::class_<SimLoad, std::shared_ptr<SimLoad>>(module, "SimLoad", "A simulated client's calls.")
-      .def_property_readonly("done", &SimLoad::done)
-      .def_property_readonly("ended", &SimLoad::ended, "How many calls have ended by now.")
-      .def("cancel", &SimLoad::cancel, "Gives up what is in flight and what was not started.")
-      .def_property_readonly("log", &SimLoad::log, py::return_value_policy::reference_internal,
+  py::class_<Load, std::shared_ptr<Load>>(module, "SimLoad", "A simulated client's calls.")
+      .def_property_readonly("done", &Load::done)
+      .def_property_readonly("ended", &Load::ended, "How many calls have ended by now.")
+      .def("cancel", &Load::cancel, "Gives up what is in flight and what was not started.")
+      .def_property_readonly("log", &Load::log, py::return_value_policy::reference_internal,
                              "What became of each call: a CallLog.");
 
   py::class_<SimChannel>(module, "SimChannel", "A client of a virtual cluster.")
@@ -126,9 +126,10 @@ void bind_channel(py::module_& module) {
              double timeout, bool wait_for_ready) {
             std::optional<SimChannelConfig> dial_anew;
             if (self.connection_per_call) dial_anew = self.config;
-            return SimLoad::start(*self.cluster, self.open(),
-                                  {calls, concurrency, seconds(interval), seconds(timeout),
-                                   wait_for_ready, dial_anew});
+            return start_load(
+                *self.cluster, self.open(),
+                {calls, concurrency, seconds(interval), seconds(timeout), wait_for_ready},
+                dial_anew);
           },
           py::arg("calls"), py::arg("concurrency"), py::arg("interval"), py::arg("timeout"),
           py::arg("wait_for_ready"), py::keep_alive<0, 1>(),
@@ -194,7 +195,7 @@ The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are second
           py::arg("until_ns"))
       .def(
           "run_load",
-          [](SimCluster& self, const SimLoad& load) {
+          [](SimCluster& self, const Load& load) {
             step_while(self, [&] { return !load.done(); });
           },
           py::arg("load"), "Lets time pass until every call of the load has ended.")

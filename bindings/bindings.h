@@ -26,7 +26,5 @@ void bind_greet(pybind11::module_& module);
 void bind_live(pybind11::module_& module);
 void bind_sim(pybind11::module_& module);
 void bind_trace(pybind11::module_& module);
-void bind_sim(pybind11::module_& module);
-void bind_trace(pybind11::module_& module);
 
 }  // namespace greetlab

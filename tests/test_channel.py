@@ -12,7 +12,7 @@ import pytest
 from support import free_ip
 
 import greetlab as gl
-from greetlab.channel import Channel
+from greetlab.channel import ENGINES, Channel
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +21,19 @@ def cluster():
         yield cluster
 
 
+@pytest.fixture(params=ENGINES)
+def engine(request):
+    return request.param
+
+
 @pytest.fixture
 def nobody():
     """A target where nobody listens."""
     return f"ipv4:{free_ip()}:1"
 
 
-def test_load_fills_every_row_of_every_column(cluster):
-    with cluster.channel("greetserver-headless", policy="round_robin") as channel:
+def test_load_fills_every_row_of_every_column(cluster, engine):
+    with cluster.channel("greetserver-headless", policy="round_robin", engine=engine) as channel:
         channel.wait_ready(all=True)
         before = time.monotonic_ns()
         calls = channel.load(900, concurrency=16)
@@ -44,8 +49,8 @@ def test_load_fills_every_row_of_every_column(cluster):
         assert np.unique(calls.serial[calls.pod == pod]).size == 300
 
 
-def test_columns_are_views_of_the_cores_memory_that_outlive_their_owner(cluster):
-    with cluster.channel("greetserver") as channel:
+def test_columns_are_views_of_the_cores_memory_that_outlive_their_owner(cluster, engine):
+    with cluster.channel("greetserver", engine=engine) as channel:
         calls = channel.load(10, concurrency=2)
     column = calls.latency_ns
     assert column.base is not None
@@ -56,11 +61,11 @@ def test_columns_are_views_of_the_cores_memory_that_outlive_their_owner(cluster)
     assert int(column.sum()) == total
 
 
-def test_concurrency_is_how_many_are_in_flight(cluster):
+def test_concurrency_is_how_many_are_in_flight(cluster, engine):
     for pod in cluster.pods:
         cluster.slow(pod.name, 0.02)
     try:
-        with cluster.channel("greetserver") as channel:
+        with cluster.channel("greetserver", engine=engine) as channel:
             channel.wait_ready()
             calls = channel.load(40, concurrency=8)
     finally:
@@ -72,9 +77,9 @@ def test_concurrency_is_how_many_are_in_flight(cluster):
     assert in_flight.max() == 8
 
 
-def test_a_connection_per_call_opens_as_many_connections_as_calls(cluster):
+def test_a_connection_per_call_opens_as_many_connections_as_calls(cluster, engine):
     opened = len([f for f in cluster.proxy_facts if f["fact"] == "opened"])
-    with cluster.channel("greetserver", connection_per_call=True) as channel:
+    with cluster.channel("greetserver", connection_per_call=True, engine=engine) as channel:
         calls = channel.load(50, concurrency=4)
     assert calls.ok == 50
     assert len(calls.connections) == 50
@@ -82,14 +87,17 @@ def test_a_connection_per_call_opens_as_many_connections_as_calls(cluster):
     assert now - opened == 50  # and the ClusterIP agrees
 
 
-def test_two_channels_do_not_share_a_connection(cluster):
-    with cluster.channel("greetserver") as one, cluster.channel("greetserver") as other:
+def test_two_channels_do_not_share_a_connection(cluster, engine):
+    with (
+        cluster.channel("greetserver", engine=engine) as one,
+        cluster.channel("greetserver", engine=engine) as other,
+    ):
         first, second = one.greet("A"), other.greet("A")
     assert first.connections != second.connections
 
 
-def test_wait_ready_all_waits_for_every_subchannel(cluster):
-    with cluster.channel("greetserver-headless", policy="round_robin") as channel:
+def test_wait_ready_all_waits_for_every_subchannel(cluster, engine):
+    with cluster.channel("greetserver-headless", policy="round_robin", engine=engine) as channel:
         channel.wait_ready(all=True)
         assert [s.state for s in channel.subchannels] == ["READY"] * 3
         assert sorted(s.address for s in channel.subchannels) == sorted(
@@ -99,12 +107,12 @@ def test_wait_ready_all_waits_for_every_subchannel(cluster):
         assert channel.state == "READY"
 
 
-def test_subchannels_are_those_of_this_channel_only(cluster):
+def test_subchannels_are_those_of_this_channel_only(cluster, engine):
     names = ("greetserver", "greetserver-headless")
     with (
-        cluster.channel(names[0]) as one,
-        cluster.channel(names[1], policy="round_robin") as three,
-        cluster.channel(names[0]) as unused,
+        cluster.channel(names[0], engine=engine) as one,
+        cluster.channel(names[1], policy="round_robin", engine=engine) as three,
+        cluster.channel(names[0], engine=engine) as unused,
     ):
         one.wait_ready()
         three.wait_ready(all=True)
@@ -112,16 +120,16 @@ def test_subchannels_are_those_of_this_channel_only(cluster):
         assert unused.state == "IDLE"
 
 
-def test_wait_ready_says_what_it_waited_for(nobody):
+def test_wait_ready_says_what_it_waited_for(nobody, engine):
     with (
-        Channel(nobody) as channel,
+        Channel(nobody, engine=engine) as channel,
         pytest.raises(TimeoutError, match=r"not READY within 0.1 s; the channel is .*:1 "),
     ):
         channel.wait_ready(timeout=0.1)
 
 
-def test_a_failure_is_a_row_not_an_exception(nobody):
-    with Channel(nobody) as channel:
+def test_a_failure_is_a_row_not_an_exception(nobody, engine):
+    with Channel(nobody, engine=engine) as channel:
         calls = channel.load(20, concurrency=4)
     assert calls.by_status == {"UNAVAILABLE": 20}
     assert calls.by_pod == {}
@@ -133,10 +141,10 @@ def test_a_failure_is_a_row_not_an_exception(nobody):
     assert "UNAVAILABLE" in repr(calls)
 
 
-def test_a_deadline_is_kept(cluster):
+def test_a_deadline_is_kept(cluster, engine):
     cluster.slow("pod-1", 5)
     try:
-        with Channel(f"ipv4:{cluster.pods[0].ip}:{cluster.port}") as channel:
+        with Channel(f"ipv4:{cluster.pods[0].ip}:{cluster.port}", engine=engine) as channel:
             calls = channel.greet("A", timeout=0.1)
     finally:
         cluster.slow("pod-1", 0)
@@ -144,23 +152,23 @@ def test_a_deadline_is_kept(cluster):
     assert 0.09e9 < calls.latency_ns[0] < 2e9
 
 
-def test_an_http_proxy_in_the_environment_is_not_asked(cluster, monkeypatch, nobody):
+def test_an_http_proxy_in_the_environment_is_not_asked(cluster, monkeypatch, nobody, engine):
     monkeypatch.setenv("http_proxy", f"http://{nobody.removeprefix('ipv4:')}")
-    with cluster.channel("greetserver") as channel:
+    with cluster.channel("greetserver", engine=engine) as channel:
         assert channel.greet("A").ok == 1
 
 
 @pytest.mark.parametrize("target", ["ipv4:nope", "", "no-such-scheme:///x"])
 def test_a_target_that_makes_no_sense_fails_the_calls_and_can_be_closed(target):
     for _ in range(3):
-        channel = Channel(target)
+        channel = Channel(target, engine="grpc")
         assert channel.greet("A", timeout=0.5).ok == 0
         assert channel.state in {"TRANSIENT_FAILURE", "IDLE", "CONNECTING"}
         channel.close()
 
 
-def test_no_calls_are_no_calls(cluster):
-    with cluster.channel("greetserver") as channel:
+def test_no_calls_are_no_calls(cluster, engine):
+    with cluster.channel("greetserver", engine=engine) as channel:
         calls = channel.load(0)
     assert len(calls) == 0
     assert list(calls) == []
@@ -168,9 +176,9 @@ def test_no_calls_are_no_calls(cluster):
     assert repr(calls)
 
 
-def test_several_threads_may_use_one_channel(cluster):
+def test_several_threads_may_use_one_channel(cluster, engine):
     results = []
-    with cluster.channel("greetserver-headless", policy="round_robin") as channel:
+    with cluster.channel("greetserver-headless", policy="round_robin", engine=engine) as channel:
         channel.wait_ready(all=True)
         threads = [
             threading.Thread(target=lambda: results.append(channel.load(300, concurrency=8)))
@@ -224,8 +232,8 @@ def test_a_signal_handler_may_close_the_channel_that_is_calling(cluster):
     assert channel.state == "SHUTDOWN"
 
 
-def test_waiting_for_a_channel_that_is_closed_meanwhile_says_so(nobody):
-    channel = Channel(nobody)
+def test_waiting_for_a_channel_that_is_closed_meanwhile_says_so(nobody, engine):
+    channel = Channel(nobody, engine=engine)
     threading.Timer(0.1, channel.close).start()
     with pytest.raises(ValueError, match="closed while it was waited for"):
         channel.wait_ready(timeout=30)
@@ -250,15 +258,15 @@ def test_a_forked_child_that_exits_takes_nothing_of_its_parent_along():
     assert said.stdout.split() == ["7", "1", "serving"]
 
 
-def test_channels_made_side_by_side_know_their_own_subchannels(cluster):
+def test_channels_made_side_by_side_know_their_own_subchannels(cluster, engine):
     def dial_anew():
-        with cluster.channel("greetserver", connection_per_call=True) as channel:
+        with cluster.channel("greetserver", connection_per_call=True, engine=engine) as channel:
             channel.load(200, concurrency=4)
 
     noise = threading.Thread(target=dial_anew)
     noise.start()
     for _ in range(20):
-        with cluster.channel("greetserver") as channel:
+        with cluster.channel("greetserver", engine=engine) as channel:
             assert len(channel.wait_ready(all=True).subchannels) == 1
     noise.join()
 
@@ -296,11 +304,12 @@ def test_ctrl_c_stops_a_running_load_at_once():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        ({"policy": "fastest"}, "policy 'fastest': there is pick_first, round_robin and random"),
         (
-            {"policy": "fastest"},
-            "policy 'fastest': .* takes pick_first or round_robin",
+            {"policy": "random", "engine": "grpc"},
+            "policy 'random': .* takes pick_first or round_robin",
         ),
-        ({"engine": "lab"}, "engine 'lab': there is 'grpc'"),
+        ({"engine": "go"}, "engine 'go': there is 'lab', 'grpc'"),
     ],
 )
 def test_an_unknown_policy_or_engine_is_named(nobody, options, said):
@@ -309,19 +318,19 @@ def test_an_unknown_policy_or_engine_is_named(nobody, options, said):
 
 
 @pytest.mark.parametrize("bad", [{"n": -1}, {"n": 1, "concurrency": 0}, {"n": 1, "timeout": 0}])
-def test_an_impossible_load_is_refused(nobody, bad):
+def test_an_impossible_load_is_refused(nobody, bad, engine):
     with (
-        Channel(nobody) as channel,
+        Channel(nobody, engine=engine) as channel,
         pytest.raises(ValueError, match=r"the number of calls|concurrency|timeout"),
     ):
         channel.load(**bad)
 
 
-def test_rows_and_reprs_read_well(cluster):
-    with cluster.channel("greetserver-headless", policy="round_robin") as channel:
+def test_rows_and_reprs_read_well(cluster, engine):
+    with cluster.channel("greetserver-headless", policy="round_robin", engine=engine) as channel:
         channel.wait_ready(all=True)
         calls = channel.greet("Ada", "Lovelace", times=6)
-        assert "round_robin · engine grpc · READY" in repr(channel)
+        assert f"round_robin · engine {engine} · READY" in repr(channel)
     assert (
         repr(calls)
         .splitlines()[0]

@@ -15,7 +15,7 @@ MAY_INCLUDE = {
     "dns": {"core"},
     "clusterip": {"core"},
     "greet": {"core"},
-    "live": {"core", "dns", "greet"},
+    "live": {"core", "lb", "dns"},
 }
 """Rooms of cpp/ and the other rooms whose headers they may include. bindings may include all, and
 nobody includes bindings. Generated headers (greet.pb.h) are proto/'s; greet and live use them."""

@@ -187,9 +187,18 @@ class SubchannelView(_Made):
     @property
     def local_addresses(self) -> list[str]: ...
 
-class NativeChannel(metaclass=_Pybind11Type):
+class LabChannel(metaclass=_Pybind11Type):
     def __init__(
-        self, target: str, policy: str = "", connection_per_call: bool = False
+        self,
+        *,
+        target: str,
+        policy: str,
+        shuffle_address_list: bool,
+        cooldown: float,
+        connection_per_call: bool,
+        name: str,
+        seed: int,
+        trace_capacity: int,
     ) -> None: ...
     def run(
         self,
@@ -197,13 +206,46 @@ class NativeChannel(metaclass=_Pybind11Type):
         last_name: str,
         calls: int,
         concurrency: int,
+        interval: float,
         timeout: float,
+        wait_for_ready: bool,
         keep_results: bool,
     ) -> CallLog: ...
     def wait_ready(self, all: bool, timeout: float) -> Literal["ready", "timeout", "closed"]: ...
     @property
     def state(self) -> str: ...
     def subchannels(self) -> list[SubchannelView]: ...
+    def trace(self, world: str) -> Trace: ...
+    def close(self) -> None: ...
+
+class NativeChannel(metaclass=_Pybind11Type):
+    def __init__(
+        self,
+        *,
+        target: str,
+        policy: str,
+        shuffle_address_list: bool,
+        cooldown: float,
+        connection_per_call: bool,
+        name: str,
+        trace_capacity: int,
+    ) -> None: ...
+    def run(
+        self,
+        first_name: str,
+        last_name: str,
+        calls: int,
+        concurrency: int,
+        interval: float,
+        timeout: float,
+        wait_for_ready: bool,
+        keep_results: bool,
+    ) -> CallLog: ...
+    def wait_ready(self, all: bool, timeout: float) -> Literal["ready", "timeout", "closed"]: ...
+    @property
+    def state(self) -> str: ...
+    def subchannels(self) -> list[SubchannelView]: ...
+    def trace(self, world: str) -> Trace: ...
     def close(self) -> None: ...
 
 # Traces: bindings/bind_trace.cc

@@ -1,33 +1,44 @@
-"""A client's channel to a service."""
+"""A client's channel to a service, on real connections."""
 
 from __future__ import annotations
 
+import secrets
+import weakref
 from collections.abc import Callable, Iterable
-from html import escape
-from types import TracebackType
 from typing import Self
 
 from greetlab import _core
 from greetlab.calls import Calls
+from greetlab.client import Client
+from greetlab.trace import Trace
 
-ENGINES = ("grpc",)
+ENGINES = ("lab", "grpc")
 
 
-class Channel:
-    """A channel, with gRPC's own engine: its resolver, its policies, its connections.
+class Channel(Client):
+    """A channel on real connections, with the lab's own engine or with gRPC's.
 
-    target: what gRPC is to connect to: "dns:///name:port", "dns://server:port/name:port",
-        "ipv4:a:p,b:p".
-    policy: "pick_first" (gRPC's default) or "round_robin".
-    engine: "grpc".
-    connection_per_call: dial anew for every call and hang up after it, as the worst clients do.
+    target: what to connect to: "dns:///name:port", "dns://server:port/name:port",
+        "srv:///name" (the port comes from DNS; "lab" only), "static:ip:port,ip:port".
+    policy: "pick_first" (gRPC's default), "round_robin", or "random" ("lab" only).
+    engine: "lab": our own core, every step of which is in the trace. "grpc": gRPC's own resolver,
+        policies and connections; its trace has the outcomes only, for it shows no more.
+    shuffle_address_list: pick_first tries the addresses in random order (gRFC A62; "grpc" needs
+        gRPC 1.56 or newer).
+    cooldown: least seconds from one lookup's start to the next one's.
+    connection_per_call: look up and dial anew for every call, and hang up after it, as the worst
+        clients do.
+    seed: of the engine's random choices ("lab" only); None = another one each time.
+    trace_capacity: how many events are kept (56 bytes each, and the words once); 0 = none. What
+        comes after that is counted, not kept.
     title, world: what results and figures say about where they come from.
+    name: its name in the trace.
     pods: the names of the pods that could answer now; results show those that did not, too.
 
-    It connects at the first call, or in `wait_ready`. Close it, or use it in a `with` block. May be
-    used by several threads. A call that fails is a result like any other, never an exception.
+    May be used by several threads. It does not survive os.fork: in the child every use of it raises
+    RuntimeError.
 
-    Raises ValueError for a policy or an engine that there is not.
+    Raises ValueError for a target, a policy or an engine that there is not.
     """
 
     def __init__(
@@ -35,10 +46,15 @@ class Channel:
         target: str,
         *,
         policy: str = "pick_first",
-        engine: str = "grpc",
+        engine: str = "lab",
+        shuffle_address_list: bool = False,
+        cooldown: float = 30.0,
         connection_per_call: bool = False,
+        seed: int | None = None,
+        trace_capacity: int = 1_000_000,
         title: str = "",
         world: str = "",
+        name: str = "client-1",
         pods: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         if engine not in ENGINES:
@@ -48,19 +64,49 @@ class Channel:
         self.engine = engine
         self.title = title or target
         self.world = world
+        self.name = name
         self._pods = pods
-        self._channel = _core.NativeChannel(target, policy, connection_per_call)
-        self._connection_per_call = connection_per_call
-        self._closed = False
+        self._channel: _core.LabChannel | _core.NativeChannel
+        if engine == "lab":
+            self._channel = _core.LabChannel(
+                target=target,
+                policy=policy,
+                shuffle_address_list=shuffle_address_list,
+                cooldown=cooldown,
+                connection_per_call=connection_per_call,
+                name=name,
+                seed=secrets.randbits(64) if seed is None else seed,
+                trace_capacity=trace_capacity,
+            )
+        else:
+            self._channel = _core.NativeChannel(
+                target=_as_grpc_says(target),
+                policy=policy,
+                shuffle_address_list=shuffle_address_list,
+                cooldown=cooldown,
+                connection_per_call=connection_per_call,
+                name=name,
+                trace_capacity=trace_capacity,
+            )
+        # Also when the interpreter ends while another thread is in a call.
+        self._closing = weakref.finalize(self, self._channel.close)
 
     def greet(
-        self, first_name: str, last_name: str = "", *, times: int = 1, timeout: float = 5.0
+        self,
+        first_name: str = "Ada",
+        last_name: str = "",
+        *,
+        times: int = 1,
+        timeout: float = 5.0,
+        wait_for_ready: bool = False,
     ) -> Calls:
         """Says hello `times` times, one after the other, and keeps the words of each answer.
 
         timeout: seconds that each call may take.
+        wait_for_ready: wait for a connection where others fail.
         """
-        return self._run(first_name, last_name, times, 1, timeout, keep_results=True)
+        names = (first_name, last_name)
+        return self._run(names, times, 1, 0.0, timeout, wait_for_ready, keep_results=True)
 
     def load(
         self,
@@ -69,14 +115,21 @@ class Channel:
         *,
         first_name: str = "Ada",
         last_name: str = "Lovelace",
+        every: float = 0.0,
         timeout: float = 5.0,
+        wait_for_ready: bool = False,
     ) -> Calls:
         """Makes `n` calls with `concurrency` of them in flight at any time.
 
         A closed loop: when one ends the next begins. It runs in C++, without Python's lock.
+
+        every: seconds from one call's start to the next one's, however many are in flight; 0: the
+            closed loop.
         timeout: seconds that each call may take.
+        wait_for_ready: wait for a connection where others fail.
         """
-        return self._run(first_name, last_name, n, concurrency, timeout, keep_results=False)
+        names = (first_name, last_name)
+        return self._run(names, n, concurrency, every, timeout, wait_for_ready, keep_results=False)
 
     def wait_ready(self, *, all: bool = False, timeout: float = 10.0) -> Self:
         """Connects, and waits until the channel is READY.
@@ -92,11 +145,7 @@ class Channel:
         if result == "closed":
             raise ValueError(f"{self.title}: this channel was closed while it was waited for")
         if result == "timeout":
-            seen = ", ".join(f"{s.address} {s.state}" for s in self.subchannels)
-            raise TimeoutError(
-                f"{self.title}: not READY within {timeout} s; the channel is {self.state}, its "
-                f"subchannels: {seen or 'none (no address yet)'}"
-            )
+            raise self.not_ready(timeout)
         return self
 
     @property
@@ -106,21 +155,27 @@ class Channel:
 
     @property
     def subchannels(self) -> list[_core.SubchannelView]:
-        """The subchannels as gRPC's channelz shows them now: address, state, connections."""
+        """The subchannels now: address, state, connections; gRPC's as its channelz shows them."""
         return self._channel.subchannels()
+
+    @property
+    def trace(self) -> Trace:
+        """What has happened so far; with engine "grpc": that calls began and how they ended."""
+        return Trace(self._channel.trace(self.world))
 
     def close(self) -> None:
         """Cancels what is in flight and closes the connections. Closing twice is fine."""
-        self._closed = True
-        self._channel.close()
+        self._closing()
 
     def _run(
         self,
-        first_name: str,
-        last_name: str,
+        names: tuple[str, str],
         n: int,
         concurrency: int,
+        every: float,
         timeout: float,
+        wait_for_ready: bool,
+        *,
         keep_results: bool,
     ) -> Calls:
         self._check_open()
@@ -128,38 +183,22 @@ class Channel:
         _check_whole("concurrency", concurrency, 1)
         if not timeout > 0:
             raise ValueError(f"timeout {timeout!r}: seconds, more than 0")
-        log = self._channel.run(first_name, last_name, n, concurrency, timeout, keep_results)
+        log = self._channel.run(
+            *names, n, concurrency, every, timeout, wait_for_ready, keep_results
+        )
         return Calls(log, title=self.title, world=self.world, known=self._pods())
 
     def _check_open(self) -> None:
-        if self._closed:
+        if not self._closing.alive:
             raise ValueError(f"{self.title}: this channel is closed; open another one")
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(s.address)}</td><td>{escape(s.state)}</td></tr>"
-            for s in self.subchannels
-        )
-        return (
-            f"<div><b>{escape(self.title)}</b> · engine {self.engine} · {self.state}</div><table>"
-            f"<thead><tr><th>subchannel</th><th>state</th></tr></thead><tbody>{rows}</tbody></table>"
-        )
-
-    def __repr__(self) -> str:
-        lines = [f"Channel {self.title} · engine {self.engine} · {self.state}"]
-        lines += [f"  {s.address}  {s.state}" for s in self.subchannels]
-        return "\n".join(lines)
+def _as_grpc_says(target: str) -> str:
+    """gRPC's word for our "static:"."""
+    addresses = target.removeprefix("static:")
+    if addresses == target:
+        return target
+    return f"{'ipv6' if addresses.startswith('[') else 'ipv4'}:{addresses}"
 
 
 def _check_whole(what: str, value: int, least: int) -> None:

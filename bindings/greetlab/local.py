@@ -114,6 +114,7 @@ class LocalCluster(Cluster):
         self._lock = threading.RLock()
         self._pods: dict[str, _LocalPod] = {}
         self._made = 0
+        self._clients = 0
         self._closed = False
         self._channels: weakref.WeakSet[Channel] = weakref.WeakSet()
         # Children that outlive us would be a bug of ours: this also runs when the interpreter ends.
@@ -175,20 +176,33 @@ class LocalCluster(Cluster):
         service: str,
         *,
         policy: str = "pick_first",
-        engine: str = "grpc",
+        engine: str = "lab",
+        shuffle_address_list: bool = False,
+        cooldown: float = 30.0,
         connection_per_call: bool = False,
+        seed: int | None = None,
+        trace_capacity: int = 1_000_000,
     ) -> Channel:
         """A new client of a service of this cluster; see `Channel`.
 
         service: "greetserver", "greetserver-headless", or any DNS name. A name that does not exist
         is no error here: the calls fail, as a real client's would.
+        seed: None = drawn from the cluster's own.
         """
         target = self.target(service)
+        with self._lock:
+            self._clients += 1
+            number = self._clients
         channel = Channel(
             target,
             policy=policy,
             engine=engine,
+            shuffle_address_list=shuffle_address_list,
+            cooldown=cooldown,
             connection_per_call=connection_per_call,
+            seed=(self.seed + 2**32 + number) % 2**64 if seed is None else seed,
+            trace_capacity=trace_capacity,
+            name=f"client-{number}",
             title=f"{service}, {'connection per call' if connection_per_call else policy}",
             world=self.world,
             pods=self._names,

@@ -8,17 +8,16 @@ commands give the same events, byte for byte.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
-from types import TracebackType
 from typing import Any, Self
 
 from greetlab import _core
 from greetlab.calls import Calls
+from greetlab.client import Client
 from greetlab.cluster import Cluster, Pod
 from greetlab.lookup import Lookup
-from greetlab.trace import Event, Trace
+from greetlab.trace import Trace
 
 POLICIES = ("pick_first", "round_robin", "random")
 
@@ -31,11 +30,13 @@ class SimSubchannel:
     state: str
 
 
-class SimChannel:
-    """A client of a virtual cluster, with the methods of `Channel`.
+class SimChannel(Client):
+    """A client of a virtual cluster.
 
     Its calls take virtual time: `greet` and `load` let it pass until the last call has ended.
     """
+
+    engine = "lab"
 
     def __init__(self, cluster: SimCluster, number: int, channel: _core.SimChannel, title: str):
         self._cluster = cluster
@@ -107,13 +108,6 @@ class SimChannel:
         load: _core.SimLoad = self._cluster._do(begin)
         return load
 
-    def steps(self, first_name: str = "Ada") -> Iterator[Event]:
-        """Says hello once and gives every event of it, in order; print them."""
-        before = len(self._cluster.trace)
-        self.greet(first_name)
-        trace = self._cluster.trace
-        return (trace[row] for row in range(before, len(trace)))
-
     def wait_ready(self, *, all: bool = False, timeout: float = 10.0) -> Self:
         """Connects, and lets time pass until the channel is READY (all: every subchannel is).
 
@@ -128,11 +122,7 @@ class SimChannel:
 
         while not ready():
             if self._cluster.seconds >= end or not self._cluster.step():
-                seen = ", ".join(f"{s.address} {s.state}" for s in self.subchannels)
-                raise TimeoutError(
-                    f"{self.title}: not READY within {timeout} s; the channel is {self.state}, its "
-                    f"subchannels: {seen or 'none (no address yet)'}"
-                )
+                raise self.not_ready(timeout)
         return self
 
     @property
@@ -160,24 +150,8 @@ class SimChannel:
         known = [pod.name for pod in self._cluster.pods]
         return Calls(load.log, title=self.title, world=self.world, known=known)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        lines = [f"Channel {self.title} · {self.name} in the sim · {self.state}"]
-        lines += [f"  {s.address}  {s.state}" for s in self.subchannels]
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(repr(self))}</pre>"
+    def _engine_in_words(self) -> str:
+        return f"{self.name} in the sim"
 
 
 class SimCluster(Cluster):

@@ -144,6 +144,8 @@ def _apply(event: Event, world: Snapshot) -> None:
             _leave(client.queued, fields["call"])
             address = event.trace.of_subchannel(event.who, fields["subchannel"]) or "?"
             client.in_flight[fields["call"]] = address
+        case "CallUnsent":
+            client.in_flight.pop(fields["call"], None)
         case "CallEnded":
             _leave(client.queued, fields["call"])
             client.in_flight.pop(fields["call"], None)

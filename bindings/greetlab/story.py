@@ -122,5 +122,8 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "CallStarted": lambda e: f"call {e.call} begins",
     "CallQueued": lambda e: f"call {e.call} waits: {e.reason}",
     "Picked": lambda e: f"call {e.call} goes to {_address(e)}",
+    "CallUnsent": lambda e: (
+        f"nothing of call {e.call} was sent, for the connection was gone: it is picked again"
+    ),
     "CallEnded": _call_ended,
 }

@@ -350,6 +350,19 @@ struct Picked {
   }
 };
 
+/// Nothing of it was sent, because the connection was gone: it is picked again (gRFC A6,
+/// transparent retries).
+struct CallUnsent {
+  CallId call;
+  ConnectionId connection;
+  static constexpr std::string_view kName = "CallUnsent";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"call", &CallUnsent::call},
+                      Field{"connection", &CallUnsent::connection}};
+  }
+};
+
 /// Each call ends exactly once. `pod` answered, over `connection`; neither where none did.
 struct CallEnded {
   CallId call;
@@ -371,6 +384,6 @@ using Fact = std::variant<PodChanged, EndpointsChanged, ProxyRouted, GoAwaySent,
                           ResolverBackoffStarted, AddressListTaken, ListSwapped, PickerPublished,
                           ChannelStateChanged, SubchannelCreated, SubchannelStateChanged,
                           ConnectStarted, Connected, ConnectFailed, ConnectionLost, BackoffStarted,
-                          CallStarted, CallQueued, Picked, CallEnded>;
+                          CallStarted, CallQueued, Picked, CallUnsent, CallEnded>;
 
 }  // namespace greetlab

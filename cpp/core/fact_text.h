@@ -40,9 +40,8 @@ template <>
 inline constexpr std::uint8_t kWordCount<Graceful> = 3;
 template <>
 inline constexpr std::uint8_t kWordCount<ConnectivityState> = 5;
-/// All of gRPC's, so that a code which `Code` does not name yet is told ("UNKNOWN") and read (2).
 template <>
-inline constexpr std::uint8_t kWordCount<Code> = 17;
+inline constexpr std::uint8_t kWordCount<Code> = kCodeNames.size();
 
 /// `to_string` backwards; nothing for a word that is none of the enum's.
 template <class Enum>

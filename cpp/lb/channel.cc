@@ -86,7 +86,14 @@ void Channel::pick(CallId id, Call& call) {
                    }
                    enqueue(id, call, "the connection it was picked for has just been lost");
                  },
-                 [&](PickWait) { enqueue(id, call, "no connection is READY yet"); },
+                 [&](PickWait) {
+                   enqueue(id, call, "no connection is READY yet");
+                   // An IDLE policy connects when somebody calls, and also for a call that is
+                   // picked again. Not now: it may be the policy that makes us pick.
+                   if (state_ != State::idle) return;
+                   leave_idle_ = world_.clock.at(world_.clock.now(),
+                                                 [this, event = call.event] { connect(event); });
+                 },
                  [&](const PickFail& fail) { wait_or_fail(fail.status); },
                  [&](const PickDrop& drop) { end(id, {drop.status}, picker_event_); },
              },
@@ -109,9 +116,10 @@ void Channel::on_outcome(CallId id, const Outcome& outcome, EventId cause) {
   const auto found = calls_.find(id);
   if (found == calls_.end()) return;
   if (!outcome.unsent) return end(id, outcome, cause);
-  // gRFC A6, transparent retries: what no server has seen may be sent again.
-  found->second.sent = false;
-  enqueue(id, found->second, "nothing of it was sent: the connection was gone");
+  Call& call = found->second;
+  call.sent = false;
+  call.event = world_.trace.emit(who_, cause, [&] { return CallUnsent{id, call.connection}; });
+  pick(id, call);
 }
 
 void Channel::enqueue(CallId id, Call& call, std::string_view reason) {

@@ -119,6 +119,7 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   std::uint32_t last_call_ = 0;
   std::unordered_map<CallId, Call> calls_;
   std::vector<CallId> queue_;  // in order of arrival
+  Timer leave_idle_;
   // Gone when we are: what is still in flight then must not tell us of its end.
   std::shared_ptr<Channel*> self_ = std::make_shared<Channel*>(this);
 };

@@ -5,15 +5,9 @@
 #include <string>
 #include <vector>
 
-namespace greetlab {
+#include "live/subchannel_view.h"
 
-/// One subchannel as channelz shows it.
-struct SubchannelView {
-  std::string address;  // "127.1.0.2:50051"
-  std::string state;    // "IDLE", "CONNECTING", "READY", "TRANSIENT_FAILURE"
-  /// Our end of each of its connections, "127.0.0.1:40312".
-  std::vector<std::string> local_addresses;
-};
+namespace greetlab {
 
 /// The id of the channel that was created last for `target`; 0 if there is none. To be asked right
 /// after creating it: gRPC's C++ API does not tell a channel its own id.

@@ -10,7 +10,9 @@
 
 #include "core/call_log.h"
 #include "core/interrupted.h"
+#include "live/call_recorder.h"
 #include "live/channelz.h"
+#include "live/greet_load.h"
 
 namespace greetlab {
 
@@ -19,22 +21,17 @@ struct NativeChannelOptions {
   std::string target;
   /// "pick_first", "round_robin": any policy that this gRPC has; empty = its default.
   std::string policy;
+  /// pick_first: try the addresses in random order (gRFC A62; gRPC before 1.56 does not).
+  bool shuffle_address_list = false;
+  /// GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS.
+  std::chrono::nanoseconds cooldown = std::chrono::seconds(30);
   /// Dial anew for every call, and hang up after it, as the worst of clients do.
   bool connection_per_call = false;
+  /// Its name in the trace.
+  std::string name = "client-1";
+  /// How many events are kept: that calls began, and how they ended. 0: none.
+  std::size_t trace_capacity = 0;
 };
-
-/// What to call, how often, how many at a time.
-struct Load {
-  std::string first_name;
-  std::string last_name;
-  std::size_t calls = 1;
-  std::size_t concurrency = 1;
-  std::chrono::nanoseconds timeout{std::chrono::seconds(5)};
-  /// Keep the words of each greeting, too.
-  bool keep_results = false;
-};
-
-enum class WaitResult { ready, timeout, closed, interrupted };
 
 /// Safe to use from several threads. Not connected until the first call or `wait_ready`.
 class NativeChannel {
@@ -46,7 +43,7 @@ class NativeChannel {
   /// Makes the calls of `load` and says what became of each. A call that fails is a row like any
   /// other. Blocks until the last one has ended; when interrupted or closed meanwhile, cancels
   /// what is in flight, and what was not started stays a row with status 1 (CANCELLED).
-  CallLog run(const Load& load, const Interrupted& interrupted);
+  CallLog run(const GreetLoad& load, const Interrupted& interrupted);
 
   /// Connects, and waits until the channel is READY; with `all`, until every one of its
   /// subchannels is. gRPC tells nobody when a second subchannel of a READY channel becomes READY,
@@ -59,6 +56,9 @@ class NativeChannel {
 
   /// Observed by channelz, now. Empty before the first connect, and after IDLE.
   std::vector<SubchannelView> subchannels() const;
+
+  /// The outcomes of its calls so far; stays when it is closed.
+  const CallRecorder& recorder() const;
 
   /// Cancels what is in flight and closes the connections. Later calls fail with CANCELLED. From
   /// within `interrupted`, on a thread that is in `run` or `wait_ready`, it does not wait: the

@@ -1,11 +1,10 @@
 // Time that passes only when somebody lets it.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "core/clock.h"
+#include "core/timer_queue.h"
 
 namespace greetlab {
 
@@ -13,10 +12,6 @@ namespace greetlab {
 /// one moment run in the order in which they were asked for, so a run is the same every time.
 class VirtualClock final : public Clock {
  public:
-  VirtualClock() = default;
-  /// What never ran is dropped, with all that it held.
-  ~VirtualClock() override;
-
   Time now() const override { return now_; }
 
   /// Jumps to the next task and runs it.
@@ -27,7 +22,7 @@ class VirtualClock final : public Clock {
   void run_until(Time until);
 
   /// When the next task is; kNever if there is none.
-  Time next() const { return heap_.empty() ? kNever : heap_.front().when; }
+  Time next() const { return timers_.next(); }
 
   /// How many tasks it has run.
   std::uint64_t steps() const { return steps_; }
@@ -37,33 +32,9 @@ class VirtualClock final : public Clock {
   void cancel(TimerId id) override;
 
  private:
-  // The heap holds the order, the slots hold the tasks. A slot is used again with another
-  // generation, so that an old id means nothing any more.
-  struct Entry {
-    Time when;
-    std::uint64_t order;
-    std::uint32_t slot;
-  };
-  struct Slot {
-    Task task;
-    std::uint32_t generation = 0;
-    std::uint32_t heap_index = 0;
-  };
-
-  static bool before(const Entry& a, const Entry& b) {
-    return a.when != b.when ? a.when < b.when : a.order < b.order;
-  }
-  void place(std::size_t index, Entry entry);
-  void sift_up(std::size_t index);
-  void sift_down(std::size_t index);
-  Task remove(std::size_t index);
-
   Time now_{};
-  std::uint64_t order_ = 0;
   std::uint64_t steps_ = 0;
-  std::vector<Entry> heap_;
-  std::vector<Slot> slots_;
-  std::vector<std::uint32_t> free_;
+  TimerQueue timers_;
 };
 
 }  // namespace greetlab

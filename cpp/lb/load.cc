@@ -1,0 +1,107 @@
+#include "lb/load.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace greetlab {
+
+std::shared_ptr<Load> Load::start(std::unique_ptr<LoadWorld> world, Channel& channel,
+                                  LoadConfig config, CallLog log) {
+  const std::shared_ptr<Load> load(new Load(std::move(world), channel, config, std::move(log)));
+  if (config.interval.count() > 0) {
+    load->start_by_the_clock();
+    return load;
+  }
+  for (std::size_t i = 0; i < std::min(config.concurrency, config.calls); ++i) {
+    load->start_call(load->make_slot());
+  }
+  return load;
+}
+
+Load::Load(std::unique_ptr<LoadWorld> world, Channel& channel, LoadConfig config, CallLog log)
+    : world_(std::move(world)), channel_(channel), config_(config), log_(std::move(log)) {}
+
+Load::Slot& Load::make_slot() {
+  Slot& slot = slots_.emplace_back();
+  slot.exchange = world_->make_exchange();
+  return slot;
+}
+
+void Load::start_by_the_clock() {
+  if (started_ == config_.calls) return;
+  if (free_.empty()) free_.push_back(&make_slot());
+  next_ = world_->clock().at(world_->clock().now() + config_.interval,
+                             [self = shared_from_this()] { self->start_by_the_clock(); });
+  Slot* const slot = free_.back();
+  free_.pop_back();
+  start_call(*slot);
+}
+
+void Load::start_call(Slot& slot) {
+  slot.row = started_++;
+  log_.started(slot.row, now_ns());
+  slot.own_channel = world_->open_channel();
+  Channel& channel = slot.own_channel != nullptr ? *slot.own_channel : channel_;
+  const std::size_t row = slot.row;
+  const CallId call = channel.call(
+      *slot.exchange, {config_.wait_for_ready, world_->clock().now() + config_.timeout},
+      [self = shared_from_this(), &slot](const CallResult& result) { self->on_end(slot, result); });
+  // It may have ended before we came to know its number.
+  if (slot.row == row && log_.latency_ns[row] == 0 && log_.message[row] < 0) slot.call = call;
+}
+
+void Load::cancel() {
+  const auto self = shared_from_this();
+  give_up_the_rest();
+  for (Slot& slot : slots_) {
+    if (slot.call) (slot.own_channel ? *slot.own_channel : channel_).cancel(*slot.call);
+  }
+}
+
+void Load::give_up_the_rest() {
+  next_.cancel();
+  next_call_.clear();
+  while (started_ < config_.calls) {
+    log_.started(started_, now_ns());
+    log_.failed(started_++, now_ns(), static_cast<int>(Code::cancelled), "not started: cancelled");
+    ++ended_;
+  }
+}
+
+void Load::on_end(Slot& slot, const CallResult& result) {
+  ++ended_;
+  slot.call.reset();
+  if (slot.own_channel != nullptr) {
+    // Not now: it is the channel that is telling us.
+    Channel* const done_with = std::exchange(slot.own_channel, nullptr);
+    slot.hang_up = world_->clock().at(
+        world_->clock().now(),
+        [self = shared_from_this(), done_with] { self->world_->close_channel(*done_with); });
+  }
+  if (result.status.ok()) {
+    world_->answered(log_, slot.row, result, *slot.exchange);
+  } else {
+    log_.failed(slot.row, now_ns(), static_cast<int>(result.status.code), result.status.message);
+  }
+  // Cancelled: by us, or because the channel is being closed. There will be no next one.
+  if (result.status.code == Code::cancelled) return give_up_the_rest();
+  if (config_.interval.count() > 0) {
+    free_.push_back(&slot);
+    return;
+  }
+  if (started_ == config_.calls) return;
+  // As a task of its own: where calls fail at once, one within the other would never come back.
+  next_call_.push_back(&slot);
+  if (next_call_.size() > 1) return;
+  next_ = world_->clock().at(world_->clock().now(), [self = shared_from_this()] {
+    for (Slot* waiting : std::exchange(self->next_call_, {})) {
+      if (self->started_ < self->config_.calls) self->start_call(*waiting);
+    }
+  });
+}
+
+std::int64_t Load::now_ns() const {
+  return world_->clock().now().time_since_epoch().count();
+}
+
+}  // namespace greetlab

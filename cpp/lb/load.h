@@ -1,0 +1,90 @@
+// A client's calls: how many, how many at a time, and what became of each.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/call_log.h"
+#include "lb/channel.h"
+
+namespace greetlab {
+
+struct LoadConfig {
+  std::size_t calls = 1;
+  /// Closed loop: this many in flight, each followed by the next.
+  std::size_t concurrency = 1;
+  /// Open loop, where not 0: a call each so often, however many are in flight.
+  Duration interval{};
+  Duration timeout = std::chrono::seconds(5);
+  bool wait_for_ready = false;
+};
+
+/// What a load needs of the world that it runs in.
+class LoadWorld {
+ public:
+  virtual ~LoadWorld() = default;
+
+  virtual Clock& clock() = 0;
+  /// What a call carries; used again for the next one.
+  virtual std::unique_ptr<Exchange> make_exchange() = 0;
+  /// Writes down who answered, for a call that was OK.
+  virtual void answered(CallLog& log, std::size_t row, const CallResult& result,
+                        const Exchange& exchange) = 0;
+  /// A channel for one call only; nullptr: all of them go through the load's own.
+  virtual Channel* open_channel() = 0;
+  virtual void close_channel(Channel& channel) = 0;
+};
+
+/// Calls through one channel, and what became of each. They go on while the clock does, whether
+/// or not anybody still holds the load. Lives on the clock's thread.
+class Load final : public std::enable_shared_from_this<Load> {
+ public:
+  /// Starts the first calls at once. Who closes the channel ends the load.
+  /// @param channel outlives the calls.
+  static std::shared_ptr<Load> start(std::unique_ptr<LoadWorld> world, Channel& channel,
+                                     LoadConfig config, CallLog log);
+
+  /// Gives up what is in flight, and what was not started. All of it ends with CANCELLED.
+  void cancel();
+
+  bool done() const { return ended_ == config_.calls; }
+  std::size_t ended() const { return ended_; }
+  const CallLog& log() const { return log_; }
+  /// Once it is done.
+  CallLog take_log() { return std::move(log_); }
+
+ private:
+  struct Slot {
+    std::unique_ptr<Exchange> exchange;
+    std::size_t row = 0;
+    std::optional<CallId> call;      // while it is in flight
+    Channel* own_channel = nullptr;  // opened for this call
+    Timer hang_up;
+  };
+
+  Load(std::unique_ptr<LoadWorld> world, Channel& channel, LoadConfig config, CallLog log);
+
+  Slot& make_slot();
+  void start_call(Slot& slot);
+  void on_end(Slot& slot, const CallResult& result);
+  void start_by_the_clock();
+  void give_up_the_rest();
+  std::int64_t now_ns() const;
+
+  const std::unique_ptr<LoadWorld> world_;
+  Channel& channel_;
+  const LoadConfig config_;
+  CallLog log_;
+  std::deque<Slot> slots_;  // a deque never moves what it holds
+  std::vector<Slot*> free_;
+  std::size_t started_ = 0;
+  std::size_t ended_ = 0;
+  std::vector<Slot*> next_call_;  // their call has ended, the next is due
+  Timer next_;
+};
+
+}  // namespace greetlab

@@ -1,0 +1,304 @@
+#include "live/lab_channel.h"
+
+#include <unistd.h>
+
+#include <optional>
+#include <utility>
+
+#include "dns/resolver.h"
+#include "lb/channel.h"
+#include "lb/polling_resolver.h"
+#include "lb/static_resolver.h"
+#include "lb/subchannel.h"
+#include "live/answer.h"
+#include "live/connector.h"
+#include "live/gate.h"
+#include "live/greet_exchange.h"
+#include "live/loop.h"
+#include "live/name_lookup.h"
+#include "live/own_process.h"
+#include "live/sockets.h"
+
+namespace greetlab {
+namespace {
+
+ResolverConfig resolver_config(const Target& target) {
+  ResolverConfig config = system_resolver_config();
+  if (target.server) config.servers = {*target.server};
+  return config;
+}
+
+greet::GreetingRequest request_of(const GreetLoad& load) {
+  greet::GreetingRequest request;
+  request.mutable_greeting()->set_first_name(load.first_name);
+  request.mutable_greeting()->set_last_name(load.last_name);
+  return request;
+}
+
+}  // namespace
+
+class LabChannel::Impl {
+ public:
+  explicit Impl(LabChannelOptions options)
+      : options_(checked(std::move(options))),
+        trace_(loop_),
+        sockets_(std::in_place, loop_),
+        connector_(loop_, *sockets_, trace_, options_.target.authority),
+        rng_(options_.seed) {
+    if (options_.target.kind != Target::Kind::addresses) {
+      resolver_.emplace(resolver_config(options_.target));
+    }
+    if (options_.trace_capacity > 0) {
+      recording_.emplace(options_.trace_capacity);
+      trace_.listen(&*recording_);
+    }
+    channel_ = &open_channel();
+  }
+
+  ~Impl() { close(); }
+
+  /// Not a copy in a child of os.fork.
+  bool is_ours() const { return getpid() == pid_; }
+
+  CallLog run(const GreetLoad& load, const Interrupted& interrupted) {
+    if (!enter()) return cancelled(load);
+    const greet::GreetingRequest request = request_of(load);
+    std::shared_ptr<Load> calls;
+    const bool finished = loop_.run(
+        [&] {
+          if (channel_ == nullptr) return;  // closed meanwhile
+          calls = Load::start(std::make_unique<World>(*this, request), *channel_, load.config,
+                              load.make_log());
+        },
+        [&] { return calls == nullptr || calls->done(); }, interrupted);
+    if (!finished) {
+      loop_.run(
+          [&] {
+            if (calls) calls->cancel();
+          },
+          [&] { return calls == nullptr || calls->done(); }, [] { return false; });
+    }
+    CallLog log = calls ? calls->take_log() : cancelled(load);
+    leave();
+    return log;
+  }
+
+  WaitResult wait_ready(bool all, Duration timeout, const Interrupted& interrupted) {
+    if (!enter()) return WaitResult::closed;
+    WaitResult result = WaitResult::interrupted;
+    bool over = false;
+    Timer patience;
+    const auto end = [&](WaitResult how) {
+      result = how;
+      return over = true;
+    };
+    loop_.run(
+        [&] {
+          if (channel_ == nullptr) return;
+          patience = loop_.at(loop_.now() + timeout, [&] { end(WaitResult::timeout); });
+          channel_->connect();
+        },
+        [&] {
+          if (over) return true;
+          if (channel_ == nullptr) return end(WaitResult::closed);
+          return ready(all) && end(WaitResult::ready);
+        },
+        interrupted);
+    loop_.run([&] { patience.cancel(); });
+    leave();
+    return result;
+  }
+
+  ConnectivityState state() {
+    ConnectivityState state = ConnectivityState::shutdown;
+    look([&] { state = channel_->state(); });
+    return state;
+  }
+
+  std::vector<SubchannelView> subchannels() {
+    std::vector<SubchannelView> shown;
+    look([&] {
+      for (const auto& subchannel : channel_->subchannels()) {
+        SubchannelView& one = shown.emplace_back();
+        one.address = to_string(subchannel->address());
+        one.state = to_string(subchannel->state());
+        if (const Link* link = subchannel->connection()) {
+          one.local_addresses.push_back(LiveConnector::local_address(*link));
+        }
+      }
+    });
+    return shown;
+  }
+
+  const Trace& trace() const { return trace_; }
+  std::span<const Event> events() const {
+    return recording_ ? recording_->events() : std::span<const Event>{};
+  }
+  std::uint64_t dropped() const { return recording_ ? recording_->dropped() : 0; }
+
+  void close() {
+    if (!is_ours()) return;  // a child of os.fork: the threads are its parent's
+    if (enter()) {
+      gate_.close();
+      // Ends every load and every wait with it.
+      loop_.run([this] {
+        channel_ = nullptr;
+        channels_.clear();
+      });
+      leave();
+    }
+    if (gate_.wait_until_empty()) take_down();
+  }
+
+ private:
+  // One load in this world. The request is here for as long as calls are in flight.
+  class World final : public LoadWorld {
+   public:
+    World(Impl& impl, greet::GreetingRequest request) : impl_(impl), request_(std::move(request)) {}
+
+    Clock& clock() override { return impl_.loop_; }
+    std::unique_ptr<Exchange> make_exchange() override {
+      return std::make_unique<GreetExchange>(request_);
+    }
+    void answered(CallLog& log, std::size_t row, const CallResult&,
+                  const Exchange& exchange) override {
+      log_answer(log, row, impl_.loop_.now().time_since_epoch().count(),
+                 static_cast<const GreetExchange&>(exchange).response(),
+                 impl_.options_.connection_per_call);
+    }
+    Channel* open_channel() override {
+      return impl_.options_.connection_per_call ? &impl_.open_channel() : nullptr;
+    }
+    void close_channel(Channel& channel) override {
+      impl_.channels_.remove_if([&](const Channel& one) { return &one == &channel; });
+    }
+
+   private:
+    Impl& impl_;
+    const greet::GreetingRequest request_;
+  };
+
+  // On the loop, or before anybody else knows us.
+  Channel& open_channel() {
+    return channels_.emplace_back(
+        Channel::World{loop_, connector_, trace_},
+        ChannelConfig{options_.policy, options_.name, rng_.next()},
+        [this](Rng& rng, Symbol who) -> std::unique_ptr<Resolver> {
+          if (!resolver_) {
+            return std::make_unique<StaticResolver>(loop_, options_.target.addresses);
+          }
+          return std::make_unique<PollingResolver>(
+              PollingResolver::World{loop_, rng, trace_, who},
+              std::make_unique<LiveNameLookup>(loop_, *resolver_, trace_, who, options_.target),
+              options_.cooldown);
+        });
+  }
+
+  bool ready(bool all) const {
+    if (channel_->state() != ConnectivityState::ready) return false;
+    if (!all) return true;
+    for (const auto& subchannel : channel_->subchannels()) {
+      if (subchannel->state() != ConnectivityState::ready) return false;
+    }
+    return true;
+  }
+
+  template <class Task>
+  void look(const Task& task) {
+    if (!enter()) return;
+    loop_.run([&] {
+      if (channel_ != nullptr) task();
+    });
+    leave();
+  }
+
+  bool enter() {
+    require_own_process();
+    return gate_.enter();
+  }
+  void leave() {
+    if (gate_.leave()) take_down();
+  }
+
+  // Nobody is inside, and nobody will be. Whoever comes first does it.
+  void take_down() {
+    const std::lock_guard lock(down_mutex_);
+    resolver_.reset();
+    loop_.stop();
+    sockets_.reset();
+  }
+
+  // Before the loop is made, which is gRPC's.
+  static LabChannelOptions checked(LabChannelOptions options) {
+    require_own_process();
+    return options;
+  }
+
+  static CallLog cancelled(const GreetLoad& load) {
+    CallLog log = load.make_log();
+    const std::int64_t now = std::chrono::steady_clock::now().time_since_epoch().count();
+    for (std::size_t row = 0; row < log.size(); ++row) {
+      log.started(row, now);
+      log.failed(row, now, static_cast<int>(Code::cancelled),
+                 "not started: the channel was closed");
+    }
+    return log;
+  }
+
+  const LabChannelOptions options_;
+  const pid_t pid_ = getpid();
+  Gate gate_;
+  std::mutex down_mutex_;
+
+  Loop loop_;  // what follows lives on it
+  Trace trace_;
+  std::optional<Recording> recording_;
+  std::optional<Sockets> sockets_;
+  LiveConnector connector_;
+  std::optional<DnsResolver> resolver_;
+  Rng rng_;
+  std::list<Channel> channels_;
+  Channel* channel_ = nullptr;  // the first of them; nullptr once closed
+};
+
+LabChannel::LabChannel(LabChannelOptions options)
+    : impl_(std::make_unique<Impl>(std::move(options))) {}
+
+LabChannel::~LabChannel() {
+  // A child of os.fork has none of the threads that all this waits for: it is left as it is.
+  if (!impl_->is_ours()) impl_.release();
+}
+
+CallLog LabChannel::run(const GreetLoad& load, const Interrupted& interrupted) {
+  return impl_->run(load, interrupted);
+}
+
+WaitResult LabChannel::wait_ready(bool all, Duration timeout, const Interrupted& interrupted) {
+  return impl_->wait_ready(all, timeout, interrupted);
+}
+
+ConnectivityState LabChannel::state() {
+  return impl_->state();
+}
+
+std::vector<SubchannelView> LabChannel::subchannels() {
+  return impl_->subchannels();
+}
+
+const Trace& LabChannel::trace() const {
+  return impl_->trace();
+}
+
+std::span<const Event> LabChannel::events() const {
+  return impl_->events();
+}
+
+std::uint64_t LabChannel::dropped() const {
+  return impl_->dropped();
+}
+
+void LabChannel::close() {
+  impl_->close();
+}
+
+}  // namespace greetlab

@@ -1,0 +1,68 @@
+// The lab's own channel on real connections: lb/ in the live world.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/interrupted.h"
+#include "core/trace.h"
+#include "live/greet_load.h"
+#include "live/subchannel_view.h"
+#include "live/target.h"
+
+namespace greetlab {
+
+struct LabChannelOptions {
+  Target target;
+  PolicyConfig policy;
+  /// GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS.
+  Duration cooldown = std::chrono::seconds(30);
+  /// Look up and dial anew for every call, and hang up after it, as the worst of clients do.
+  bool connection_per_call = false;
+  /// Its name in the trace.
+  std::string name = "client-1";
+  std::uint64_t seed = 0;
+  /// How many events are kept; 0: nobody listens.
+  std::size_t trace_capacity = 0;
+};
+
+/// The channel of lb/, with a loop of its own, real sockets and real DNS. Not connected until the
+/// first call or `wait_ready`. Safe to use from several threads.
+class LabChannel {
+ public:
+  /// @throws std::system_error if the kernel has no descriptors left; std::runtime_error if
+  ///         resolv.conf cannot be read or DNS will not start.
+  explicit LabChannel(LabChannelOptions options);
+  ~LabChannel();
+
+  /// Makes the calls of `load` and says what became of each. A call that fails is a row like any
+  /// other. Blocks until the last one has ended; when interrupted or closed meanwhile, what is in
+  /// flight is cancelled, and what was not started stays a row with status 1 (CANCELLED).
+  CallLog run(const GreetLoad& load, const Interrupted& interrupted);
+
+  /// Connects, and waits until the channel is READY; with `all`, until each of its subchannels is.
+  WaitResult wait_ready(bool all, Duration timeout, const Interrupted& interrupted);
+
+  ConnectivityState state();
+  std::vector<SubchannelView> subchannels();
+
+  /// What has happened so far; stays when it is closed.
+  const Trace& trace() const;
+  std::span<const Event> events() const;
+  std::uint64_t dropped() const;
+
+  /// Cancels what is in flight and closes the connections. Later calls fail with CANCELLED. From
+  /// within `interrupted` it does not wait: that thread takes the rest down on its way out.
+  void close();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace greetlab

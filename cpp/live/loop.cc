@@ -1,0 +1,246 @@
+#include "live/loop.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "live/timespec.h"
+
+namespace greetlab {
+namespace {
+
+// How many completions are taken off the queue before any is handled: gRPC then reads and writes
+// several at once, which takes 10 to 35 % off p99.
+constexpr std::size_t kBatch = 64;
+
+// A caller that comes back within this time finds the loop unserved and need not push its thread
+// aside, which takes 26 us. For as long, nobody notices what happens on the network.
+constexpr std::chrono::milliseconds kGrace{1};
+
+}  // namespace
+
+// Makes a queue that somebody waits on return. 0.4 us, where an eventfd would need a thread.
+class Loop::Alarm final : public Loop::Tag {
+ public:
+  explicit Alarm(Loop& loop) : loop_(loop) {}
+
+  void set() { alarm_.Set(&loop_.queue_, gpr_inf_past(GPR_CLOCK_MONOTONIC), this); }
+
+  void proceed(bool) override {
+    const std::lock_guard lock(loop_.posts_mutex_);
+    loop_.woken_ = false;
+  }
+
+ private:
+  Loop& loop_;
+  grpc::Alarm alarm_;
+};
+
+// A caller in `run`. The loop and the caller may part at any moment, so both go through the lock.
+struct Loop::Waiter {
+  std::mutex mutex;
+  std::condition_variable told;
+  Task begin;
+  Predicate done;
+  bool began = false;
+  bool over = false;  // done, or the caller has gone
+
+  // On the loop.
+  void start() {
+    const std::lock_guard lock(mutex);
+    if (over) return;
+    began = true;
+    begin();
+  }
+  // On the loop. @return whether there is nothing left to wait for.
+  bool check() {
+    const std::lock_guard lock(mutex);
+    if (!over && began && done()) {
+      over = true;
+      told.notify_one();
+    }
+    return over;
+  }
+};
+
+Loop::Loop() : alarm_(std::make_unique<Alarm>(*this)) {
+  thread_ = std::thread([this] { serve(); });
+}
+
+Loop::~Loop() {
+  stop();
+}
+
+Time Loop::now() const {
+  return Time(
+      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+}
+
+void Loop::stop() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(wheel_mutex_);
+    stopping_ = true;
+    give_way_ = true;
+    wheel_free_.notify_all();
+  }
+  wake();
+  thread_.join();
+  {
+    const std::lock_guard lock(posts_mutex_);
+    closed_ = true;
+  }
+  queue_.Shutdown();
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue_.Next(&tag, &ok)) static_cast<Tag*>(tag)->proceed(ok);
+}
+
+// --- Posts ---------------------------------------------------------------------------------------
+
+void Loop::post(Task task) {
+  const std::lock_guard lock(posts_mutex_);
+  posts_.push_back(std::move(task));
+  has_posts_ = true;
+  // Who serves looks here before it waits. Anybody else has to wake it.
+  if (driver_ == std::this_thread::get_id() || woken_ || closed_) return;
+  woken_ = true;
+  alarm_->set();
+}
+
+void Loop::wake() {
+  post([] {});
+}
+
+// --- Who serves ----------------------------------------------------------------------------------
+
+// The loop's own thread: serves whenever no caller does.
+void Loop::serve() {
+  std::unique_lock lock(wheel_mutex_);
+  while (!stopping_) {
+    if (driver_ != std::thread::id{} || wanted_) {
+      // Who serves does not tell us when it stops, for that would cost it a system call a call.
+      wheel_free_.wait_for(lock, kGrace);
+      continue;
+    }
+    if (const Time grace = left_at_ + kGrace; inside_ == 0 && now() < grace) {
+      wheel_free_.wait_for(lock, grace - now());
+      continue;
+    }
+    driver_ = std::this_thread::get_id();
+    give_way_ = false;
+    lock.unlock();
+    do {
+      turn(kNever);
+    } while (!give_way_);
+    lock.lock();
+    driver_ = std::thread::id{};
+    wheel_free_.notify_all();
+  }
+}
+
+bool Loop::run(Task begin, Predicate done, const Interrupted& interrupted) {
+  const auto waiter = std::make_shared<Waiter>();
+  waiter->begin = std::move(begin);
+  waiter->done = std::move(done);
+  bool drives = false;
+  const bool nested = driver_ == std::this_thread::get_id();  // a signal handler, between two turns
+  if (!nested) {
+    std::unique_lock lock(wheel_mutex_);
+    drives = ++inside_ == 1;
+    if (drives) {
+      wanted_ = true;
+      if (driver_ != std::thread::id{}) {
+        give_way_ = true;
+        wake();
+        wheel_free_.wait(lock, [this] { return driver_ == std::thread::id{}; });
+      }
+      wanted_ = false;
+      driver_ = std::this_thread::get_id();
+    } else if (driver_ == std::thread::id{}) {
+      wheel_free_.notify_all();
+    }
+  }
+  const bool finished =
+      nested || drives ? drive(*waiter, interrupted) : follow(waiter, interrupted);
+  if (!nested) {
+    const std::lock_guard lock(wheel_mutex_);
+    --inside_;
+    if (drives) {
+      driver_ = std::thread::id{};
+      left_at_ = now();
+      if (inside_ > 0) wheel_free_.notify_all();  // they wait for the loop's own thread
+    }
+  }
+  return finished;
+}
+
+void Loop::run(Task task) {
+  run(std::move(task), [] { return true; }, [] { return false; });
+}
+
+bool Loop::drive(Waiter& waiter, const Interrupted& interrupted) {
+  waiter.begin();
+  Time attention = now() + kAttention;
+  while (!waiter.done()) {
+    turn(attention);
+    if (now() < attention) continue;
+    attention = now() + kAttention;
+    if (interrupted()) return false;
+  }
+  return true;
+}
+
+bool Loop::follow(const std::shared_ptr<Waiter>& waiter, const Interrupted& interrupted) {
+  post([this, waiter] {
+    waiter->start();
+    waiters_.push_back(waiter);
+  });
+  std::unique_lock lock(waiter->mutex);
+  while (!waiter->told.wait_for(lock, kAttention, [&] { return waiter->over; })) {
+    lock.unlock();  // a signal handler may take its time
+    const bool leave = interrupted();
+    lock.lock();
+    if (leave && !waiter->over) {
+      waiter->over = true;
+      return false;
+    }
+  }
+  return true;
+}
+
+// --- Serving -------------------------------------------------------------------------------------
+
+// Waits for whatever comes first, at most until then, and sees to all that is there.
+void Loop::turn(Time until) {
+  gpr_timespec wait =
+      has_posts_ ? gpr_inf_past(GPR_CLOCK_MONOTONIC) : to_timespec(std::min(until, timers_.next()));
+  std::array<std::pair<Tag*, bool>, kBatch> finished;
+  std::size_t count = 0;
+  void* tag = nullptr;
+  bool ok = false;
+  while (count < kBatch && queue_.AsyncNext(&tag, &ok, wait) == grpc::CompletionQueue::GOT_EVENT) {
+    finished[count++] = {static_cast<Tag*>(tag), ok};
+    wait = gpr_inf_past(GPR_CLOCK_MONOTONIC);
+  }
+  for (std::size_t i = 0; i < count; ++i) finished[i].first->proceed(finished[i].second);
+
+  if (has_posts_) {
+    {
+      const std::lock_guard lock(posts_mutex_);
+      running_posts_.swap(posts_);
+      has_posts_ = false;
+    }
+    for (Task& task : running_posts_) std::exchange(task, nullptr)();
+    running_posts_.clear();
+  }
+  const Time now_is = now();
+  while (timers_.next() <= now_is) timers_.take()();
+  if (!waiters_.empty()) tell_waiters();
+}
+
+void Loop::tell_waiters() {
+  std::erase_if(waiters_, [](const auto& waiter) { return waiter->check(); });
+}
+
+}  // namespace greetlab

@@ -1,0 +1,106 @@
+// gRPC's completion queue as the live world's event loop and clock.
+#pragma once
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/completion_queue.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/interrupted.h"
+#include "core/timer_queue.h"
+
+namespace greetlab {
+
+/// Completions, timers and posted tasks, one after the other: what the pure core calls its clock's
+/// thread.
+///
+/// That is not always the same thread. A thread of the loop's own serves it while nobody waits; a
+/// caller that waits for something (`run`) takes its place and serves the loop itself until that
+/// has happened. To hand a call to another thread and its answer back would cost as much as the
+/// call: 26 us each way, measured. The two take turns under one lock, so no two ever serve at once.
+class Loop final : public Clock {
+ public:
+  /// Whatever waits on the queue. Owns itself, or is owned by what outlives the wait.
+  class Tag {
+   public:
+    virtual ~Tag() = default;
+    /// The operation is done. On the loop.
+    virtual void proceed(bool ok) = 0;
+  };
+  using Predicate = std::function<bool()>;
+
+  Loop();
+  /// Stops. What was posted and has not run, and timers, are dropped.
+  ~Loop() override;
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  /// CLOCK_MONOTONIC.
+  Time now() const override;
+
+  /// To begin operations on, from the loop only.
+  grpc::CompletionQueue* queue() { return &queue_; }
+
+  /// Runs `task` on the loop, soon. From any thread. Once the loop has stopped: never.
+  void post(Task task);
+
+  /// Runs `begin` on the loop, then waits until `done()`, which is asked on the loop.
+  ///
+  /// From any thread; also from within `interrupted` (a signal handler that runs there).
+  /// @param interrupted asked at least every `kAttention`, on the caller's thread.
+  /// @return false: interrupted. `begin` may not have run then, and never will.
+  bool run(Task begin, Predicate done, const Interrupted& interrupted);
+
+  /// Runs `task` on the loop and waits for it.
+  void run(Task task);
+
+  /// Waits for every operation that was begun on the queue, and tells its tag; from then on nothing
+  /// runs any more. Nobody is in `run`, and nobody may call it again. Stopping twice is fine.
+  void stop();
+
+ protected:
+  TimerId start(Time when, Task task) override { return timers_.add(when, std::move(task)); }
+  void cancel(TimerId id) override { timers_.cancel(id); }
+
+ private:
+  struct Waiter;
+
+  void serve();
+  bool drive(Waiter& waiter, const Interrupted& interrupted);
+  bool follow(const std::shared_ptr<Waiter>& waiter, const Interrupted& interrupted);
+  void turn(Time until);
+  void tell_waiters();
+  void wake();
+
+  grpc::CompletionQueue queue_;
+  TimerQueue timers_;
+  std::vector<std::shared_ptr<Waiter>> waiters_;  // whose `done` is asked after every turn
+
+  std::mutex posts_mutex_;
+  std::vector<Task> posts_;
+  std::vector<Task> running_posts_;  // of this turn; kept for its memory
+  std::atomic<bool> has_posts_{false};
+  bool woken_ = false;   // the alarm is on its way
+  bool closed_ = false;  // no alarm may be set any more
+  class Alarm;
+  std::unique_ptr<Alarm> alarm_;
+
+  std::mutex wheel_mutex_;  // of everything below: who serves?
+  std::condition_variable wheel_free_;
+  std::atomic<std::thread::id> driver_{};  // none: nobody serves
+  std::atomic<bool> give_way_{false};      // the loop's own thread is asked to stop serving
+  int inside_ = 0;                         // callers in `run`
+  bool wanted_ = false;                    // one of them wants to serve
+  bool stopping_ = false;
+  Time left_at_{};  // when a caller last stopped serving
+  std::thread thread_;
+};
+
+}  // namespace greetlab

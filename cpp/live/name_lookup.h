@@ -1,0 +1,44 @@
+// A channel's name lookups, in real DNS.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/resolver.h"
+#include "dns/resolver.h"
+#include "live/loop.h"
+#include "live/target.h"
+
+namespace greetlab {
+
+/// Asks for A and AAAA of a target's name; or for its SRV first, and then for A and AAAA of each
+/// host that it names: those of the lowest priority, as RFC 2782 has it, whatever their weight.
+///
+/// The resolver asks on a thread of its own (no completion queue can poll its sockets) and the
+/// answer is posted to the loop. Facts of the queries are told when the lookup has ended.
+class LiveNameLookup final : public NameLookup {
+ public:
+  /// All of them outlive it.
+  LiveNameLookup(Loop& loop, DnsResolver& resolver, Trace& trace, Symbol who, const Target& target);
+
+  void lookup(EventId because, Done done) override;
+
+ private:
+  struct Question;
+
+  void ask(const std::shared_ptr<Question>& question, const std::string& name,
+           std::vector<RecordType> types, std::uint16_t port);
+  void on_answer(const std::shared_ptr<Question>& question, const Lookup& answer,
+                 std::uint16_t port);
+  void finish(const Question& question);
+
+  Loop& loop_;
+  DnsResolver& resolver_;
+  Trace& trace_;
+  const Symbol who_;
+  const Target& target_;
+  // Gone when we are: an answer that comes later is for nobody.
+  const std::shared_ptr<const int> alive_ = std::make_shared<const int>();
+};
+
+}  // namespace greetlab

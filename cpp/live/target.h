@@ -1,0 +1,38 @@
+// What a client is told to connect to.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/address.h"
+
+namespace greetlab {
+
+/// A target (grpc/grpc doc/naming.md):
+///
+///     dns:///name:port                 A and AAAA of the name, at this port
+///     dns://server:port/name:port      the same, asked of that DNS server only
+///     name:port                        the same as dns:///name:port
+///     srv:///name, srv://server/name   SRV of the name, which has the port (RFC 2782). gRPC itself
+///                                      asks for SRV only to find balancers
+///     static:ip:port,ip:port           these addresses; ipv4: and ipv6: are gRPC's words for it
+///
+/// A name that is an IP address, or localhost (RFC 6761 6.3), is not looked up.
+struct Target {
+  enum class Kind : std::uint8_t { addresses, dns, srv };
+
+  Kind kind = Kind::dns;
+  std::optional<Address> server;  ///< nothing: those of resolv.conf
+  std::string name;
+  std::uint16_t port = 0;  ///< Of dns.
+  std::vector<Address> addresses;
+  std::string authority;  ///< What its calls say they are for.
+};
+
+/// @throws std::invalid_argument naming the text, what is wrong with it, and what it may be.
+Target parse_target(std::string_view text);
+
+}  // namespace greetlab
