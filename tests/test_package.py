@@ -24,7 +24,7 @@ def test_it_carries_what_it_needs():
     package = files("greetlab")
     assert (package / "py.typed").is_file()
     assert (package / "_core.pyi").is_file()
-    for name in ("greet-server", "clusterip"):
+    for name in ("greet-server", "greet-client", "clusterip"):
         said = subprocess.run(
             [executables.path(name), "--version"], capture_output=True, text=True, env={}
         )

@@ -16,6 +16,7 @@ MAY_INCLUDE = {
     "clusterip": {"core"},
     "greet": {"core"},
     "live": {"core", "lb", "dns"},
+    "client": {"core", "live", "traceio"},
 }
 """Rooms of cpp/ and the other rooms whose headers they may include. bindings may include all, and
 nobody includes bindings. Generated headers (greet.pb.h) are proto/'s; greet and live use them."""

@@ -80,7 +80,7 @@ class Channel(Client):
             )
         else:
             self._channel = _core.NativeChannel(
-                target=_as_grpc_says(target),
+                target=target,
                 policy=policy,
                 shuffle_address_list=shuffle_address_list,
                 cooldown=cooldown,
@@ -191,14 +191,6 @@ class Channel(Client):
     def _check_open(self) -> None:
         if not self._closing.alive:
             raise ValueError(f"{self.title}: this channel is closed; open another one")
-
-
-def _as_grpc_says(target: str) -> str:
-    """gRPC's word for our "static:"."""
-    addresses = target.removeprefix("static:")
-    if addresses == target:
-        return target
-    return f"{'ipv6' if addresses.startswith('[') else 'ipv4'}:{addresses}"
 
 
 def _check_whole(what: str, value: int, least: int) -> None:

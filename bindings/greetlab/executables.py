@@ -12,7 +12,7 @@ from typing import NoReturn
 def path(name: str) -> Path:
     """Where an executable of ours is.
 
-    name: "greet-server" or "clusterip".
+    name: "greet-server", "greet-client" or "clusterip".
 
     Raises FileNotFoundError if the installation does not hold it.
     """
@@ -26,6 +26,15 @@ def path(name: str) -> Path:
 
 
 def greet_server() -> NoReturn:
-    """The console script `greet-server`: becomes the executable, so that it gets the signals."""
-    executable = str(path("greet-server"))
-    os.execv(executable, ["greet-server", *sys.argv[1:]])
+    """The console script `greet-server`."""
+    _become("greet-server")
+
+
+def greet_client() -> NoReturn:
+    """The console script `greet-client`."""
+    _become("greet-client")
+
+
+def _become(name: str) -> NoReturn:
+    # Not a child of ours: so the executable gets the signals.
+    os.execv(str(path(name)), [name, *sys.argv[1:]])

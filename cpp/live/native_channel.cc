@@ -125,6 +125,12 @@ class NativeChannel::Impl {
   // Before gRPC is used.
   static NativeChannelOptions checked(NativeChannelOptions options) {
     require_own_process();
+    // gRPC's words for our "static:".
+    static constexpr std::string_view kStatic = "static:";
+    if (options.target.starts_with(kStatic)) {
+      const bool v6 = options.target.starts_with("static:[");
+      options.target.replace(0, kStatic.size(), v6 ? "ipv6:" : "ipv4:");
+    }
     return options;
   }
 

@@ -17,7 +17,8 @@
 namespace greetlab {
 
 struct NativeChannelOptions {
-  /// "dns:///name:port", "dns://server:port/name:port", "ipv4:a:p,b:p": any target of gRPC's.
+  /// "dns:///name:port", "dns://server:port/name:port", "static:a:p,b:p", and any target of
+  /// gRPC's.
   std::string target;
   /// "pick_first", "round_robin": any policy that this gRPC has; empty = its default.
   std::string policy;

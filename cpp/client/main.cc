@@ -1,0 +1,175 @@
+// greet-client: calls a greet service, and says who answered. The lab's channel as a program, to be
+// run where the lab cannot be: in a pod.
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <random>
+
+#include "client/report.h"
+#include "core/duration.h"
+#include "live/lab_channel.h"
+#include "live/native_channel.h"
+#include "traceio/json_lines.h"
+
+namespace greetlab {
+namespace {
+
+struct Flags {
+  std::string target;
+  std::string policy = "pick_first";
+  std::string engine = "lab";
+  GreetLoad load{"Ada", "Lovelace", {}, false};
+  Duration cooldown = std::chrono::seconds(30);
+  bool connection_per_call = false;
+  bool wait_ready = false;
+  bool quiet = false;
+  std::string trace;  // a file; "-": standard output
+};
+
+void add_duration(CLI::App& app, const std::string& flag, Duration& value,
+                  const std::string& help) {
+  app.add_option_function<std::string>(
+         flag,
+         [&value, flag](const std::string& text) {
+           try {
+             value = parse_duration(text);
+           } catch (const std::invalid_argument& error) {
+             throw CLI::ValidationError(flag, error.what());
+           }
+         },
+         help)
+      ->type_name("DURATION");
+}
+
+void declare(CLI::App& app, Flags& flags) {
+  LoadConfig& load = flags.load.config;
+  app.set_version_flag("--version", GREETLAB_VERSION);
+  app.add_option("target", flags.target,
+                 "dns:///name:port, dns://server:port/name:port, srv:///name, static:ip:port,...")
+      ->required();
+  app.add_option("--policy", flags.policy, "pick_first, round_robin or random")
+      ->capture_default_str();
+  app.add_option("--engine", flags.engine, "lab: ours; grpc: gRPC's own channel")
+      ->check(CLI::IsMember({"lab", "grpc"}))
+      ->capture_default_str();
+  app.add_option("-n,--count", load.calls, "how many calls")->capture_default_str();
+  app.add_option("-c,--concurrency", load.concurrency, "how many of them at a time")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--first-name", flags.load.first_name, "whom to greet")->capture_default_str();
+  app.add_option("--last-name", flags.load.last_name, "whom to greet")->capture_default_str();
+  add_duration(app, "--deadline", load.timeout, "how long each call may take; default: 5s");
+  add_duration(app, "--interval", load.interval,
+               "from one call's start to the next one's; default: the next begins when one ends");
+  app.add_flag("--wait-for-ready", load.wait_for_ready, "calls wait where others would fail");
+  app.add_flag("--wait-ready", flags.wait_ready,
+               "begin when every subchannel is READY, or when one deadline has passed");
+  add_duration(app, "--cooldown", flags.cooldown,
+               "least time from one lookup's start to the next one's; default: 30s");
+  app.add_flag("--connection-per-call", flags.connection_per_call, "dial anew for every call");
+  app.add_option("--trace", flags.trace, "write the trace there as JSON lines; - = standard output")
+      ->type_name("FILE");
+  app.add_flag("-q,--quiet", flags.quiet, "do not print the greetings");
+}
+
+std::atomic<bool> stopped{false};
+
+bool is_stopped() {
+  return stopped;
+}
+
+// In a pod, Kubernetes sets this.
+const char* world() {
+  return std::getenv("KUBERNETES_SERVICE_HOST") != nullptr ? "KUBE" : "LOCAL";
+}
+
+// The same for both engines.
+template <class AnyChannel, class WriteTrace>
+int call(AnyChannel& channel, const Flags& flags, const WriteTrace& write) {
+  std::ofstream file;
+  const bool to_stdout = flags.trace == "-";
+  if (!flags.trace.empty() && !to_stdout) {
+    file.open(flags.trace);  // before the work, not after it
+    if (!file) throw std::runtime_error("write " + flags.trace + ": " + std::strerror(errno));
+  }
+  if (flags.wait_ready) channel.wait_ready(true, flags.load.config.timeout, is_stopped);
+  const CallLog log = channel.run(flags.load, is_stopped);
+  std::ostream& words = to_stdout ? std::cerr : std::cout;
+  for (const std::string& result : log.results) {
+    if (!result.empty()) words << result << '\n';
+  }
+  words << report(log) << std::flush;
+  if (!flags.trace.empty()) {
+    std::ostream& out = to_stdout ? std::cout : file;
+    write(out);
+    out.flush();
+    if (!out) throw std::runtime_error("write " + flags.trace + ": " + std::strerror(errno));
+  }
+  const bool all_ok = std::ranges::all_of(log.status, [](int code) { return code == 0; });
+  return all_ok ? 0 : 1;
+}
+
+int run(const Flags& flags) {
+  const std::size_t capacity = flags.trace.empty() ? 0 : 16'000'000;
+  if (flags.engine == "grpc") {
+    NativeChannelOptions options;
+    options.target = flags.target;
+    options.policy = flags.policy;
+    options.cooldown = flags.cooldown;
+    options.connection_per_call = flags.connection_per_call;
+    options.trace_capacity = capacity;
+    NativeChannel channel(options);
+    return call(channel, flags, [&](std::ostream& out) {
+      const CallRecorder& calls = channel.recorder();
+      write_trace(out, calls.events(), calls.symbols(), calls.dropped(), world());
+    });
+  }
+  LabChannelOptions options;
+  options.target = parse_target(flags.target);
+  options.policy.kind = parse_policy(flags.policy);
+  options.cooldown = flags.cooldown;
+  options.connection_per_call = flags.connection_per_call;
+  options.seed = std::random_device{}();
+  options.trace_capacity = capacity;
+  LabChannel channel(options);
+  return call(channel, flags, [&](std::ostream& out) {
+    channel.close();  // its end belongs to the trace
+    write_trace(out, channel.events(), channel.trace().symbols(), channel.dropped(), world());
+  });
+}
+
+}  // namespace
+}  // namespace greetlab
+
+int main(int argc, char** argv) {
+  greetlab::Flags flags;
+  CLI::App app(
+      "Calls a greet service and says which pod answered each call.\n"
+      "Exit status: 0 all calls were OK, 1 some were not, 2 it could not begin.",
+      "greet-client");
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return "greet-client: " + std::string(error.what()) + " (see greet-client --help)\n";
+  });
+  greetlab::declare(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  flags.load.keep_results = !flags.quiet;
+  for (const int signal : {SIGINT, SIGTERM}) {
+    std::signal(signal, [](int) { greetlab::stopped = true; });
+  }
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone is an error like any other
+  try {
+    return greetlab::run(flags);
+  } catch (const std::exception& error) {
+    std::cerr << "greet-client: " << error.what() << std::endl;
+    return 2;
+  }
+}
