@@ -39,7 +39,7 @@ ResolverConfig make_config(const std::vector<std::string>& servers, std::vector<
 Lookup lookup(DnsResolver& resolver, std::string name, const std::vector<std::string>& types) {
   std::vector<RecordType> wanted;
   for (const std::string& type : types) wanted.push_back(parse_record_type(type));
-  const py::gil_scoped_release while_waiting;
+  const Unlocked unlocked;
   return resolver.lookup_now(std::move(name), std::move(wanted), [] {
     if (!signalled()) return;
     const py::gil_scoped_acquire to_take_the_exception;

@@ -11,7 +11,7 @@ namespace {
 template <class Act>
 void act(const Act& act) {
   try {
-    const py::gil_scoped_release released;
+    const Unlocked unlocked;
     act();
   } catch (const std::runtime_error&) {
     if (PyErr_Occurred()) throw py::error_already_set();

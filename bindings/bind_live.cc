@@ -73,7 +73,7 @@ CallLog run(AnyChannel& channel, std::string first_name, std::string last_name, 
                        {calls, concurrency, seconds(interval), seconds(timeout), wait_for_ready},
                        keep_results};
   CallLog log = [&] {
-    const py::gil_scoped_release released;
+    const Unlocked unlocked;
     return channel.run(load, signalled);
   }();
   if (PyErr_Occurred()) throw py::error_already_set();
@@ -83,7 +83,7 @@ CallLog run(AnyChannel& channel, std::string first_name, std::string last_name, 
 template <class AnyChannel>
 std::string wait_ready(AnyChannel& channel, bool all, double timeout) {
   const WaitResult result = [&, patience = seconds(timeout)] {
-    const py::gil_scoped_release released;
+    const Unlocked unlocked;
     return channel.wait_ready(all, patience, signalled);
   }();
   switch (result) {
@@ -132,7 +132,7 @@ class LiveTrace final : public TraceHandle {
 
 template <class AnyChannel>
 void bind_methods(py::class_<AnyChannel, std::shared_ptr<AnyChannel>>& bound) {
-  using Released = py::call_guard<py::gil_scoped_release>;
+  using Released = py::call_guard<Unlocked>;
   bound
       .def("run", &run<AnyChannel>, py::arg("first_name"), py::arg("last_name"), py::arg("calls"),
            py::arg("concurrency"), py::arg("interval"), py::arg("timeout"),
@@ -174,14 +174,14 @@ The lab's own channel on real connections. Use it through greetlab.Channel.)");
                                       seconds(cooldown),    connection_per_call,
                                       std::move(name),      seed,
                                       trace_capacity};
-            const py::gil_scoped_release released;
+            const Unlocked unlocked;
             return std::make_shared<LabChannel>(std::move(options));
           }),
           py::kw_only(), py::arg("target"), py::arg("policy"), py::arg("shuffle_address_list"),
           py::arg("cooldown"), py::arg("connection_per_call"), py::arg("name"), py::arg("seed"),
           py::arg("trace_capacity"))
       .def_property_readonly("state", [](LabChannel& channel) {
-        const py::gil_scoped_release released;
+        const Unlocked unlocked;
         return to_string(channel.state());
       });
   bind_methods(lab);
@@ -194,7 +194,7 @@ gRPC's own channel, with gRPC's own policies. Use it through greetlab.Channel.)"
              NativeChannelOptions options{std::move(target), std::move(policy),   shuffle,
                                           seconds(cooldown), connection_per_call, std::move(name),
                                           trace_capacity};
-             const py::gil_scoped_release released;
+             const Unlocked unlocked;
              return std::make_shared<NativeChannel>(std::move(options));
            }),
            py::kw_only(), py::arg("target"), py::arg("policy"), py::arg("shuffle_address_list"),

@@ -51,7 +51,7 @@ template <class More>
 void step_while(SimCluster& cluster, const More& more) {
   bool interrupted = false;
   {
-    const py::gil_scoped_release released;
+    const Unlocked unlocked;
     for (std::uint64_t steps = 0; more() && cluster.clock().step(); ++steps) {
       if (steps % 4096 == 4095 && (interrupted = signalled())) break;
     }

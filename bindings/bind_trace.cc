@@ -10,6 +10,7 @@
 #include "core/fact_text.h"
 #include "trace_handle.h"
 #include "traceio/json_lines.h"
+#include "waiting.h"
 
 namespace py = pybind11;
 
@@ -62,7 +63,7 @@ void save(const TraceHandle& trace, const py::array_t<std::int64_t>& rows,
   for (py::ssize_t i = 0; i < rows.size(); ++i) {
     chosen.push_back(all[static_cast<std::size_t>(rows.at(i))]);
   }
-  const py::gil_scoped_release released;
+  const Unlocked unlocked;
   std::ofstream file(path);
   write_trace(file, chosen, trace.symbols(), trace.dropped(), trace.world());
   file.close();
@@ -70,7 +71,7 @@ void save(const TraceHandle& trace, const py::array_t<std::int64_t>& rows,
 }
 
 std::shared_ptr<TraceHandle> load(const std::string& path) {
-  const py::gil_scoped_release released;
+  const Unlocked unlocked;
   std::ifstream file(path);
   if (!file) throw std::runtime_error("read " + path + ": " + std::strerror(errno));
   try {

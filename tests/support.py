@@ -1,8 +1,17 @@
 """What several test files need."""
 
 import random
+import time
 
 
 def free_ip() -> str:
     """A loopback address that no other test is likely to use, and no cluster does (127.1-254)."""
     return f"127.255.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
+
+
+def wait_until(holds, timeout=10.0):
+    """Waits for what happens in another process or thread, of which nobody tells us."""
+    deadline = time.monotonic() + timeout
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.002)

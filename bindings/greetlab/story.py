@@ -22,6 +22,10 @@ def _ms(nanoseconds: int) -> str:
     return f"{nanoseconds / 1e6:.2f} ms"
 
 
+def _until(event: Event) -> str:
+    return f"{event.until / 1e9 - event.trace.origin:.3f} s"
+
+
 def _address(event: Event) -> str:
     """The address of the subchannel that the event is about."""
     made = event.trace.of_subchannel(event.who, event.subchannel)
@@ -97,10 +101,10 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "LookupEnded": _lookup_ended,
     "ReresolutionRequested": lambda e: f"{e.who} would like newer addresses",
     "CooldownStarted": lambda e: (
-        f"the last lookup was too short ago: the next one waits until {e.until / 1e9:.3f} s"
+        f"the last lookup was too short ago: the next one waits until {_until(e)}"
     ),
     "ResolverBackoffStarted": lambda e: (
-        f"the lookup was of no use: it is tried again at {e.until / 1e9:.3f} s"
+        f"the lookup was of no use: it is tried again at {_until(e)}"
     ),
     "AddressListTaken": _list_taken,
     "ListSwapped": lambda e: f"the new list of addresses takes over: {e.reason}",
@@ -117,7 +121,7 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "ConnectFailed": lambda e: f"the connection to {_address(e)} could not be made{_reason(e)}",
     "ConnectionLost": _lost,
     "BackoffStarted": lambda e: (
-        f"{_address(e)} is left alone until {e.until / 1e9:.3f} s (backoff)"
+        f"{_address(e)} is left alone until {_until(e)} (backoff)"
     ),
     "CallStarted": lambda e: f"call {e.call} begins",
     "CallQueued": lambda e: f"call {e.call} waits: {e.reason}",

@@ -62,11 +62,11 @@ class Event:
 
     def __str__(self) -> str:
         mark = "" if self.certainty == "observed" else f" [{self.certainty}]"
-        return f"{self.seconds * 1e3:.3f} ms  {story.sentence(self)}{mark}"
+        return f"{(self.seconds - self.trace.origin) * 1e3:.3f} ms  {story.sentence(self)}{mark}"
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={value!r}" for name, value in self.fields.items())
-        return f"<{self.id} {self.seconds * 1e3:.3f} ms {self.who} {self.kind}({fields})>"
+        return f"<{self.id} {self.seconds:.6f} s {self.who} {self.kind}({fields})>"
 
 
 class Trace:
@@ -143,6 +143,12 @@ class Trace:
     def seconds(self) -> npt.NDArray[np.float64]:
         """When each event was, on the world's clock."""
         return self.core.time_ns[self.rows] / 1e9
+
+    @property
+    def origin(self) -> float:
+        """The moment from which the story counts: the virtual world's beginning, or the first event
+        of a real one, whose clock began with the machine."""
+        return 0.0 if self.world == "SIM" or not len(self.core) else int(self.core.time_ns[0]) / 1e9
 
     @property
     def dropped(self) -> int:
