@@ -30,7 +30,13 @@ def test_the_story_holds_and_is_told(run):
     ended, folder = run
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stderr == ""
-    for heading in ("what DNS says", "The problem", "The cure", "What the cure costs"):
+    for heading in (
+        "what DNS says",
+        "The problem",
+        "The cure",
+        "What the cure costs",
+        "Is it true?",
+    ):
         assert heading in ended.stdout
     assert str(folder) in ended.stdout.replace("\n", "")
     assert "\x1b" not in ended.stdout  # plain where there is no terminal
@@ -58,6 +64,8 @@ def test_the_figures_are_those_of_the_mission(run):
     for policy in ("pick_first", "round_robin"):
         assert list(runs[f"sticky-{policy}"]["by_pod"].values()) == [60]
     assert runs["headless-ready"]["by_pod"] == {"pod-1": 20, "pod-2": 20, "pod-3": 20}
+    assert runs["grpc-fair"]["by_pod"] == {"pod-1": 20, "pod-2": 20, "pod-3": 20}
+    assert list(runs["grpc-pick_first"]["by_pod"].values()) == [60]
     opened = [cost["connections_per_1000_requests"] for cost in summary["costs"]]
     assert opened == [1000, 1, 3]
 

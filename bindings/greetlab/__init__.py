@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from greetlab.calls import Call, Calls
 from greetlab.channel import Channel
+from greetlab.client import Client
 from greetlab.cluster import Cluster, Pod
 from greetlab.facts import (
     AddressListTaken,
@@ -66,6 +67,7 @@ __all__ = [
     "Calls",
     "Channel",
     "ChannelStateChanged",
+    "Client",
     "Cluster",
     "ConnectFailed",
     "ConnectStarted",

@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
-    from greetlab.channel import Channel
+    from greetlab.client import Client
     from greetlab.local import LocalCluster
     from greetlab.lookup import Lookup
-    from greetlab.sim import SimChannel, SimCluster
+    from greetlab.sim import SimCluster
 
 CLUSTER_IP_SERVICE = "greetserver"
 HEADLESS_SERVICE = "greetserver-headless"
@@ -67,7 +67,7 @@ class Cluster(ABC):
         """Looks a name up as a pod of this cluster would: search list, ndots:5 and all."""
 
     @abstractmethod
-    def channel(self, service: str, *, policy: str = "pick_first") -> Channel | SimChannel:
+    def channel(self, service: str, *, policy: str = "pick_first") -> Client:
         """A new client of a service of this cluster; each world has more options."""
 
     @abstractmethod

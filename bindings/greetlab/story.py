@@ -120,9 +120,7 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "Connected": lambda e: f"the connection to {_address(e)} is up",
     "ConnectFailed": lambda e: f"the connection to {_address(e)} could not be made{_reason(e)}",
     "ConnectionLost": _lost,
-    "BackoffStarted": lambda e: (
-        f"{_address(e)} is left alone until {_until(e)} (backoff)"
-    ),
+    "BackoffStarted": lambda e: f"{_address(e)} is left alone until {_until(e)} (backoff)",
     "CallStarted": lambda e: f"call {e.call} begins",
     "CallQueued": lambda e: f"call {e.call} waits: {e.reason}",
     "Picked": lambda e: f"call {e.call} goes to {_address(e)}",

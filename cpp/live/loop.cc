@@ -17,6 +17,9 @@ constexpr std::size_t kBatch = 64;
 // aside, which takes 26 us. For as long, nobody notices what happens on the network.
 constexpr std::chrono::milliseconds kGrace{1};
 
+// How often that thread looks whether callers have stopped coming, at the least.
+constexpr std::chrono::milliseconds kLook{8};
+
 }  // namespace
 
 // Makes a queue that somebody waits on return. 0.4 us, where an eventfd would need a thread.
@@ -117,12 +120,16 @@ void Loop::wake() {
 // The loop's own thread: serves whenever no caller does.
 void Loop::serve() {
   std::unique_lock lock(wheel_mutex_);
+  std::chrono::milliseconds patience = kGrace;
   while (!stopping_) {
     if (driver_ != std::thread::id{} || wanted_) {
-      // Who serves does not tell us when it stops, for that would cost it a system call a call.
-      wheel_free_.wait_for(lock, kGrace);
+      // A caller that serves for a moment only does not tell us when it stops, for that would cost
+      // it a system call a call.
+      wheel_free_.wait_for(lock, patience);
+      patience = std::min(2 * patience, kLook);
       continue;
     }
+    patience = kGrace;
     if (const Time grace = left_at_ + kGrace; inside_ == 0 && now() < grace) {
       wheel_free_.wait_for(lock, grace - now());
       continue;
@@ -144,6 +151,7 @@ bool Loop::run(Task begin, Predicate done, const Interrupted& interrupted) {
   waiter->begin = std::move(begin);
   waiter->done = std::move(done);
   bool drives = false;
+  const Time came_at = now();
   const bool nested = driver_ == std::this_thread::get_id();  // a signal handler, between two turns
   if (!nested) {
     std::unique_lock lock(wheel_mutex_);
@@ -169,7 +177,8 @@ bool Loop::run(Task begin, Predicate done, const Interrupted& interrupted) {
     if (drives) {
       driver_ = std::thread::id{};
       left_at_ = now();
-      if (inside_ > 0) wheel_free_.notify_all();  // they wait for the loop's own thread
+      // Others wait for the loop's own thread, or it has been away for long.
+      if (inside_ > 0 || left_at_ - came_at > kGrace) wheel_free_.notify_all();
     }
   }
   return finished;

@@ -113,6 +113,36 @@ class Screen:
             ),
         )
 
+    def _oracle(self, story: Story) -> tuple[str, RenderableType]:
+        assert story.fair is not None
+        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+        table.add_column("service, policy")
+        for column in ("the lab's engine", "gRPC's engine"):
+            table.add_column(column, justify="right")
+        for name, theirs in story.oracle.items():
+            ours = story.fair if name == "fair" else story.sticky[name]
+            service = HEADLESS_SERVICE if name == "fair" else CLUSTER_IP_SERVICE
+            policy = "round_robin" if name == "fair" else name
+            table.add_row(f"{service}, {policy}", *(self._shares(c, story) for c in (ours, theirs)))
+        return "5  Is it true? The same with gRPC's own engine", Group(
+            table,
+            Text(),
+            _explain(
+                "Everything above came from the lab's own channel, which shows its every step. "
+                "gRPC's C++ library, with its own resolver, policies and connections, does the "
+                "same. Which pod the ClusterIP gives a client is luck; that it is one is not."
+            ),
+        )
+
+    @staticmethod
+    def _shares(calls: Calls, story: Story) -> Text:
+        """How many requests each pod got, in its colour."""
+        styles = pod_styles(story.pods)
+        text = Text()
+        for pod in sorted(story.pods):
+            text.append(f"  {styles[pod].sign} {calls.by_pod.get(pod, 0):>2}", styles[pod].color)
+        return text
+
     @staticmethod
     def _strip(calls: Calls, story: Story) -> RenderableType:
         """One sign a request, in the colour of the pod that answered."""

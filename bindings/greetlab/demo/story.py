@@ -52,6 +52,8 @@ class Story:
     cold: Calls | None = None
     fair: Calls | None = None
     costs: list[Cost] = field(default_factory=list)
+    oracle: dict[str, Calls] = field(default_factory=dict)
+    """By gRPC's own engine; the same keys as `sticky`, and "fair"."""
     checks: list[Check] = field(default_factory=list)
 
     @property
@@ -65,7 +67,8 @@ class Story:
         runs = {f"sticky-{policy}": calls for policy, calls in self.sticky.items()}
         if self.cold and self.fair:
             runs |= {"headless-cold": self.cold, "headless-ready": self.fair}
-        return runs | {f"cost-{cost.mode.replace(' ', '-')}": cost.calls for cost in self.costs}
+        runs |= {f"cost-{cost.mode.replace(' ', '-')}": cost.calls for cost in self.costs}
+        return runs | {f"grpc-{name}": calls for name, calls in self.oracle.items()}
 
     def summary(self) -> dict[str, Any]:
         """The figures as one JSON document."""
@@ -102,7 +105,7 @@ class Story:
 def tell(cluster: LocalCluster, story: Story) -> Iterator[str]:
     """Runs the acts against `cluster` and fills `story`; yields each act's name when done.
 
-    The acts: "lookups", "sticky", "fair", "costs".
+    The acts: "lookups", "sticky", "fair", "costs", "oracle".
     """
     story.pods = [pod.name for pod in cluster.pods]
     _look_up(cluster, story)
@@ -113,6 +116,8 @@ def tell(cluster: LocalCluster, story: Story) -> Iterator[str]:
     yield "fair"
     _count_the_cost(cluster, story)
     yield "costs"
+    _ask_the_oracle(cluster, story)
+    yield "oracle"
 
 
 def _look_up(cluster: Cluster, story: Story) -> None:
@@ -194,3 +199,26 @@ def _count_the_cost(cluster: LocalCluster, story: Story) -> None:
             (per_request, sticky, fair) == (COST_REQUESTS, 1, len(story.pods)),
         ),
     ]
+
+
+def _ask_the_oracle(cluster: LocalCluster, story: Story) -> None:
+    """The same once more with gRPC's own engine, which knows nothing of ours."""
+    for policy in story.sticky:
+        with cluster.channel(CLUSTER_IP_SERVICE, policy=policy, engine="grpc") as channel:
+            story.oracle[policy] = channel.greet("Ada", "Lovelace", times=REQUESTS)
+    with cluster.channel(HEADLESS_SERVICE, policy="round_robin", engine="grpc") as channel:
+        channel.wait_ready(all=True)
+        story.oracle["fair"] = channel.greet("Ada", "Lovelace", times=REQUESTS)
+    assert story.fair is not None
+    ours = {**story.sticky, "fair": story.fair}
+    story.checks += [
+        Check(
+            "gRPC's own engine agrees: the same number of pods, and of requests for each",
+            all(_shares(ours[name]) == _shares(calls) for name, calls in story.oracle.items()),
+        )
+    ]
+
+
+def _shares(calls: Calls) -> list[int]:
+    """How many requests a pod got, whichever pod it was: that is a matter of luck."""
+    return sorted(calls.by_pod.values())
