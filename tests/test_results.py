@@ -151,7 +151,7 @@ class Swapped:
 
 def judged(cluster):
     story = Story()
-    assert list(tell(cluster, story)) == ["lookups", "sticky", "fair", "costs"]
+    assert list(tell(cluster, story)) == ["lookups", "sticky", "fair", "costs", "oracle"]
     return story, [check.held for check in story.checks]
 
 
@@ -159,8 +159,9 @@ def test_where_the_services_are_swapped_the_story_does_not_hold():
     with gl.Cluster.local(pods=3, seed=1) as cluster:
         story, held = judged(Swapped(cluster))
     # Both lookups; round_robin no longer sticks; one pod has all; one connection; the cost.
-    # pick_first sticks anywhere, and every call succeeded.
-    assert held == [False, False, True, False, True, False, False, True, False]
+    # pick_first sticks anywhere, and every call succeeded. Whether the engines agree is luck here:
+    # the round_robin that is meant to stick is a cold start.
+    assert held[:-1] == [False, False, True, False, True, False, False, True, False]
     assert not story.held
 
 
