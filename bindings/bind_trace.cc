@@ -5,6 +5,10 @@
 #include <cstddef>
 #include <cstring>
 #include <fstream>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
 
 #include "bindings.h"
 #include "core/fact_text.h"
@@ -39,6 +43,65 @@ py::dict fields_of(const TraceHandle& trace, const Fact& fact) {
     }
   });
   return fields;
+}
+
+// A field's value as a column has it: a word as its index into `words`, a state or a code as its
+// number, a time or a duration in nanoseconds.
+template <class Value>
+auto number(Value value) {
+  if constexpr (std::is_same_v<Value, Time>) {
+    return value.time_since_epoch().count();
+  } else if constexpr (std::is_same_v<Value, Duration>) {
+    return value.count();
+  } else if constexpr (std::is_enum_v<Value>) {
+    return static_cast<std::underlying_type_t<Value>>(value);
+  } else {
+    return value;
+  }
+}
+
+using Rows = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
+
+// One field of the events in these rows. The facts of a kind lie between those of others, at no
+// regular distance, so this is a copy.
+template <class OneFact, class Value>
+py::array gathered(const TraceHandle& trace, const Rows& rows, Value OneFact::* member) {
+  const auto events = trace.events();
+  py::array_t<decltype(number(Value{}))> column(rows.size());
+  const auto row = rows.unchecked<1>();
+  auto out = column.mutable_unchecked();
+  for (py::ssize_t i = 0; i < rows.size(); ++i) {
+    const auto index = static_cast<std::size_t>(row(i));
+    if (index >= events.size()) throw py::index_error("no such event");
+    const auto* fact = std::get_if<OneFact>(&events[index].fact);
+    if (fact == nullptr) {
+      throw std::invalid_argument("event " + std::to_string(row(i)) + " is no " +
+                                  std::string(OneFact::kName));
+    }
+    out(i) = number(fact->*member);
+  }
+  return std::move(column);
+}
+
+py::array fields_column(const TraceHandle& trace, const Rows& rows, std::string_view kind,
+                        std::string_view field) {
+  std::optional<py::array> column;
+  const auto try_kind = [&]<class OneFact>(std::type_identity<OneFact>) {
+    if (OneFact::kName != kind) return;
+    std::apply(
+        [&](const auto&... one) {
+          ((one.name == field ? void(column = gathered(trace, rows, one.member)) : void()), ...);
+        },
+        OneFact::fields());
+  };
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    (try_kind(std::type_identity<std::variant_alternative_t<I, Fact>>{}), ...);
+  }(std::make_index_sequence<std::variant_size_v<Fact>>());
+  if (!column) {
+    throw std::invalid_argument("no field '" + std::string(field) + "' of a kind '" +
+                                std::string(kind) + "': cpp/core/fact.h lists them all");
+  }
+  return *column;
 }
 
 // A trace that was read from a file.
@@ -138,6 +201,9 @@ what is there at the moment; ask again for what has come since.)")
             return fields_of(trace, events[row].fact);
           },
           py::arg("row"), "What there is to say of one event, by name.")
+      .def("column", &fields_column, py::arg("rows"), py::arg("kind"), py::arg("field"), R"(
+One field of these events, all of one kind. Words are indices into `words`, states and codes are
+their numbers, times and durations are nanoseconds.)")
       .def("save", &save, py::arg("rows"), py::arg("path"), "Writes these rows as JSON lines.")
       .def_static("load", &load, py::arg("path"), "Reads what `save` wrote.");
 

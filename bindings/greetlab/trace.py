@@ -13,6 +13,8 @@ import numpy.typing as npt
 from greetlab import _core, story
 
 KINDS: list[str] = _core.fact_kinds()
+STATES = ("IDLE", "CONNECTING", "READY", "TRANSIENT_FAILURE", "SHUTDOWN")
+"""Connectivity states by number."""
 CERTAINTIES = ("observed", "inferred", "sim only")
 """How a fact can be known; on a real network nobody could see one that is "sim only"."""
 
@@ -21,7 +23,7 @@ class Event:
     """One thing that happened.
 
     id: counts the events from 1; a cause has a smaller one than its effect.
-    seconds: when, on the world's clock.
+    seconds, time_ns: when, on the world's clock.
     who: to whom: "client-1", "cluster", "clusterip".
     kind: what: one of greetlab.facts.
     fields: what there is to say about it, by name.
@@ -32,7 +34,8 @@ class Event:
         self.trace = trace
         self.row = row
         self.id: int = int(core.id[row])
-        self.seconds: float = int(core.time_ns[row]) / 1e9
+        self.time_ns: int = int(core.time_ns[row])
+        self.seconds: float = self.time_ns / 1e9
         self.who: str = trace.word(int(core.who[row]))
         self.kind: str = KINDS[int(core.kind[row])]
         self.certainty: str = CERTAINTIES[int(core.certainty[row])]
@@ -159,6 +162,18 @@ class Trace:
     def world(self) -> str:
         """Where it comes from: "SIM", "LOCAL", "KUBE"."""
         return self.core.world
+
+    def column(self, kind: str, field: str) -> npt.NDArray[Any]:
+        """One field of every event of this kind, in their order: what a million events have to say
+        without a million objects.
+
+        Words are numbers that `word` translates. Connectivity states are rows of `STATES`, gRPC's
+        codes are its own numbers (0 is OK), times and durations are nanoseconds. `of(kind)` has
+        the columns of the same events that every event has, such as `seconds`.
+
+        Raises ValueError, with what there is, for a kind or a field that there is not.
+        """
+        return self.core.column(self.of(kind).rows, kind, field)
 
     def counts(self) -> dict[str, int]:
         """How many events there are of each kind."""
