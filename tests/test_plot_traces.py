@@ -1,5 +1,7 @@
 """The figures of traces and lookups: what stands where."""
 
+import dns.message
+import dns.rrset
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
@@ -332,6 +334,27 @@ def test_the_packet_is_taken_apart_to_the_last_byte():
     [table] = axes_of(figure, "packet")
     assert set(answer.addresses) <= set(words(table))
     assert "LOCAL" in [text.get_text() for text in figure.texts]
+
+
+def test_a_packet_with_a_cname_and_edns_is_named_field_by_field():
+    question = dns.message.make_query("a.example.", "A", use_edns=0, payload=1232)
+    reply = dns.message.make_response(question)
+    reply.answer = [
+        dns.rrset.from_text("a.example.", 30, "IN", "CNAME", "b.example."),
+        dns.rrset.from_text("b.example.", 5, "IN", "A", "10.0.0.7"),
+    ]
+    wire = reply.to_wire()
+    fields = packet_fields(wire)
+    assert b"".join(field.octets for field in fields) == wire
+    header = ["id", "flags", "questions", "answers", "authority", "additional"]
+    record = ["name", "type", "class", "ttl", "length"]
+    assert [field.name for field in fields] == [
+        *header, "name", "type", "class", *record, "data", *record, "data", *record,
+    ]  # fmt: skip
+    told = {(field.section, field.name): field.meaning for field in fields}
+    assert told["answer 1", "data"] == "b.example."
+    assert (told["answer 2", "ttl"], told["answer 2", "length"]) == ("5 s", "4 bytes")
+    assert told["additional", "class"] == "takes 8192 bytes over UDP"
 
 
 def test_what_is_no_message_is_said():

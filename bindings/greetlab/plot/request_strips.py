@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from greetlab.calls import Calls
 from greetlab.palette import FAILED, PodStyle, pod_styles
 from greetlab.plot.chance import binomial_band
-from greetlab.plot.marks import draw_marks
+from greetlab.plot.marks import MARKS, draw_marks
 from greetlab.plot.reading import Reading, in_order
 from greetlab.plot.style import (
     BAND,
@@ -138,7 +138,8 @@ def _draw(
     )  # fmt: skip
     bare(strip)
     rows(strip, [*names, *(label for label, _, _ in extra)], pitch)
-    keys(strip, styles, pitch)
+    if len(number) > MARKS:  # else the marks themselves have the shapes
+        keys(strip, styles, pitch)
     _shares(share, np.bincount(row[row >= 0], minlength=len(styles)), len(names), styles, pitch)
 
 

@@ -90,7 +90,7 @@ def rows(axes: Axes, labels: Sequence[str], pitch: float) -> None:
     shown = range(0, len(labels), every)
     axes.set_yticks(list(shown), [labels[row] for row in shown])
     axes.set_ylim(max(len(labels), 1) - 0.4, -0.6)
-    axes.tick_params(axis="y", labelsize=min(NORMAL, max(7.0, 45 * pitch * every)), pad=16)
+    axes.tick_params(axis="y", labelsize=min(NORMAL, max(7.0, 45 * pitch * every)), pad=6)
     if every == 1:
         axes.grid(axis="y", color=GRID, lw=0.8)
 
@@ -99,6 +99,7 @@ def keys(axes: Axes, styles: Sequence[PodStyle | None], pitch: float) -> None:
     """Each row's shape and colour beside its label, where the rows are far enough apart."""
     if pitch < CLOSE:
         return
+    axes.tick_params(axis="y", pad=16)
     for row, style in enumerate(styles):
         if style is not None:
             figure = axes.get_figure(root=True)

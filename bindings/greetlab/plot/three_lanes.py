@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -104,7 +104,7 @@ def lanes(
         told.append(f"{heading}: {'; '.join([*words, *changes])}")
     picture.head(title, (reading.world for reading in readings))
     picture.alt = ". ".join(filter(None, [title, *told]))
-    _legend(picture, grid[2])
+    _legend(picture)
     return picture
 
 
@@ -164,7 +164,8 @@ def _draw_requests(
     labels = [*names, *["failed"] * failed]
     styles = [*(known[name] for name in names), *[FAILED] * failed]
     rows(axes, labels, pitch)
-    keys(axes, styles, pitch)
+    if len(calls.start) > MARKS:  # else the marks themselves have the shapes
+        keys(axes, styles, pitch)
     place = np.array([*(names.index(name) for name in reading.pods), -1])
     bad = ~calls.ok & ~np.isnan(calls.end)
     row = np.where(bad, len(names), place[np.where(calls.ok, calls.pod, -1)])
@@ -198,21 +199,22 @@ def _draw_unended(axes: Axes, reading: Reading, names: list[str], pitch: float) 
         )  # fmt: skip
 
 
-def _legend(picture: Picture, lanes_of_connections: Iterable[Axes]) -> None:
+def _legend(picture: Picture) -> None:
     """Says what the signs mean, those that are there."""
     signs = {
         "connecting": Line2D([], [], color=QUIET, lw=1.2),
         "ended in order": Line2D([], [], color=INK, marker="|", ms=11, mew=2, ls=""),
         "broken": Line2D([], [], color=FAILED.color, marker="x", ms=7, mew=1.8, ls=""),
         "failed": Line2D([], [], color=FAILED.color, marker="x", ms=5, mew=1.2, ls=""),
+        "in flight": Line2D([], [], mec=INK, mfc="white", marker="o", ms=6, mew=1.5, ls=""),
     }
     words = {
         "connecting": "connecting, waiting", "ended in order": "connection ended in order (GOAWAY)",
-        "broken": "connection broke", "failed": "failed",
+        "broken": "connection broke", "failed": "failed", "in flight": "in flight",
     }  # fmt: skip
     drawn = {
         line.get_label()
-        for axes in lanes_of_connections
+        for axes in picture.axes
         for line in axes.lines
         if np.isfinite(np.asarray(line.get_xdata(), float)).any()
     } | {"connecting"}

@@ -132,7 +132,7 @@ def _draw_queries(axes: Axes, answer: Lookup, limits: tuple[float, float]) -> No
     queries = answer.queries[:_MOST_QUERIES]
     bare(axes)
     rows(axes, [f"{query.type}  {query.name}" for query in queries], 0.3)
-    axes.tick_params(axis="y", labelsize=SMALL, pad=6)
+    axes.tick_params(axis="y", labelsize=SMALL)
     left = len(answer.queries) - len(queries)
     axes.set_title(
         f"{plural(len(answer.queries), 'question')} on the wire"
@@ -168,8 +168,9 @@ def _answer(query: Query) -> str:
 
 
 def _packet(answer: Lookup) -> list[PacketField]:
-    """The fields of the reply that settled it: of the first good one, else of the last."""
-    replies = [query for query in answer.queries if query.reply]
+    """The fields of the reply that settled it: of the first good one, else the last one."""
+    broken = ("truncated", "malformed")
+    replies = [query for query in answer.queries if query.reply and query.status not in broken]
     good = [query for query in replies if query.status == "ok"]
     if not replies:
         return []
