@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from conformance.engine import SEED, Caller, Engine, NotThereError
+from conformance.engine import SEED, Caller, Engine
 from conformance.model import Client, Outcome
 
 from greetlab import _core
@@ -78,10 +78,10 @@ class BenchCaller(Caller):
         return self._bench.state
 
     def start(self, timeout: float) -> Callable[[], Outcome]:
-        raise NotThereError("the bench waits for each call")
+        raise NotImplementedError("the bench waits for each call")
 
     def background(self, concurrency: int) -> Callable[[], Outcome]:
-        raise NotThereError("the bench waits for each call")
+        raise NotImplementedError("the bench waits for each call")
 
     def lookups(self) -> list[float]:
         return []

@@ -15,10 +15,6 @@ SEED = 20
 """Of every cluster: what is random in it (DNS order, the ClusterIP's picks) is the same again."""
 
 
-class NotThereError(Exception):
-    """The engine lacks an option that the scenario needs; the message says which."""
-
-
 class Caller(ABC):
     """A client of the cluster."""
 
@@ -85,7 +81,7 @@ class Engine(ABC):
 
     def proxy_asked(self) -> int:
         """How often somebody connected to the watched proxy."""
-        raise NotThereError("no environment")
+        raise NotImplementedError("this world has no environment")
 
     def close(self) -> None:
         """Ends all of it."""

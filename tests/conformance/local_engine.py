@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from conformance.engine import SEED, Caller, Engine, NotThereError, merged, outcome_of
+from conformance.engine import SEED, Caller, Engine, merged, outcome_of
 from conformance.impostor import Impostor
 from conformance.model import Client, Outcome, World
 
@@ -152,18 +151,12 @@ class NativeCaller(RealCaller):
             options["cooldown"] = client.cooldown
         if client.shuffle:
             options["shuffle_address_list"] = True
-        _check(Channel.__init__, options)
         self._channel = Channel(engine.target(client), **options)
         super().__init__(engine, client)
 
     def calls(self, n: int, concurrency: int, timeout: float, wait_for_ready: bool) -> Outcome:
-        options = {"wait_for_ready": True} if wait_for_ready else {}
-        _check(Channel.load, options)
-        return outcome_of(self._channel.load(n, concurrency, timeout=timeout, **options))
-
-    def start(self, timeout: float) -> Callable[[], Outcome]:
-        _check(Channel.load, {"wait_for_ready": True})
-        return super().start(timeout)
+        how = {"timeout": timeout, "wait_for_ready": wait_for_ready}
+        return outcome_of(self._channel.load(n, concurrency, **how))
 
     def wait_ready(self, all: bool, timeout: float) -> None:
         self._channel.wait_ready(all=all, timeout=timeout)
@@ -174,9 +167,3 @@ class NativeCaller(RealCaller):
 
     def close(self) -> None:
         self._channel.close()
-
-
-def _check(method: Callable[..., Any], options: Iterable[str]) -> None:
-    missing = set(options) - set(inspect.signature(method).parameters)
-    if missing:
-        raise NotThereError(f"{method.__qualname__} has no {', '.join(sorted(missing))} yet")

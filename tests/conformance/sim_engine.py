@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from conformance.bench_caller import BenchCaller
-from conformance.engine import SEED, Caller, Engine, NotThereError, outcome_of
+from conformance.engine import SEED, Caller, Engine, outcome_of
 from conformance.model import Client, Outcome, World
 
 import greetlab as gl
@@ -34,8 +34,6 @@ class SimEngine(Engine):
     def open(self, client: Client) -> Caller:
         if client.addresses:
             return BenchCaller(self, client)
-        if client.watched_proxy:
-            raise NotThereError("no environment")
         options = {
             "policy": client.policy,
             "cooldown": client.cooldown,

@@ -235,29 +235,32 @@ class Lookups(Step):
 
 @dataclass(frozen=True)
 class Backoff(Step):
-    """Waits for attempts to connect to a pod that hangs up, and looks at the gaps between.
+    """Looks at the attempts to connect to a pod that hangs up, and at the gaps between them.
 
     Each gap is 1.6 times the one before (120 s at most), give or take 20 % of jitter, and on real
     engines `slack` seconds for a busy machine. The pod must hang up before the client connects.
+
+    seconds: so many gaps are looked at as fit into this time without the jitter.
     """
 
     pod: str
-    attempts: int
-    timeout: float
+    seconds: float
     slack: float = 0.15
 
     def run(self, stage: Stage) -> None:
-        pod = stage.pod(self.pod)
-        enough = stage.engine.until(
-            lambda: len(stage.engine.dials(pod)) >= self.attempts, self.timeout
-        )
-        dials = stage.engine.dials(pod)
-        assert enough, f"expected {self.attempts} attempts; saw {len(dials)}"
-        first = stage.engine.first_backoff(stage.client)
-        for number, (one, next_) in enumerate(pairwise(dials[: self.attempts])):
-            nominal = min(first * 1.6**number, 120.0)
-            late = 0.0 if stage.engine.virtual else self.slack
-            assert 0.79 * nominal <= next_ - one <= 1.21 * nominal + late, (number, dials)
+        nominal = [stage.engine.first_backoff(stage.client)]
+        while sum(nominal) + (following := min(nominal[-1] * 1.6, 120.0)) <= self.seconds:
+            nominal.append(following)
+
+        def dials() -> list[float]:
+            return stage.engine.dials(stage.pod(self.pod))[: len(nominal) + 1]
+
+        stage.engine.until(lambda: len(dials()) > len(nominal), 1.2 * self.seconds + 1)
+        gaps = [after - before for before, after in pairwise(dials())]
+        assert len(gaps) == len(nominal), f"expected gaps of {nominal}; saw {gaps}"
+        late = 0.0 if stage.engine.virtual else self.slack
+        for gap, expected in zip(gaps, nominal, strict=True):
+            assert 0.79 * expected <= gap <= 1.21 * expected + late, f"{gaps}, not {nominal}"
 
 
 @dataclass(frozen=True)

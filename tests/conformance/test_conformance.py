@@ -7,7 +7,6 @@ scenario expects that other thing of it (`differences.py`), so that this is held
 import pytest
 from conformance import engines
 from conformance.differences import ABSENT, DIFFERENCES
-from conformance.engine import NotThereError
 from conformance.grpcio_process import GrpcioProcess
 from conformance.scenarios import SCENARIOS
 from conformance.steps import Stage
@@ -42,10 +41,7 @@ def steps_for(scenario, engine):
 def test_conformance(scenario, engine_name, grpcio):
     if reason := ABSENT.get((scenario.name, engine_name)):
         pytest.skip(reason)
-    try:
-        engine = engines.make(engine_name, scenario.world, grpcio)
-    except NotThereError as missing:
-        pytest.skip(f"not there yet: {missing}")
+    engine = engines.make(engine_name, scenario.world, grpcio)
     try:
         caller = engine.open(scenario.client)
         try:
@@ -54,8 +50,6 @@ def test_conformance(scenario, engine_name, grpcio):
                 step.run(stage)
         finally:
             caller.close()
-    except NotThereError as missing:
-        pytest.skip(f"not there yet: {missing}")
     finally:
         engine.close()
 

@@ -154,7 +154,7 @@ WAITING = (
         (
             Deed("hang_up", "pod-1"),
             Calls(1, all_fail(1)),
-            Backoff("pod-1", attempts=3, timeout=6.0),
+            Backoff("pod-1", seconds=2.7),
         ),
         world=World(pods=1, listed_when_dead=True),
         client=EAGER,
@@ -166,7 +166,7 @@ WAITING = (
         (
             Deed("hang_up", "pod-1"),
             Calls(1, all_fail(1)),
-            Backoff("pod-1", attempts=40, timeout=7200.0),
+            Backoff("pod-1", seconds=7200.0),
         ),
         world=World(pods=1, listed_when_dead=True),
     ),
