@@ -45,6 +45,8 @@ def main(
             measurement, loads = _load_by_threads(channel, calls // threads, threads)
         for load in loads:
             _require_ok(load)
+        if trace_capacity:
+            _require_whole(channel.trace, calls)
         measurement.report(np.concatenate([load.latency_ns for load in loads]))
 
 
@@ -75,6 +77,12 @@ def _require_ok(calls: gl.Calls) -> None:
     """A call that fails is not a figure."""
     if calls.ok < len(calls):
         raise SystemExit(f"{len(calls) - calls.ok} calls failed: {calls.errors[0]}")
+
+
+def _require_whole(trace: gl.Trace, calls: int) -> None:
+    """What a full trace does not keep costs next to nothing, and would flatter the figure."""
+    if trace.dropped or len(trace) < calls:
+        raise SystemExit(f"the trace has {len(trace)} events and lost {trace.dropped}")
 
 
 if __name__ == "__main__":
