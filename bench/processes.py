@@ -16,7 +16,6 @@ from typing import Any
 
 from bench.measure import BrokenError, Sample, Skipped
 from greetlab import executables
-from greetlab.channel import ENGINES
 
 ROOT = Path(__file__).parent.parent
 PEERS = ROOT / "build" / "bench" / "peers"
@@ -94,9 +93,10 @@ def native_client(server: Server, *, policy: str, tuned: bool) -> list[str | Pat
     return [_peer("native_client"), *flags, *(["--tuned"] if tuned else [])]
 
 
-def blocking_client(server: Server, *, threads: int) -> list[str | Path]:
-    """The command of gRPC's sync stub, called by C++ threads."""
-    return [_peer("blocking_client"), "--target", server.target, "--threads", str(threads)]
+def blocking_client(server: Server, *, engine: str, threads: int) -> list[str | Path]:
+    """The command of C++ threads that wait for each answer: "lab", or "grpc": its sync stub."""
+    flags = ["--target", server.target, "--engine", engine, "--threads", str(threads)]
+    return [_peer("blocking_client"), *flags]
 
 
 def our_client(
@@ -105,11 +105,10 @@ def our_client(
     engine: str,
     policy: str = "pick_first",
     trace_capacity: int | None = None,
-    threads: int = 0,
 ) -> list[str | Path]:
-    """The command of greetlab's channel, through Python; `threads`: see bench/clients/ours.py."""
+    """The command of greetlab's channel, through Python."""
     flags = ["--target", server.target, "--engine", engine, "--policy", policy]
-    flags += ["--backends", str(server.backends), "--threads", str(threads)]
+    flags += ["--backends", str(server.backends)]
     if trace_capacity is not None:
         flags += ["--trace-capacity", str(trace_capacity)]
     return [sys.executable, "-m", "bench.clients.ours", *flags]
@@ -147,11 +146,6 @@ def sample(
     if cpu_of:
         cpu = (cpu_of.cpu_seconds - before) / (told["calls"] + warm_up)
     return Sample(told["calls"] / told["seconds"], told["p50_us"], cpu * 1e6)
-
-
-def has_lab_engine() -> bool:
-    """Whether this greetlab's channel has the lab's own engine."""
-    return "lab" in ENGINES
 
 
 def raise_file_limit() -> None:

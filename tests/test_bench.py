@@ -21,7 +21,6 @@ from bench.measure import (
     interleave,
     measure,
 )
-from bench.rows import round_robin
 
 
 def samples(*calls_per_second):
@@ -99,12 +98,6 @@ def test_each_bar_has_its_own_metric():
 def test_a_row_that_cannot_be_measured_says_why():
     outcome = measure(row(why=Skipped("no peer")), Effort(1))
     assert (outcome.skipped, outcome.figures) == ("no peer", [])
-
-
-def test_without_the_labs_engine_its_rows_are_skipped(monkeypatch):
-    monkeypatch.setattr(processes, "ENGINES", ("grpc",))
-    for each in round_robin.ROWS:
-        assert measure(each, QUICK).skipped == 'engine "lab" is not there yet'
 
 
 def test_a_row_that_breaks_says_how_and_lets_go_of_its_servers():

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
 
 import greetlab as gl
@@ -20,57 +18,25 @@ def main(
     policy: str = "pick_first",
     backends: int = 1,
     concurrency: int = 64,
-    threads: int = 0,
-    trace_capacity: int | None = None,
+    trace_capacity: int = 1_000_000,
 ) -> None:
     """Calls a greet service through greetlab.Channel; prints what it took as JSON.
 
-    threads: 0: one `load` with `concurrency` calls in flight. Otherwise so many threads, each in a
-        `load` of its own with one call in flight.
-    trace_capacity: the channel's; None = its default.
+    trace_capacity: how many events its trace keeps.
     """
-    # An engine without a trace has no such argument.
-    traced: dict[str, Any] = {} if trace_capacity is None else {"trace_capacity": trace_capacity}
-    with gl.Channel(target, policy=policy, engine=engine, **traced) as channel:
+    with gl.Channel(target, policy=policy, engine=engine, trace_capacity=trace_capacity) as channel:
         channel.wait_ready(all=True)
         found = len(channel.subchannels)
         if found != backends:
             raise SystemExit(f"the channel has {found} subchannels, not {backends}")
         _require_ok(channel.load(warm_up, concurrency))
-        if threads == 0:
-            measurement = Measurement()
-            loads = [channel.load(calls, concurrency)]
-            measurement.stop()
-        else:
-            measurement, loads = _load_by_threads(channel, calls // threads, threads)
-        for load in loads:
-            _require_ok(load)
+        measurement = Measurement()
+        load = channel.load(calls, concurrency)
+        measurement.stop()
+        _require_ok(load)
         if trace_capacity:
             _require_whole(channel.trace, calls)
-        measurement.report(np.concatenate([load.latency_ns for load in loads]))
-
-
-def _load_by_threads(
-    channel: gl.Channel, calls: int, count: int
-) -> tuple[Measurement, list[gl.Calls]]:
-    loads: list[gl.Calls] = []
-    together = threading.Barrier(count + 1)
-
-    def call() -> None:
-        together.wait()
-        loads.append(channel.load(calls, concurrency=1))
-
-    callers = [threading.Thread(target=call) for _ in range(count)]
-    for caller in callers:
-        caller.start()
-    measurement = Measurement()
-    together.wait()
-    for caller in callers:
-        caller.join()
-    measurement.stop()
-    if len(loads) < count:
-        raise SystemExit("a thread failed: see above")
-    return measurement, loads
+        measurement.report(load.latency_ns)
 
 
 def _require_ok(calls: gl.Calls) -> None:

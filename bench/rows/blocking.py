@@ -1,8 +1,6 @@
 """Callers that wait for each answer: the lab channel against gRPC's sync stub, one and sixteen.
 
-Each of ours is a Python thread in `load(n, concurrency=1)`: one binding call, whose next call
-starts when the last has ended. So it leaves out what it costs to wake the caller after each call,
-which the sync stub does pay. A client in C++ that blocks for each call will replace it.
+Both are threads in C++ that make one call, wait for its answer, and make the next.
 """
 
 from __future__ import annotations
@@ -13,18 +11,16 @@ from functools import partial
 
 from bench import processes
 from bench.measure import Bar, Effort, Row, Run
-from bench.rows.lab import need_lab_engine
 
 LAB, STUB = "lab, untraced", "gRPC's sync stub"
 
 
 @contextmanager
 def _contenders(effort: Effort, *, threads: int, usual: int) -> Iterator[Mapping[str, Run]]:
-    need_lab_engine()
     with processes.serving(processes.cq_server()) as server:
         commands = {
-            LAB: processes.our_client(server, engine="lab", trace_capacity=0, threads=threads),
-            STUB: processes.blocking_client(server, threads=threads),
+            LAB: processes.blocking_client(server, engine="lab", threads=threads),
+            STUB: processes.blocking_client(server, engine="grpc", threads=threads),
         }
         yield {
             name: partial(

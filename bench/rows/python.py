@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from bench import processes
 from bench.measure import Bar, Effort, Row, Run, Skipped
 
-ENGINE = "lab" if processes.has_lab_engine() else "grpc"
+ENGINE = "lab"
 OURS, SYNC, AIO = f"load, {ENGINE}", "grpcio sync", "grpc.aio"
 
 

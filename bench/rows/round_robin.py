@@ -8,7 +8,6 @@ from functools import partial
 
 from bench import processes
 from bench.measure import Bar, Effort, Row, Run
-from bench.rows.lab import need_lab_engine
 
 LAB, NATIVE, TUNED = "lab, untraced", "native, default", "native, tuned"
 POLICY = "round_robin"
@@ -16,7 +15,6 @@ POLICY = "round_robin"
 
 @contextmanager
 def _contenders(effort: Effort, *, backends: int) -> Iterator[Mapping[str, Run]]:
-    need_lab_engine()
     with processes.serving(processes.cq_server(backends), backends) as server:
         commands = {
             LAB: processes.our_client(server, engine="lab", policy=POLICY, trace_capacity=0),

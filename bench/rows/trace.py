@@ -8,7 +8,6 @@ from functools import partial
 
 from bench import processes
 from bench.measure import Bar, Effort, Row, Run
-from bench.rows.lab import need_lab_engine
 
 TRACED, UNTRACED = "lab, traced", "lab, untraced"
 BACKENDS = 3
@@ -18,7 +17,6 @@ EVENTS_PER_CALL = 16
 
 @contextmanager
 def _contenders(effort: Effort) -> Iterator[Mapping[str, Run]]:
-    need_lab_engine()
     calls, warm_up = effort.calls(50_000), effort.calls(4_000)
     room = (calls + warm_up) * EVENTS_PER_CALL
     with processes.serving(processes.cq_server(BACKENDS), BACKENDS) as server:
