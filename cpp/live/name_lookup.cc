@@ -32,14 +32,15 @@ void LiveNameLookup::lookup(EventId because, Done done) {
 void LiveNameLookup::ask(const std::shared_ptr<Question>& question, const std::string& name,
                          std::vector<RecordType> types, std::uint16_t port) {
   ++question->unanswered;
-  resolver_.lookup(name, std::move(types),
-                   [this, alive = std::weak_ptr(alive_), question, port](Lookup answer) {
-                     // On the resolver's thread, which may outlive us: only the loop looks.
-                     if (answer.status == DnsStatus::cancelled) return;
-                     loop_.post([this, alive, question, port, answer = std::move(answer)] {
-                       if (!alive.expired()) on_answer(question, answer, port);
-                     });
-                   });
+  const auto tell = [this, &loop = loop_, alive = std::weak_ptr(alive_), question,
+                     port](Lookup answer) {
+    // On the resolver's thread, and we may be gone: only the loop may look at what is ours.
+    if (answer.status == DnsStatus::cancelled) return;
+    loop.post([this, alive, question, port, answer = std::move(answer)] {
+      if (!alive.expired()) on_answer(question, answer, port);
+    });
+  };
+  resolver_.lookup(name, std::move(types), tell);
 }
 
 void LiveNameLookup::on_answer(const std::shared_ptr<Question>& question, const Lookup& answer,

@@ -1,0 +1,56 @@
+"""The lab's own channel in the corners: what a hostile reader made it do."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from support import free_ip, wait_until
+
+import greetlab as gl
+from greetlab.channel import ENGINES, Channel
+from greetlab.executables import executable
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with gl.Cluster.local(pods=2, seed=23) as cluster:
+        yield cluster
+
+
+def python(program, *arguments, timeout=30):
+    """Runs a program of its own, whose freed memory says so: glibc fills it."""
+    said = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", program, *arguments],
+        capture_output=True, text=True, timeout=timeout, env=os.environ | {"MALLOC_PERTURB_": "165"},
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    return said.stdout.split()
+
+
+LATE_ANSWERS = """
+import socket, threading, dns.message, greetlab as gl
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 0))
+held = []
+def collect():
+    while True:
+        held.append(server.recvfrom(4096))
+threading.Thread(target=collect, daemon=True).start()
+target = "dns://127.0.0.1:%d/greet.example.:1" % server.getsockname()[1]
+with gl.Channel(target, connection_per_call=True) as channel:
+    for _ in range(20):
+        asked, before = held[:], len(held)
+        for question, client in asked:
+            server.sendto(dns.message.make_response(dns.message.from_wire(question)).to_wire(), client)
+        del held[:before]
+        print(channel.load(20, concurrency=5, timeout=0.02).ok)
+"""
+
+
+def test_a_dns_answer_may_come_after_its_channel_has_gone():
+    assert python(LATE_ANSWERS) == ["0"] * 20
