@@ -54,3 +54,24 @@ with gl.Channel(target, connection_per_call=True) as channel:
 
 def test_a_dns_answer_may_come_after_its_channel_has_gone():
     assert python(LATE_ANSWERS) == ["0"] * 20
+
+
+NO_DESCRIPTORS = """
+import os, resource, greetlab as gl
+gl.Channel("static:127.255.255.1:1").greet("A")  # what gRPC itself opens, once
+with gl.Channel("dns://127.0.0.1:1/greet.example.:1", policy="round_robin") as channel:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    first = channel.greet("A")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    print(first.by_status, first.errors, sep="|")
+    print(channel.greet("A", timeout=9, wait_for_ready=False).by_status)
+print(channel.state)
+"""
+
+
+def test_without_descriptors_a_lookup_fails_like_any_other():
+    said = " ".join(python(NO_DESCRIPTORS))
+    assert "{'UNAVAILABLE': 1}|" in said
+    assert "Too many open files" in said
+    assert said.endswith("{'UNAVAILABLE': 1} SHUTDOWN")

@@ -19,7 +19,7 @@
 namespace greetlab {
 
 /// Completions, timers and posted tasks, one after the other: what the pure core calls its clock's
-/// thread.
+/// thread. None of them may throw: there is nobody who could catch it.
 ///
 /// That is not always the same thread. A thread of the loop's own serves it while nobody waits; a
 /// caller that waits for something (`run`) takes its place and serves the loop itself until that

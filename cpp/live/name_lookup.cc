@@ -1,6 +1,7 @@
 #include "live/name_lookup.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace greetlab {
@@ -12,6 +13,7 @@ struct LiveNameLookup::Question {
   std::size_t unanswered = 0;
   std::vector<Address> addresses;
   DnsStatus failure = DnsStatus::ok;
+  std::string trouble;  // why it could not even be asked
 };
 
 LiveNameLookup::LiveNameLookup(Loop& loop, DnsResolver& resolver, Trace& trace, Symbol who,
@@ -40,7 +42,14 @@ void LiveNameLookup::ask(const std::shared_ptr<Question>& question, const std::s
       if (!alive.expired()) on_answer(question, answer, port);
     });
   };
-  resolver_.lookup(name, std::move(types), tell);
+  try {
+    resolver_.lookup(name, std::move(types), tell);
+  } catch (const std::exception& failure) {  // no descriptors or no threads left
+    question->trouble = failure.what();
+    Lookup nothing;
+    nothing.status = DnsStatus::unreachable;
+    tell(std::move(nothing));
+  }
 }
 
 void LiveNameLookup::on_answer(const std::shared_ptr<Question>& question, const Lookup& answer,
@@ -73,8 +82,10 @@ void LiveNameLookup::finish(const Question& question) {
   answer.addresses = question.addresses;
   const DnsStatus status = answer.addresses.empty() ? question.failure : DnsStatus::ok;
   if (answer.addresses.empty()) {
-    answer.status = {Code::unavailable, "DNS resolution failed for " + target_.name + ": " +
-                                            std::string(describe(status))};
+    answer.status = {Code::unavailable,
+                     "DNS resolution failed for " + target_.name + ": " +
+                         (question.trouble.empty() ? std::string(describe(status))
+                                                   : question.trouble)};
   }
   const EventId ended = trace_.emit(who_, question.started, [&] {
     std::string joined;
