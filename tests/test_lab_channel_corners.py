@@ -75,3 +75,38 @@ def test_without_descriptors_a_lookup_fails_like_any_other():
     assert "{'UNAVAILABLE': 1}|" in said
     assert "Too many open files" in said
     assert said.endswith("{'UNAVAILABLE': 1} SHUTDOWN")
+
+
+CLOSED_BETWEEN_CALLS = """
+import sys, threading, greetlab as gl
+from support import wait_until
+with gl.Channel(sys.argv[1]) as channel:
+    results = []
+    def load():
+        results.append(channel.load(1000, every=0.2))
+    caller = threading.Thread(target=load)
+    caller.start()
+    wait_until(lambda: channel.trace.of("CallEnded"))
+    channel.close()
+    caller.join()
+print(results[0].ok, len(results[0]))
+"""
+
+
+def test_closing_between_two_calls_ends_an_open_loop(cluster, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))
+    pod = f"static:{cluster.pods[0].ip}:{cluster.port}"
+    ok, n = python(CLOSED_BETWEEN_CALLS, pod)
+    assert 1 <= int(ok) <= 3
+    assert n == "1000"
+
+
+def test_closing_between_two_calls_ends_an_open_loop_in_the_sim():
+    core = gl.Cluster.sim(pods=1, seed=1)
+    channel = core.channel("greetserver")._channel
+    load = channel.start_load(100, 1, 1.0, 5.0, False)
+    core.run(1.5)
+    assert load.ended == 2
+    channel.close()
+    assert load.done
+    core.run(5)

@@ -42,6 +42,9 @@ Channel::~Channel() {
     if (found->second.sent) found->second.exchange->cancel();
     end(id, cancelled, found->second.event);
   }
+  for (const auto& told : on_close_) {
+    if (const auto task = told.lock()) (*task)();
+  }
   resolver_.reset();
   policy_.reset();
   become(State::shutdown, {}, EventId::none);
@@ -150,6 +153,11 @@ void Channel::drain_queue() {
   for (const CallId id : waiting) {
     if (const auto found = calls_.find(id); found != calls_.end()) pick(id, found->second);
   }
+}
+
+void Channel::on_close(std::weak_ptr<const Task> told) {
+  std::erase_if(on_close_, [](const auto& one) { return one.expired(); });
+  on_close_.push_back(std::move(told));
 }
 
 // --- States and pickers --------------------------------------------------------------------------

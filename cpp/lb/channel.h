@@ -71,6 +71,9 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   ConnectivityState state() const { return state_; }
   Symbol who() const override { return who_; }
 
+  /// Does `told` when the channel is destroyed, after the calls have ended, if it is still there.
+  void on_close(std::weak_ptr<const Task> told);
+
   /// The subchannels that there are, by number.
   std::vector<std::shared_ptr<Subchannel>> subchannels() const;
 
@@ -120,6 +123,7 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   std::unordered_map<CallId, Call> calls_;
   std::vector<CallId> queue_;  // in order of arrival
   Timer leave_idle_;
+  std::vector<std::weak_ptr<const Task>> on_close_;
   // Gone when we are: what is still in flight then must not tell us of its end.
   std::shared_ptr<Channel*> self_ = std::make_shared<Channel*>(this);
 };

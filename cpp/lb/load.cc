@@ -8,6 +8,11 @@ namespace greetlab {
 std::shared_ptr<Load> Load::start(std::unique_ptr<LoadWorld> world, Channel& channel,
                                   LoadConfig config, CallLog log) {
   const std::shared_ptr<Load> load(new Load(std::move(world), channel, config, std::move(log)));
+  // Between two calls there is none whose end would tell.
+  load->on_close_ = std::make_shared<const Task>([weak = std::weak_ptr(load)] {
+    if (const auto self = weak.lock()) self->give_up_the_rest();
+  });
+  channel.on_close(load->on_close_);
   if (config.interval.count() > 0) {
     load->start_by_the_clock();
     return load;

@@ -44,7 +44,7 @@ class LoadWorld {
 class Load final : public std::enable_shared_from_this<Load> {
  public:
   /// Starts the first calls at once. Who closes the channel ends the load.
-  /// @param channel outlives the calls.
+  /// @param channel may go at any time.
   static std::shared_ptr<Load> start(std::unique_ptr<LoadWorld> world, Channel& channel,
                                      LoadConfig config, CallLog log);
 
@@ -85,6 +85,7 @@ class Load final : public std::enable_shared_from_this<Load> {
   std::size_t ended_ = 0;
   std::vector<Slot*> next_call_;  // their call has ended, the next is due
   Timer next_;
+  std::shared_ptr<const Task> on_close_;  // of the channel
 };
 
 }  // namespace greetlab
