@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from support import free_ip, wait_until
 
 import greetlab as gl
 from greetlab.channel import ENGINES, Channel
-from greetlab.executables import executable
+from greetlab.executables import path
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,7 @@ print(results[0].ok, len(results[0]))
 
 
 def test_closing_between_two_calls_ends_an_open_loop(cluster, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     pod = f"static:{cluster.pods[0].ip}:{cluster.port}"
     ok, n = python(CLOSED_BETWEEN_CALLS, pod)
     assert 1 <= int(ok) <= 3

@@ -70,6 +70,7 @@ void Channel::cancel(CallId id) {
   const auto found = calls_.find(id);
   if (found == calls_.end()) return;
   if (found->second.sent) {
+    found->second.cancelled = true;
     found->second.exchange->cancel();
     return;
   }
@@ -120,6 +121,7 @@ void Channel::on_outcome(CallId id, const Outcome& outcome, EventId cause) {
   if (found == calls_.end()) return;
   if (!outcome.unsent) return end(id, outcome, cause);
   Call& call = found->second;
+  if (call.cancelled) return end(id, {{Code::cancelled, "cancelled by the caller"}}, cause);
   call.sent = false;
   call.event = world_.trace.emit(who_, cause, [&] { return CallUnsent{id, call.connection}; });
   pick(id, call);

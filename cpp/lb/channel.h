@@ -84,6 +84,7 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
     Done done;
     EventId event;  // of its last step
     bool sent = false;
+    bool cancelled = false;  // after it was sent: it is not to be sent again
     ConnectionId connection = ConnectionId::none;
     Timer deadline;  // while it is queued; once it is sent, the link keeps it
   };
