@@ -140,7 +140,9 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     connected_ = true;
     up_ = trace_.emit(dial_.who, started_,
                       [&] { return Connected{dial_.subchannel, id_, trace_.symbol(local_)}; });
+    const auto self = shared_from_this();  // the watcher may let go of us
     watcher_->on_connected(up_);
+    if (gone_ && in_flight_ == 0) lose(Graceful::unknown);
   }
 
   void fail(const std::string& why) {
@@ -155,8 +157,8 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   }
 
   void on_hung_up() {
-    if (!connected_) return;  // the probe says more
     gone_ = true;
+    if (!connected_) return;  // the probe says more, and comes in any case
     if (in_flight_ == 0) lose(Graceful::unknown);
     // Else it is the calls that tell how it ended: gRPC ends each of them now.
   }
