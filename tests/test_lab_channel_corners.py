@@ -146,3 +146,33 @@ def test_a_server_that_answers_once_and_hangs_up_is_noticed():
                     lost = lambda n=attempt: len(channel.trace.of("ConnectionLost")) == n  # noqa: E731
                     wait_until(lost, timeout=3)
                 waiting.join()
+
+
+def test_greet_client_says_when_its_report_cannot_be_written(cluster):
+    pod = f"static:{cluster.pods[0].ip}:{cluster.port}"
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run([path("greet-client"), pod], stdout=full, stderr=subprocess.PIPE)
+    assert (said.returncode, said.stderr) == (
+        2, b"greet-client: write the report: No space left on device\n"
+    )  # fmt: skip
+
+
+def test_greet_client_that_is_stopped_before_its_first_call_makes_none(cluster):
+    # One pod answers, the other never will: --wait-ready waits.
+    targets = f"static:{free_ip()}:1,{cluster.pods[0].ip}:{cluster.port}"
+    with subprocess.Popen(
+        [path("greet-client"), targets, "--policy", "round_robin", "--wait-ready", "--deadline",
+         "50s", "-n", "100000", "--trace", "-"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as client:  # fmt: skip
+        wait_until(lambda: catches(client.pid, signal.SIGINT))
+        client.send_signal(signal.SIGINT)
+        out, said = client.communicate(timeout=20)
+    assert (client.returncode, out) == (2, b"")
+    assert said == b"greet-client: interrupted before the first call\n"
+
+
+def catches(pid, number):
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(next(line.split()[1] for line in status.splitlines() if "SigCgt" in line), 16)
+    return caught >> (number - 1) & 1

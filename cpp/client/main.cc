@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <limits>
 #include <random>
 
 #include "client/report.h"
@@ -58,7 +59,7 @@ void declare(CLI::App& app, Flags& flags) {
       ->check(CLI::IsMember({"lab", "grpc"}))
       ->capture_default_str();
   app.add_option("-n,--count", load.calls, "how many calls")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}))
+      ->check(CLI::Range(std::numeric_limits<std::int32_t>::max()))
       ->capture_default_str();
   app.add_option("-c,--concurrency", load.concurrency, "how many of them at a time")
       ->check(CLI::PositiveNumber)
@@ -100,12 +101,14 @@ int call(AnyChannel& channel, const Flags& flags, const WriteTrace& write) {
     if (!file) throw std::runtime_error("write " + flags.trace + ": " + std::strerror(errno));
   }
   if (flags.wait_ready) channel.wait_ready(true, flags.load.config.timeout, is_stopped);
+  if (stopped) throw std::runtime_error("interrupted before the first call");
   const CallLog log = channel.run(flags.load, is_stopped);
   std::ostream& words = to_stdout ? std::cerr : std::cout;
   for (const std::string& result : log.results) {
     if (!result.empty()) words << result << '\n';
   }
   words << report(log) << std::flush;
+  if (!words) throw std::runtime_error(std::string("write the report: ") + std::strerror(errno));
   if (!flags.trace.empty()) {
     std::ostream& out = to_stdout ? std::cout : file;
     write(out);
