@@ -176,3 +176,22 @@ def catches(pid, number):
     status = Path(f"/proc/{pid}/status").read_text()
     caught = int(next(line.split()[1] for line in status.splitlines() if "SigCgt" in line), 16)
     return caught >> (number - 1) & 1
+
+
+FORKED = """
+import os, greetlab as gl
+channel = gl.Channel("static:127.255.255.1:1", engine="{engine}")
+if os.fork() == 0:
+    for look in (lambda: channel.state, lambda: channel.subchannels, lambda: repr(channel)):
+        try:
+            look()
+        except RuntimeError:
+            print("refused", flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_forked_child_may_not_even_look(engine):
+    assert python(FORKED.format(engine=engine)) == ["refused"] * 3

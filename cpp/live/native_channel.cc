@@ -104,11 +104,13 @@ class NativeChannel::Impl {
   }
 
   std::string state() const {
+    require_own_process();
     const std::lock_guard lock(mutex_);
     return channel_ ? name_of(channel_->GetState(false)) : "SHUTDOWN";
   }
 
   std::vector<SubchannelView> subchannels() const {
+    require_own_process();
     return gate_.closed() ? std::vector<SubchannelView>{} : subchannels_of(channelz_id_);
   }
 

@@ -48,7 +48,8 @@ class NativeLoad {
   }
 
   CallLog run(const std::function<bool()>& stop) {
-    for (std::size_t i = 0; paced() ? i < 1 : i < config_.concurrency; ++i) start_next();
+    const std::size_t first = paced() ? 1 : std::min(config_.concurrency, config_.calls);
+    for (std::size_t i = 0; i < first; ++i) start_next();
     next_at_ = now() + config_.interval;
     Time attention_at = now() + kAttention;
     bool stopping = false;
