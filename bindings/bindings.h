@@ -9,12 +9,13 @@
 
 namespace greetlab {
 
-/// Python counts time in float seconds, C++ in integer nanoseconds: up to 292 years of them.
+/// Python counts time in float seconds, C++ in integer nanoseconds: up to 292 years of them. The
+/// machine's own years since it was started are added to these, so a few are left for them.
 ///
 /// @throws std::invalid_argument for what is no such number.
 inline std::chrono::nanoseconds seconds(double value) {
-  if (!(value >= 0 && value < 9.2e9)) {
-    throw std::invalid_argument("seconds are a number from 0 to 9.2e9, and not " +
+  if (!(value >= 0 && value < 9e9)) {
+    throw std::invalid_argument("seconds are a number from 0 to 9e9, and not " +
                                 std::to_string(value));
   }
   return std::chrono::nanoseconds(static_cast<std::int64_t>(value * 1e9));

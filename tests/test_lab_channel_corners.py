@@ -195,3 +195,8 @@ os.wait()
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_forked_child_may_not_even_look(engine):
     assert python(FORKED.format(engine=engine)) == ["refused"] * 3
+
+
+def test_a_time_is_refused_that_would_not_fit_after_years_of_uptime():
+    with pytest.raises(ValueError, match="0 to 9e9"):
+        Channel("static:127.0.0.1:1", cooldown=9.1e9)
