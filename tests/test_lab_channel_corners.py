@@ -115,7 +115,9 @@ def test_closing_between_two_calls_ends_an_open_loop_in_the_sim():
 
 def frame(kind, flags, stream, payload=b""):
     """HTTP/2, RFC 9113 4.1."""
-    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+    return (
+        len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+    )
 
 
 def literal(name, value):
@@ -125,7 +127,9 @@ def literal(name, value):
 
 def test_a_server_that_answers_once_and_hangs_up_is_noticed():
     # :status 200 is 8 of HPACK's static table; grpc-status 12: UNIMPLEMENTED.
-    header = b"\x88" + literal(b"content-type", b"application/grpc") + literal(b"grpc-status", b"12")
+    header = (
+        b"\x88" + literal(b"content-type", b"application/grpc") + literal(b"grpc-status", b"12")
+    )
     answer = frame(4, 0, 0) + frame(4, 1, 0) + frame(1, 5, 1, header)
     with socket.socket() as listener:
         listener.bind((free_ip(), 0))
