@@ -35,7 +35,11 @@ Load::Slot& Load::make_slot() {
 void Load::start_by_the_clock() {
   if (started_ == config_.calls) return;
   if (free_.empty()) free_.push_back(&make_slot());
-  next_ = world_->clock().at(world_->clock().now() + config_.interval,
+  // Each is due after the one before it, however late that one was: a client that waits for itself
+  // would not see how long its calls would have waited. Late ones, one a task.
+  const Time now = world_->clock().now();
+  due_ = (started_ == 0 ? now : due_) + config_.interval;
+  next_ = world_->clock().at(std::max(due_, now),
                              [self = shared_from_this()] { self->start_by_the_clock(); });
   Slot* const slot = free_.back();
   free_.pop_back();

@@ -82,10 +82,10 @@ void LiveNameLookup::finish(const Question& question) {
   answer.addresses = question.addresses;
   const DnsStatus status = answer.addresses.empty() ? question.failure : DnsStatus::ok;
   if (answer.addresses.empty()) {
-    answer.status = {Code::unavailable,
-                     "DNS resolution failed for " + target_.name + ": " +
-                         (question.trouble.empty() ? std::string(describe(status))
-                                                   : question.trouble)};
+    answer.status = {
+        Code::unavailable,
+        "DNS resolution failed for " + target_.name + ": " +
+            (question.trouble.empty() ? std::string(describe(status)) : question.trouble)};
   }
   const EventId ended = trace_.emit(who_, question.started, [&] {
     std::string joined;
