@@ -30,3 +30,9 @@ def test_a_recording_can_be_read_while_it_is_written(tmp_path):
     ended = build_and_run(tmp_path, "recording_threads", "-O1", "-g", "-fsanitize=thread")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "0 broken" in ended.stdout
+
+
+@pytest.mark.timeout(180)
+def test_a_cancelled_call_is_not_sent_again(tmp_path):
+    ended = build_and_run(tmp_path, "cancelled_once", *PURE)
+    assert ended.returncode == 0, ended.stdout + ended.stderr

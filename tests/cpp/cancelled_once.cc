@@ -1,0 +1,64 @@
+// A call that was cancelled after a connection had refused it is not sent again.
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include "core/connector.h"
+#include "core/trace.h"
+#include "lb/channel.h"
+#include "lb/static_resolver.h"
+#include "sim/virtual_clock.h"
+
+using namespace greetlab;
+
+namespace {
+
+std::vector<Link::Done> sent;
+
+// Connects at once, and answers when we say so.
+class Wire final : public Link {
+ public:
+  Wire(Clock& clock, Watcher& watcher)
+      : connected_(clock.at(clock.now(), [&watcher] { watcher.on_connected(EventId::none); })) {}
+  ConnectionId id() const override { return static_cast<ConnectionId>(1); }
+  void send(CallId, Exchange&, Time, EventId, Done done) override { sent.push_back(done); }
+
+ private:
+  Timer connected_;
+};
+
+struct Wires final : Connector {
+  explicit Wires(Clock& clock) : clock(clock) {}
+  std::unique_ptr<Link> dial(const Dial&, Link::Watcher& watcher) override {
+    return std::make_unique<Wire>(clock, watcher);
+  }
+  Clock& clock;
+};
+
+struct Letter final : Exchange {
+  void cancel() override {}  // the refusal is on its way already
+};
+
+}  // namespace
+
+int main() {
+  VirtualClock clock;
+  Trace trace(clock);
+  Wires wires(clock);
+  Letter letter;
+  std::vector<Code> ended;
+  Channel channel({clock, wires, trace}, {}, [&](Rng&, Symbol) {
+    return std::make_unique<StaticResolver>(clock, std::vector{Address{"10.0.0.1", 1}});
+  });
+  const CallId call = channel.call(
+      letter, {}, [&](const CallResult& result) { ended.push_back(result.status.code); });
+  while (clock.step()) {
+  }
+  if (sent.size() != 1) return std::puts("it was not sent"), 2;
+  channel.cancel(call);
+  sent[0]({{Code::unavailable, "GOAWAY received"}, Symbol::none, true}, EventId::none);
+  while (clock.step()) {
+  }
+  std::printf("sent %zu times, ended %zu times\n", sent.size(), ended.size());
+  return sent.size() == 1 && ended == std::vector{Code::cancelled} ? 0 : 1;
+}
