@@ -2,10 +2,8 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -112,45 +110,6 @@ def test_closing_between_two_calls_ends_an_open_loop_in_the_sim():
     channel.close()
     assert load.done
     core.run(5)
-
-
-def frame(kind, flags, stream, payload=b""):
-    """HTTP/2, RFC 9113 4.1."""
-    return (
-        len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
-    )
-
-
-def literal(name, value):
-    """A header without compression, RFC 7541 6.2.2."""
-    return b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value
-
-
-def test_a_server_that_answers_once_and_hangs_up_is_noticed():
-    # :status 200 is 8 of HPACK's static table; grpc-status 12: UNIMPLEMENTED.
-    header = (
-        b"\x88" + literal(b"content-type", b"application/grpc") + literal(b"grpc-status", b"12")
-    )
-    answer = frame(4, 0, 0) + frame(4, 1, 0) + frame(1, 5, 1, header)
-    with socket.socket() as listener:
-        listener.bind((free_ip(), 0))
-        listener.listen()
-        listener.settimeout(10)
-        ip, port = listener.getsockname()
-        with Channel(f"static:{ip}:{port}") as channel:
-            for attempt in range(1, 21):
-                waiting = threading.Thread(target=lambda: channel.wait_ready(timeout=9))
-                waiting.start()
-                connection, _ = listener.accept()
-                with connection:
-                    said = b""
-                    while b"Health" not in said and len(said) < 150:
-                        said += connection.recv(4096)
-                    connection.sendall(answer)
-                    connection.shutdown(socket.SHUT_WR)
-                    lost = lambda n=attempt: len(channel.trace.of("ConnectionLost")) == n  # noqa: E731
-                    wait_until(lost, timeout=3)
-                waiting.join()
 
 
 def test_greet_client_says_when_its_report_cannot_be_written(cluster):
