@@ -173,3 +173,18 @@ def test_an_open_loop_keeps_its_rate(cluster, engine):
     # As fast as it can where 0.1 ms is too little; but never a wait between late ones.
     gaps = calls.start_ns[1:] - calls.start_ns[:-1]
     assert gaps.min() < 90_000
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ipv6(engine):
+    with subprocess.Popen(
+        [path("greet-server"), "--listen", "::1", "--port", "0", "--pod-name", "six"],
+        stdout=subprocess.PIPE, text=True,
+    ) as server:  # fmt: skip
+        port = server.stdout.readline().rpartition(":")[2].strip()
+        with Channel(f"static:[::1]:{port}", engine=engine) as channel:
+            calls = channel.greet("A", wait_for_ready=True)
+            shown = [(view.address, view.local_addresses) for view in channel.subchannels]
+        server.terminate()
+    assert calls.by_pod == {"six": 1}
+    assert shown == [(f"[::1]:{port}", [peer for _, peer in calls.connections])]

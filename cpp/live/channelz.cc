@@ -1,6 +1,7 @@
 #include "live/channelz.h"
 
 #include <absl/strings/escaping.h>
+#include <absl/strings/str_replace.h>
 #include <arpa/inet.h>
 #include <grpc/grpc.h>
 #include <grpc/support/alloc.h>
@@ -44,8 +45,10 @@ std::string local_address(std::int64_t socket_id) {
 SubchannelView view(const json& subchannel) {
   SubchannelView shown;
   const json& data = subchannel["data"];
-  const std::string target = data.value("target", "");  // "ipv4:127.1.0.2:50051"
-  shown.address = target.substr(target.find(':') + 1);
+  // "ipv4:127.1.0.2:50051", "ipv6:%5B::1%5D:50051"
+  const std::string target = data.value("target", "");
+  shown.address =
+      absl::StrReplaceAll(target.substr(target.find(':') + 1), {{"%5B", "["}, {"%5D", "]"}});
   shown.state = data["state"].value("state", "UNKNOWN");
   for (const json& ref : subchannel.value("socketRef", json::array())) {
     if (auto local = local_address(id(ref, "socketId")); !local.empty()) {
