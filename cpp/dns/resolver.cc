@@ -59,8 +59,9 @@ void DnsResolver::lookup(std::string name, std::vector<RecordType> types,
     return done(cancelled(std::move(name)));
   }
   if (!thread_wire_) {
-    thread_wire_ = std::make_unique<DnsWire>(config_);
-    thread_ = std::thread(&DnsResolver::run, this);
+    auto wire = std::make_unique<DnsWire>(config_);
+    thread_ = std::thread(&DnsResolver::run, this);  // it waits for the lock; or none could be made
+    thread_wire_ = std::move(wire);
   }
   asked_.push_back({std::move(name), std::move(types), std::move(done)});
   // The thread takes all that has gathered, so only the first of a batch needs to wake it; and from

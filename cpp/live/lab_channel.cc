@@ -101,6 +101,8 @@ class LabChannel::Impl {
         [&] {
           if (over) return true;
           if (channel_ == nullptr) return end(WaitResult::closed);
+          // READY and lost again before anybody looked: pick_first waits for somebody to call.
+          if (channel_->state() == ConnectivityState::idle) channel_->connect();
           return ready(all) && end(WaitResult::ready);
         },
         interrupted);

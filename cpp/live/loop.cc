@@ -14,10 +14,11 @@ namespace {
 constexpr std::size_t kBatch = 64;
 
 // A caller that comes back within this time finds the loop unserved and need not push its thread
-// aside, which takes 26 us. For as long, nobody notices what happens on the network.
+// aside, which takes 26 us.
 constexpr std::chrono::milliseconds kGrace{1};
 
-// How often that thread looks whether callers have stopped coming, at the least.
+// How often that thread looks whether callers have stopped coming, at the least. For so long, and
+// the grace, nobody may notice what happens on the network.
 constexpr std::chrono::milliseconds kLook{8};
 
 }  // namespace
