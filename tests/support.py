@@ -1,8 +1,18 @@
 """What several test files need."""
 
 import random
+from pathlib import Path
+
+from greetlab.trace import KINDS, Trace
 
 
 def free_ip() -> str:
     """A loopback address that no other test is likely to use, and no cluster does (127.1-254)."""
     return f"127.255.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
+
+
+def as_live(trace: Trace, path: Path) -> Trace:
+    """The same trace without what a real network shows to nobody; `path` is for a file."""
+    hidden = ("ProxyRouted", "GoAwaySent")
+    trace.of(*(kind for kind in KINDS if kind not in hidden)).save(path)
+    return Trace.load(path)
