@@ -53,6 +53,7 @@ for step in client.steps("Ada"):
 opened = [fact for fact in cluster.proxy_facts if fact["fact"] == "opened"]
 print(f"{len(calls)} requests, {len(calls.connections)} connection:", *calls.connections)
 print(f"the ClusterIP opened {len(opened)}: one for each of our two clients")
+print(f"\n$ ss -tn dst {cluster.cluster_ip}    # here, in a terminal")
 gl.Flow(sticky.trace)
 
 # %% [markdown]
@@ -87,7 +88,8 @@ gl.plot.requests(
 #
 # Some open more channels to get more connections. Does that help? In this lab every channel has
 # connections of its own. Stock gRPC shares them between channels with the same target and options
-# (the *global subchannel pool*), unless it is told not to. Python's own gRPC, where it is installed:
+# (the *global subchannel pool*), unless it is told not to. We ask two channels of Python's own gRPC
+# for a greeting each. **How many connections do they open?**
 
 # %%
 try:
