@@ -2,6 +2,9 @@
 
 import random
 import time
+from pathlib import Path
+
+from greetlab.trace import KINDS, Trace
 
 
 def free_ip() -> str:
@@ -15,3 +18,10 @@ def wait_until(holds, timeout=10.0):
     while not holds():
         assert time.monotonic() < deadline, "it never came to be"
         time.sleep(0.002)
+
+
+def as_live(trace: Trace, path: Path) -> Trace:
+    """The same trace without what a real network shows to nobody; `path` is for a file."""
+    hidden = ("ProxyRouted", "GoAwaySent")
+    trace.of(*(kind for kind in KINDS if kind not in hidden)).save(path)
+    return Trace.load(path)

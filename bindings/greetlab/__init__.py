@@ -55,6 +55,7 @@ from greetlab.trace import Event, Trace
 
 if TYPE_CHECKING:
     from greetlab import plot
+    from greetlab.widget import Flow
 
 __all__ = [
     "AddressListTaken",
@@ -77,6 +78,7 @@ __all__ = [
     "DnsResolver",
     "EndpointsChanged",
     "Event",
+    "Flow",
     "GoAwaySent",
     "ListSwapped",
     "Lookup",
@@ -103,6 +105,9 @@ def __getattr__(name: str) -> Any:
     # `plot` brings matplotlib along, which takes longer to import than all the rest together.
     if name == "plot":
         return import_module("greetlab.plot")
+    # `Flow` brings the notebook's widgets along.
+    if name == "Flow":
+        return import_module("greetlab.widget").Flow
     raise AttributeError(f"module 'greetlab' has no attribute {name!r}")
 
 

@@ -1,0 +1,218 @@
+// --- DNS, connections and calls over time: the picture's memory, and what one scrubs with ------
+
+const MOST_MARKS = 240; // calls; more are shown as a histogram
+
+class Lanes {
+  constructor(model, panel, clock) {
+    Object.assign(this, { model, panel, clock });
+    this.height = 112;
+  }
+
+  /** Where a moment of the picture is, across. */
+  x(u) {
+    return this.left + (u / this.clock.length) * (this.width - this.left - 10);
+  }
+  u(x) {
+    const share = (x - this.left) / (this.width - this.left - 10);
+    return Math.min(1, Math.max(0, share)) * this.clock.length;
+  }
+
+  /** Draws everything but the playhead once. */
+  prepare(width, theme, ratio) {
+    Object.assign(this, { width, left: width < 640 ? 58 : 92 });
+    this.still = new OffscreenCanvas(Math.round(width * ratio), Math.round(this.height * ratio));
+    const g = this.still.getContext("2d");
+    g.scale(ratio, ratio);
+    this.drawIdle(g, theme);
+    this.drawLookups(g, theme, 4, 16);
+    this.drawConnections(g, theme, 26, 30);
+    this.drawCalls(g, theme, 62, 28);
+    this.drawPodChanges(g, theme);
+    this.drawTimes(g, theme, 102);
+    const label = { size: 11, color: theme.quiet, align: "right" };
+    const x = this.left - 10;
+    write(g, "DNS", x, 12, label);
+    write(g, width < 640 ? "conns" : "connections", x, 41, label);
+    write(g, "calls", x, 76, label);
+  }
+
+  /** The prepared picture, the future pale, and the playhead. */
+  draw(g, theme, u) {
+    g.clearRect(0, 0, this.width, this.height);
+    g.drawImage(this.still, 0, 0, this.width, this.height);
+    const x = this.x(u);
+    g.fillStyle = theme.veil;
+    g.fillRect(x, 0, this.width - x, 94);
+    g.fillStyle = g.strokeStyle = theme.accent;
+    g.lineWidth = 1.6;
+    g.beginPath();
+    g.moveTo(x, 2);
+    g.lineTo(x, 94);
+    g.stroke();
+    g.beginPath();
+    g.arc(x, 94, 4.5, 0, 2 * Math.PI);
+    g.fill();
+  }
+
+  rowU(row) {
+    return row === NEVER ? this.clock.length : this.clock.rowU[this.panel][row];
+  }
+
+  drawIdle(g, theme) {
+    for (const { from, to } of this.clock.idle) {
+      const [a, b] = [this.x(from), this.x(to)];
+      if (b - a < 3) continue;
+      g.save();
+      g.beginPath();
+      g.rect(a, 2, b - a, 90);
+      g.clip();
+      g.strokeStyle = theme.hatch;
+      g.lineWidth = 1;
+      g.beginPath();
+      for (let x = a - 90; x < b; x += 7) {
+        g.moveTo(x, 92);
+        g.lineTo(x + 90, 2);
+      }
+      g.stroke();
+      g.restore();
+    }
+  }
+
+  drawLookups(g, theme, y, h) {
+    g.fillStyle = theme.wait;
+    for (const client of this.model.clients) {
+      for (const { start, end } of client.lookups) {
+        const [a, b] = [this.x(this.rowU(start)), this.x(this.rowU(end))];
+        box(g, { x: a, y: y + 2, w: Math.max(b - a, 3), h: h - 6 }, 2, theme.wait);
+      }
+      const { rows, values } = client.resolver;
+      rows.forEach((row, i) => {
+        if (!values[i]) return;
+        const [a, b] = [this.x(this.rowU(row)), this.x(this.rowU(rows[i + 1] ?? NEVER))];
+        box(g, { x: a, y: y + h / 2 - 2, w: Math.max(b - a, 2), h: 2 }, 1, theme.wait);
+      });
+    }
+  }
+
+  drawConnections(g, theme, y, h) {
+    const shown = this.model.connections;
+    const lanes = packed(shown);
+    const pitch = Math.min(9, h / Math.max(lanes.count, 1));
+    const first = y + (h - lanes.count * pitch) / 2;
+    shown.forEach((connection, i) => {
+      const top = first + lanes.of[i] * pitch;
+      const thick = Math.max(pitch - 2, pitch * 0.7);
+      const [dial, up, end] = [connection.dial, connection.up, connection.end].map((row) =>
+        this.x(this.rowU(row)));
+      const color = connection.pod?.color ?? theme.quiet;
+      const failed = connection.up === NEVER;
+      g.fillStyle = failed && connection.end < NEVER ? theme.bad : theme.wait;
+      g.globalAlpha = pitch < 4 ? 0.3 : 1;
+      g.fillRect(dial, top + thick / 2 - 0.75, Math.max((failed ? end : up) - dial, 2), 1.5);
+      g.globalAlpha = 1;
+      if (failed) return;
+      box(g, { x: up, y: top, w: Math.max(end - up, 2), h: thick }, Math.min(3, thick / 2),
+        color === "#000000" ? theme.ink : color);
+      if (["broke", "gone"].includes(connection.how) && pitch > 4) {
+        cross(g, theme, end, top + thick / 2, 3);
+      }
+    });
+  }
+
+  drawCalls(g, theme, y, h) {
+    const { model } = this;
+    const calls = model.calls.filter((call) => call.end < NEVER);
+    if (calls.length > MOST_MARKS || model.pods.length > MOST_CARDS) {
+      return this.drawHistogram(g, theme, y, h, calls);
+    }
+    const pitch = h / Math.max(model.pods.length, 1);
+    const size = Math.min(3.4, Math.max(pitch / 2.4, 1.8));
+    for (const call of calls) {
+      const x = this.x(this.rowU(call.end));
+      if (call.code !== "OK" || !call.pod) cross(g, theme, x, y + h / 2, 3);
+      else glyph(g, theme, call.pod, x, y + (call.pod.number + 0.5) * pitch, size);
+    }
+  }
+
+  drawHistogram(g, theme, y, h, calls) {
+    const bins = new Map(); // pixel to the count per pod
+    let most = 1;
+    for (const call of calls) {
+      const x = Math.floor(this.x(this.rowU(call.end)) / 2) * 2;
+      if (!bins.has(x)) bins.set(x, new Map());
+      const bin = bins.get(x);
+      const who = call.code === "OK" && call.pod ? call.pod : null;
+      bin.set(who, (bin.get(who) ?? 0) + 1);
+      most = Math.max(most, [...bin.values()].reduce((sum, n) => sum + n, 0));
+    }
+    for (const [x, bin] of bins) {
+      let bottom = y + h;
+      for (const pod of [...this.model.pods, null]) {
+        const tall = ((bin.get(pod) ?? 0) / most) * h;
+        if (!tall) continue;
+        g.fillStyle = pod ? (pod.color === "#000000" ? theme.ink : pod.color) : theme.bad;
+        g.fillRect(x, bottom - tall, 2, tall);
+        bottom -= tall;
+      }
+    }
+  }
+
+  /** A pod's end, or its return: a line through all lanes. */
+  drawPodChanges(g, theme) {
+    for (const pod of this.model.pods) {
+      pod.state.rows.forEach((row, i) => {
+        if (this.model.columns.time[row] === this.model.columns.time[0]) return;
+        const x = this.x(this.rowU(row));
+        const bad = pod.state.values[i] !== "started";
+        g.strokeStyle = bad ? theme.bad : theme.good;
+        g.lineWidth = 1;
+        g.setLineDash([2, 3]);
+        g.beginPath();
+        g.moveTo(x, 10);
+        g.lineTo(x, 92);
+        g.stroke();
+        g.setLineDash([]);
+        if (bad) cross(g, theme, x, 6, 3);
+        else glyph(g, theme, pod, x, 6, 3.4);
+      });
+    }
+  }
+
+  drawTimes(g, theme, y) {
+    const origin = this.clock.origins[this.panel];
+    const style = { size: 10, color: theme.quiet };
+    const taken = [];
+    const said = new Set(); // the clock may stand still for a while
+    const place = (x, text, color) => {
+      g.font = font(10);
+      const half = g.measureText(text).width / 2 + 6;
+      const fits = x - half > this.left - 14 && x + half < this.width;
+      if (!fits || said.has(text) || taken.some(([a, b]) => x - half < b && x + half > a)) return;
+      said.add(text);
+      taken.push([x - half, x + half]);
+      write(g, text, x, y, { ...style, color, align: "center" });
+    };
+    for (const { from, to, seconds: passed } of this.clock.idle) {
+      if (passed < 0.1) continue;
+      said.clear();
+      place(this.x((from + to) / 2), `${duration(passed * 1e9)} pass`, theme.soft);
+    }
+    const step = Math.max(90, (this.width - this.left) / 8);
+    for (let x = this.left + 22; x < this.width; x += step) {
+      if (this.clock.idleAt(this.u(x))) continue;
+      place(x, duration(this.clock.timeAt(this.u(x)) + origin), theme.quiet);
+    }
+  }
+}
+
+/** A line for each connection: the first that is free again. */
+function packed(connections) {
+  const free = [];
+  const of = connections.map(({ dial, end }) => {
+    let lane = free.findIndex((until) => until < dial);
+    if (lane < 0) lane = free.length;
+    free[lane] = end;
+    return lane;
+  });
+  return { of, count: free.length };
+}

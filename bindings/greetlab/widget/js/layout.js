@@ -1,0 +1,211 @@
+// --- Where things stand -----------------------------------------------------------------------
+//
+//     DNS                                pod-1
+//      |                               /
+//     client  ====  (ClusterIP)  ====+-- pod-2
+//
+// Fixed for a trace and a width: nothing jumps while it plays.
+
+const MARGIN = 12;
+const SIDE = 5; // left and right: the title begins there, too
+const MOST_CARDS = 12; // more pods, or addresses, are shown as a grid
+const MOST_CLIENTS = 4; // more are shown as one
+
+class Layout {
+  constructor(model, width) {
+    this.model = model;
+    this.width = width;
+    this.compact = width < 640;
+    this.grid = model.pods.length > MOST_CARDS;
+    this.paths = new Map();
+    this.narrow = width < 480;
+    this.dns = { x: SIDE, y: MARGIN, w: this.leftWidth(), h: 62 };
+    this.clients = this.clientBoxes();
+    const last = this.clients.at(-1)?.box ?? this.dns;
+    this.needs = Math.max(last.y + last.h + MARGIN, this.podsHeight() + 2 * MARGIN, 276);
+  }
+
+  /** Spreads it over a height, which is `needs` or more. */
+  settle(height) {
+    const { model } = this;
+    this.height = height;
+    const last = this.clients.at(-1)?.box ?? this.dns;
+    const down = (height - MARGIN - last.y - last.h) / 2;
+    this.dns.y += down;
+    for (const entry of this.clients) {
+      entry.box.y += down;
+      for (const [address, y] of entry.rows) entry.rows.set(address, y + down);
+    }
+    this.pods = this.grid ? this.podTiles() : this.podCards();
+    this.podAt = new Map(this.pods.map((entry) => [entry.pod, entry.box]));
+    this.proxy = model.viaProxy ? this.proxyBox() : null;
+    this.busiest = mostAtOnce(model);
+  }
+
+  leftWidth() {
+    if (this.compact) return this.narrow ? 152 : 180;
+    return Math.min(300, Math.max(228, this.width * 0.24));
+  }
+
+  clientBoxes() {
+    const { model } = this;
+    const many = model.clients.length > MOST_CLIENTS;
+    const shown = many ? [null] : model.clients;
+    let y = this.dns.y + this.dns.h + 34;
+    return shown.map((client) => {
+      const addresses = client ? [...client.addresses].sort((a, b) => this.order(a, b)) : [];
+      const matrix = addresses.length > MOST_CARDS;
+      const lines = matrix ? Math.ceil(addresses.length / this.dots()) * 12 : addresses.length * 24;
+      const box = { x: SIDE, y, w: this.leftWidth(), h: 52 + Math.max(lines, 24) + 30 };
+      const rows = new Map(addresses.map((address, i) => [
+        address, matrix ? box.y + box.h / 2 : box.y + 52 + i * 24 + 12,
+      ]));
+      y += box.h + 12;
+      return { client, box, rows, addresses, matrix };
+    });
+  }
+  /** Subchannels in a line of the matrix. */
+  dots() {
+    return Math.floor((this.leftWidth() - 24) / 12);
+  }
+  order(a, b) {
+    const number = (address) => this.model.podByAddress.get(address)?.number ?? -1;
+    return number(a) - number(b) || (a < b ? -1 : 1);
+  }
+
+  podsHeight() {
+    const count = this.model.pods.length;
+    if (this.grid) return Math.ceil(count / this.columns()) * this.tile().h;
+    return count * Math.min(84, Math.max(40, 340 / count));
+  }
+  columns() {
+    return this.compact ? 7 : 10;
+  }
+  tile() {
+    return this.compact ? { w: 24, h: 26 } : { w: 34, h: 32 };
+  }
+  podTiles() {
+    const { w, h } = this.tile();
+    const left = this.width - SIDE - this.columns() * w;
+    const top = (this.height - this.podsHeight()) / 2;
+    return this.model.pods.map((pod, i) => ({
+      pod,
+      box: {
+        x: left + (i % this.columns()) * w + 2, y: top + Math.floor(i / this.columns()) * h + 2,
+        w: w - 4, h: h - 4,
+      },
+    }));
+  }
+  podCards() {
+    const count = this.model.pods.length;
+    const w = this.compact ? (this.narrow ? 112 : 124) : Math.min(240, Math.max(190, this.width * 0.2));
+    const pitch = (this.height - 2 * MARGIN + 8) / Math.max(count, 1);
+    const h = Math.min(pitch - 8, 86);
+    return this.model.pods.map((pod, i) => ({
+      pod,
+      box: {
+        x: this.width - SIDE - w, y: MARGIN - 4 + i * pitch + (pitch - h) / 2, w, h,
+      },
+    }));
+  }
+
+  proxyBox() {
+    const from = SIDE + this.leftWidth();
+    const to = this.pods[0]?.box.x ?? this.width - SIDE;
+    const w = this.compact ? (this.narrow ? 76 : 96) : 146;
+    const rows = this.clients.flatMap((entry) => [...entry.rows.values()]);
+    const y = rows.length ? (Math.min(...rows) + Math.max(...rows)) / 2 : this.height / 2;
+    return { x: (from + to) / 2 - w / 2, y: y - 33, w, h: 66 };
+  }
+
+  /** The way of a connection, from the client to its pod. */
+  path(connection) {
+    if (!this.paths.has(connection)) this.paths.set(connection, this.makePath(connection));
+    return this.paths.get(connection);
+  }
+  makePath(connection) {
+    const entry = this.clients.find((one) => one.client === connection.client) ?? this.clients[0];
+    const y = entry.rows.get(connection.address) ?? entry.box.y + entry.box.h / 2;
+    const start = [entry.box.x + entry.box.w, y];
+    const pod = connection.pod && this.podAt.get(connection.pod);
+    const end = pod && this.arrival(connection.pod, pod);
+    if (!connection.proxied) return new Way(curve(start, end ?? this.nowhere(y)));
+    const middle = this.proxy.y + this.proxy.h / 2;
+    const points = curve(start, [this.proxy.x, middle]);
+    const way = new Way(points);
+    if (!end) return way;
+    const whole = new Way([...points, ...curve([this.proxy.x + this.proxy.w, middle], end)]);
+    whole.proxyAt = way.length / whole.length; // as far as the proxy
+    return whole;
+  }
+  /** Where a connection meets its pod; in a grid, at the edge of the pod's line. */
+  arrival(pod, { x, y, h }) {
+    if (!this.grid) return [x, y + h / 2];
+    const column = this.pods.findIndex((entry) => entry.pod === pod) % this.columns();
+    return [this.pods[0].box.x - 6, y + h / 2 + (column - (this.columns() - 1) / 2) * 2];
+  }
+  /** Where a connection ends whose other end is not known. */
+  nowhere(y) {
+    return [(this.pods[0]?.box.x ?? this.width - SIDE) - 20, y];
+  }
+}
+
+/** Points on the curve from one place to another, that leaves and arrives level. */
+function curve([x0, y0], [x1, y1]) {
+  const points = [];
+  const bend = (x1 - x0) * 0.5;
+  for (let i = 0; i <= 32; ++i) {
+    const t = i / 32;
+    const [a, b, c, d] = [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t ** 3];
+    points.push([
+      a * x0 + b * (x0 + bend) + c * (x1 - bend) + d * x1, (a + b) * y0 + (c + d) * y1,
+    ]);
+  }
+  return points;
+}
+
+/** A line through points, with the place at each share of its length. */
+class Way {
+  constructor(points) {
+    this.points = points;
+    this.proxyAt = 1;
+    this.far = [0];
+    for (let i = 1; i < points.length; ++i) {
+      const [[x0, y0], [x1, y1]] = [points[i - 1], points[i]];
+      this.far.push(this.far[i - 1] + Math.hypot(x1 - x0, y1 - y0));
+    }
+    this.length = this.far.at(-1);
+  }
+  at(share) {
+    const far = Math.min(1, Math.max(0, share)) * this.length;
+    const i = Math.max(1, Math.min(countBelow(this.far, far), this.points.length - 1));
+    const part = (far - this.far[i - 1]) / (this.far[i] - this.far[i - 1] || 1);
+    const [[x0, y0], [x1, y1]] = [this.points[i - 1], this.points[i]];
+    return [x0 + (x1 - x0) * part, y0 + (y1 - y0) * part];
+  }
+  /** Draws it, from one share of its length to another. */
+  trace(g, from = 0, to = 1) {
+    g.beginPath();
+    g.moveTo(...this.at(from));
+    this.points.forEach((point, i) => {
+      const share = this.far[i] / this.length;
+      if (share > from && share < to) g.lineTo(...point);
+    });
+    g.lineTo(...this.at(to));
+  }
+}
+
+/** The most calls that are on their way at the same time. */
+function mostAtOnce(model) {
+  const ends = model.calls.map((call) => call.end).sort((a, b) => a - b);
+  let most = 0;
+  let ended = 0;
+  let begun = 0;
+  for (const row of model.calls.map((call) => call.picked).sort((a, b) => a - b)) {
+    if (row === NEVER) break;
+    begun += 1;
+    while (ends[ended] < row) ended += 1;
+    most = Math.max(most, begun - ended);
+  }
+  return most;
+}

@@ -1,0 +1,56 @@
+// --- What there is to learn at this moment ----------------------------------------------------
+
+/** One sentence about what the picture shows now; "" where there is nothing to say yet. */
+function lesson(model, position) {
+  const clients = model.clients.filter((client) => client.state.at(position) !== "SHUTDOWN");
+  const client = clients.length === 1 ? clients[0] : null;
+  const open = model.connections.filter((c) => c.up < position && c.end >= position);
+  const ended = countBelow(model.ended, position);
+  if (!client) {
+    if (!model.viaProxy || !ended) return "";
+    return "The ClusterIP chooses a pod for each connection; the calls on it do not move.";
+  }
+  const state = client.state.at(position);
+  const picker = client.picker.at(position);
+  const list = client.list.at(position);
+  const lookup = client.lookups.findLast((one) => one.start < position);
+  if (!lookup) return state === "IDLE" ? "Nothing happens before the first call." : "";
+  if (lookup.end >= position && !list.length) return "First it asks DNS: where does the name live?";
+  const dead = model.pods.filter((pod) => DEAD.has(pod.state.at(position)));
+  const stale = dead.filter((pod) => list.includes(pod.address));
+  const unseen = model.endpoints
+    .at(position)
+    .filter((address) => !list.includes(address) && model.podByAddress.has(address));
+  if (state === "TRANSIENT_FAILURE") return "No connection can be made: calls fail at once.";
+  if (model.viaProxy) return proxyLesson(model, open, ended, position);
+  if (stale.length) {
+    const names = stale.map((pod) => pod.name).join(" and ");
+    return `${names} is dead, but still on the client's list: it dials, and waits ever longer.`;
+  }
+  if (unseen.length && list.length && ended) {
+    const names = unseen.map((address) => model.podByAddress.get(address).name);
+    const who = names.length > 2 ? `${names.length} pods` : names.join(" and ");
+    return `${who} can serve, but the client has not looked the name up since: no calls there.`;
+  }
+  if (state === "CONNECTING") return `It dials ${list.length > 1 ? "the addresses" : "it"}: calls wait.`;
+  if (picker.picker === "pick_first" && list.length > 1) {
+    return `DNS told of ${list.length} pods, but pick_first is content with one connection.`;
+  }
+  if (picker.ready < list.length && picker.ready) {
+    return `Only ${picker.ready} of ${list.length} connections are READY: calls go there alone.`;
+  }
+  if (picker.ready > 1 && picker.picker === "round_robin") {
+    return `A connection to each of ${picker.ready} pods, and the calls take turns.`;
+  }
+  return "";
+}
+
+const DEAD = new Set(["killed", "lost", "stopped"]);
+
+function proxyLesson(model, open, ended, position) {
+  if (!open.length) return "Whoever dials the ClusterIP is sent to one pod, by chance.";
+  const pod = open[0].pod;
+  if (open.length > 1 || !pod) return "The ClusterIP balances connections, not requests.";
+  if (ended < 3) return `One connection, so one pod: the ClusterIP has chosen ${pod.name}.`;
+  return `Balanced once, when it was dialled: ${pod.name} gets every call on this connection.`;
+}

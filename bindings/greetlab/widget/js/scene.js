@@ -1,0 +1,343 @@
+// --- The topology: DNS, clients, the ClusterIP, pods ------------------------------------------
+
+/** Draws a panel at its position. view: {model, layout, position, u, uOf, time, scale, still}. */
+function drawScene(view, g, theme) {
+  view.marks = [];
+  view.paths = [];
+  view.boxes = [];
+  g.clearRect(0, 0, view.layout.width, view.layout.height);
+  drawDns(view, g, theme);
+  for (const entry of view.layout.clients) drawClient(view, g, theme, entry);
+  drawConnections(view, g, theme);
+  const arriving = drawCalls(view, g, theme);
+  if (view.layout.proxy) drawProxy(view, g, theme);
+  for (const { pod, box: place } of view.layout.pods) {
+    const strength = arriving.get(pod) ?? 0;
+    if (view.layout.grid) drawTile(view, g, theme, pod, place, strength);
+    else drawPod(view, g, theme, pod, place, strength);
+  }
+}
+
+function drawDns(view, g, theme) {
+  const { model, layout, position } = view;
+  const { dns } = layout;
+  const client = lastToLookUp(model, position);
+  const lookup = client?.lookups.findLast((one) => one.start < position);
+  const asking = lookup && lookup.end >= position;
+  const links = layout.clients.map((entry) => entry.box);
+  g.strokeStyle = theme.line;
+  g.lineWidth = 1.4;
+  g.setLineDash([2, 5]);
+  g.beginPath();
+  g.moveTo(dns.x + 22, dns.y + dns.h);
+  g.lineTo(dns.x + 22, links[0]?.y ?? dns.y + dns.h);
+  g.stroke();
+  g.setLineDash([]);
+  box(g, dns, 10, theme.card, asking ? theme.wait : theme.line);
+  const { x, y, w } = dns;
+  write(g, "DNS", x + 12, y + 17, { size: 13, weight: 650, color: theme.ink });
+  const name = lookup ? lookup.name.split(".")[0] : "";
+  const resolver = client?.resolver.at(position);
+  const left = resolver ? resolver.until - view.time : 0;
+  let said = "nobody has asked";
+  if (asking) said = "asked…";
+  else if (lookup) said = lookup.count ? answer(lookup.count) : lookup.status.toUpperCase();
+  if (!asking && left > 0) {
+    const from = model.columns.time[client.resolver.since(position)];
+    const share = Math.min(1, left / Math.max(resolver.until - from, 1));
+    write(g, `next lookup in ${seconds(left)}`, x + 12, y + 38, { size: 12, color: theme.soft });
+    box(g, { x: x + 12, y: y + 52, w: (w - 24) * share, h: 3 }, 1.5, theme.wait);
+  } else {
+    write(g, name, x + 12, y + 39, { size: 11, mono: true, color: theme.soft, width: w - 20 });
+  }
+  write(g, said, x + w - 12, y + 17, {
+    size: 11.5, color: asking ? theme.wait : theme.quiet, align: "right", width: w - 58,
+  });
+  view.boxes.push({ ...dns, row: lookup ? Math.min(lookup.end, lookup.start) : -1, lookup });
+  if (asking && links.length && !view.still) {
+    const [from, to] = [view.uOf(lookup.start), lookup.end === NEVER ? view.u + 1 : view.uOf(lookup.end)];
+    const t = Math.min(1, (view.u - from) / Math.max(to - from, 1e-6));
+    const share = ease(t < 0.5 ? 2 * t : 2 - 2 * t);
+    const at = links[0].y + (dns.y + dns.h - links[0].y) * share;
+    letter(g, theme, dns.x + 22, at, t < 0.5 ? "?" : "!");
+  }
+}
+
+const answer = (count) => `${count} address${count === 1 ? "" : "es"}`;
+
+function letter(g, theme, x, y, text) {
+  box(g, { x: x - 9, y: y - 8, w: 18, h: 16 }, 4, theme.wait, theme.edge);
+  write(g, text, x, y + 0.5, { size: 11, weight: 700, color: theme.bg, align: "center" });
+}
+
+function lastToLookUp(model, position) {
+  let found = null;
+  let last = -1;
+  for (const client of model.clients) {
+    const lookup = client.lookups.findLast((one) => one.start < position);
+    if (lookup && lookup.start > last) [found, last] = [client, lookup.start];
+  }
+  return found;
+}
+
+function drawClient(view, g, theme, entry) {
+  const { position, layout } = view;
+  const { client, box: place } = entry;
+  const { x, y, w, h } = place;
+  box(g, place, 10, theme.card, theme.line);
+  if (!client) return drawCrowd(view, g, theme, place);
+  const state = client.state.at(position);
+  const faded = state === "SHUTDOWN";
+  g.save();
+  if (faded) g.globalAlpha = 0.5;
+  const name = write(g, client.name, x + 12, y + 17, { size: 13, weight: 650, color: theme.ink });
+  stateWord(g, theme, state, x + w - 12, y + 17, w - name - 40);
+  const picker = client.picker.at(position);
+  const said = { none: "no picker yet", queue: "calls wait", fail: "calls fail" }[picker.picker] ?? picker.picker;
+  write(g, said === picker.picker ? `picker: ${said}` : said, x + 12, y + 38, {
+    size: 12, color: theme.soft, width: w - 24,
+  });
+  const next = view.model.nextPick(client, position);
+  if (entry.matrix) drawMatrix(view, g, theme, entry, next);
+  else for (const address of entry.addresses) drawRow(view, g, theme, entry, address, next);
+  drawWaiting(view, g, theme, entry);
+  g.restore();
+  view.boxes.push({ x, y, w, h: 52, row: client.state.since(position) });
+}
+
+function subchannelAt(client, address, position) {
+  let found = null;
+  for (const one of client.subchannels.values()) {
+    if (one.address !== address || one.created >= position) continue;
+    if (!found || found.state.at(position) === "SHUTDOWN" || one.created > found.created) found = one;
+  }
+  return found;
+}
+
+function drawRow(view, g, theme, entry, address, next) {
+  const { model, layout, position } = view;
+  const { x, w } = entry.box;
+  const y = entry.rows.get(address);
+  const subchannel = subchannelAt(entry.client, address, position);
+  const state = subchannel?.state.at(position);
+  if (!subchannel) return; // it has not heard of this address yet
+  const there = state !== "SHUTDOWN";
+  if (next && next === subchannel) {
+    box(g, { x: x + 6, y: y - 11, w: w - 12, h: 22 }, 6, theme.next);
+    g.fillStyle = theme.accent;
+    g.beginPath();
+    g.moveTo(x + w - 3, y - 6);
+    g.lineTo(x + w + 5, y);
+    g.lineTo(x + w - 3, y + 6);
+    g.fill();
+  }
+  const pod = model.podByAddress.get(address) ?? null;
+  const alpha = there ? 1 : 0.35;
+  glyph(g, theme, pod, x + 20, y, 4.6, { alpha, hollow: !there });
+  const host = address.replace(/:\d+$/, "");
+  const short = layout.narrow ? host.replace(/^.*(\.\d+\.\d+)$/, "$1") : host;
+  write(g, short, x + 32, y, {
+    size: layout.compact ? 10.5 : 11, mono: true, color: there ? theme.ink : theme.quiet, width: layout.narrow ? 36 : 92,
+  });
+  if (there) {
+    const until = subchannel.backoff.at(position);
+    const left = state === "TRANSIENT_FAILURE" && until ? until - view.time : 0;
+    const room = w - (layout.narrow ? 84 : layout.compact ? 114 : 138);
+    if (left > 0) {
+      write(g, room < 90 ? seconds(left) : `retry in ${seconds(left)}`, x + w - 12, y, {
+        size: 10.5, color: theme.bad, align: "right", width: room,
+      });
+    } else stateWord(g, theme, state, x + w - 12, y, room);
+  }
+  view.boxes.push({ x, y: y - 12, w, h: 24, row: subchannel.state.since(position) });
+}
+
+const seconds = (nanoseconds) => `${(nanoseconds / 1e9).toFixed(1)} s`;
+
+function drawMatrix(view, g, theme, entry, next) {
+  const { position, layout } = view;
+  const { x, y } = entry.box;
+  entry.addresses.forEach((address, i) => {
+    const subchannel = subchannelAt(entry.client, address, position);
+    const at = [x + 18 + (i % layout.dots()) * 12, y + 58 + Math.floor(i / layout.dots()) * 12];
+    const state = subchannel?.state.at(position) ?? "SHUTDOWN";
+    if (next && next === subchannel) {
+      box(g, { x: at[0] - 6.5, y: at[1] - 6.5, w: 13, h: 13 }, 3, theme.next, theme.accent);
+    }
+    g.fillStyle = stateColor(theme, state);
+    g.strokeStyle = stateColor(theme, state);
+    g.lineWidth = 1.2;
+    g.beginPath();
+    g.arc(...at, 3.2, 0, 2 * Math.PI);
+    if (state === "READY") g.fill();
+    else g.stroke();
+  });
+}
+
+function drawWaiting(view, g, theme, { client, box: { x, y, w, h } }) {
+  const { position } = view;
+  const waiting = client.queue.filter(
+    (call) => call.queued < position && call.picked >= position && call.end >= position,
+  );
+  const at = y + h - 15;
+  if (!waiting.length) {
+    const picked = countBelow(client.picks, position);
+    if (picked) write(g, `${picked} sent`, x + 12, at, { size: 11, color: theme.quiet });
+    return;
+  }
+  const dots = Math.min(waiting.length, 8);
+  for (let i = 0; i < dots; ++i) {
+    g.fillStyle = theme.wait;
+    g.beginPath();
+    g.arc(x + 18 + i * 11, at, 4, 0, 2 * Math.PI);
+    g.fill();
+    view.marks.push({ x: x + 18 + i * 11, y: at, call: waiting[i] });
+  }
+  write(g, `${waiting.length} wait${waiting.length === 1 ? "s" : ""}`, x + w - 12, at, {
+    size: 11, color: theme.soft, align: "right",
+  });
+}
+
+/** More clients than can be shown one by one. */
+function drawCrowd(view, g, theme, { x, y, w, h }) {
+  const { model, position } = view;
+  const states = new Map();
+  for (const client of model.clients) {
+    const state = client.state.at(position);
+    states.set(state, (states.get(state) ?? 0) + 1);
+  }
+  const title = `${model.clients.length} clients`;
+  write(g, title, x + 12, y + 17, { size: 13, weight: 650, color: theme.ink });
+  let line = y + 40;
+  for (const [state, count] of states) {
+    write(g, `${count}`, x + 36, line, { size: 12, color: theme.ink, align: "right" });
+    write(g, state, x + 44, line, { size: 10.5, color: theme.soft, width: w - 56 });
+    line += 15;
+    if (line > y + h - 8) break;
+  }
+}
+
+function drawProxy(view, g, theme) {
+  const { layout, model, position } = view;
+  const { proxy, compact } = layout;
+  const { x, y, w } = proxy;
+  const latest = model.connections.findLast((c) => c.proxied && c.routed < position);
+  const fresh = latest ? view.u - view.uOf(latest.routed) : NEVER;
+  box(g, proxy, 10, theme.card, fresh < FAREWELL ? theme.accent : theme.line);
+  const middle = x + w / 2;
+  write(g, "ClusterIP", middle, y + 17, {
+    size: 13, weight: 650, color: theme.ink, align: "center", width: w - 8,
+  });
+  const address = [...model.virtual][0]?.replace(/:\d+$/, "") ?? "";
+  write(g, address, middle, y + 35, {
+    size: compact ? 10 : 11, mono: true, color: theme.soft, align: "center", width: w - 6,
+  });
+  write(g, compact ? "chooses once" : "chooses per connection", middle, y + 52, {
+    size: compact ? 10 : 10.5, color: theme.quiet, align: "center", width: w - 6,
+  });
+  const row = latest?.routed ?? model.connections.findLast((c) => c.dial < position)?.dial ?? -1;
+  view.boxes.push({ ...proxy, row });
+}
+
+function drawPod(view, g, theme, pod, place, strength) {
+  const { position, model, layout } = view;
+  const { x, y, w, h } = place;
+  const state = pod.state.at(position);
+  const dead = DEAD.has(state);
+  const there = state !== null || pod.answered.length > 0 || pod.address;
+  const count = countBelow(pod.answered, position);
+  const ended = Math.max(countBelow(model.ended, position), 1);
+  g.save();
+  if (!there) g.globalAlpha = 0.4;
+  if (strength > 0) halo(g, place, pod, strength);
+  box(g, place, 10, theme.card, dead ? theme.bad : theme.line, dead ? [4, 4] : []);
+  const small = h < 58;
+  const line = small ? y + h / 2 - 2 : y + Math.min(24, h * 0.36);
+  glyph(g, theme, pod, x + 19, line, small ? 6 : 8, { alpha: dead ? 0.35 : 1 });
+  const size = small ? 14 : layout.narrow ? 16 : 19;
+  const total = write(g, count.toLocaleString("en"), x + w - 12, line, {
+    size, weight: 650, align: "right", color: count ? theme.ink : theme.quiet,
+  });
+  const room = w - 52 - total;
+  const name = write(g, pod.name, x + 36, line, {
+    size: layout.narrow ? 12 : 13, weight: 650, color: dead ? theme.quiet : theme.ink, width: room,
+  });
+  const note = state && state !== "started" ? state : "";
+  const host = pod.address.replace(/:\d+$/, "");
+  if (small) {
+    const text = layout.compact ? note : note || host;
+    write(g, text, x + 44 + name, line, {
+      size: 10.5, color: note ? theme.bad : theme.quiet, mono: !note, width: room - name - 6,
+    });
+  } else {
+    const text = note && layout.compact ? note : note ? `${host}  ${note}` : host;
+    write(g, text, x + 36, line + 18, {
+      size: 10.5, color: note ? theme.bad : theme.quiet, mono: !note, width: w - 44,
+    });
+  }
+  const bar = { x: x + 12, y: y + h - (small ? 7 : 14), w: w - 24, h: small ? 3 : 5 };
+  box(g, bar, 2.5, theme.casing);
+  const share = count / ended;
+  const fill = pod.color === "#000000" ? theme.ink : pod.color;
+  if (share > 0) box(g, { ...bar, w: Math.max(bar.w * share, 3) }, 2.5, fill);
+  g.restore();
+  view.boxes.push({ ...place, row: pod.state.since(position) });
+}
+
+function halo(g, { x, y, w, h }, pod, strength) {
+  g.save();
+  g.globalAlpha *= 0.3 * strength;
+  g.strokeStyle = pod.color;
+  g.lineWidth = 7;
+  g.beginPath();
+  g.roundRect(x - 1, y - 1, w + 2, h + 2, 11);
+  g.stroke();
+  g.restore();
+}
+
+/** A pod among many: its mark, and how many calls it has answered. */
+function drawTile(view, g, theme, pod, place, strength) {
+  const { x, y, w, h } = place;
+  const { position, model } = view;
+  const count = countBelow(pod.answered, position);
+  const dead = DEAD.has(pod.state.at(position));
+  const most = Math.max(...model.pods.map((one) => one.answered.length), 1);
+  if (strength > 0) halo(g, place, pod, strength * 0.7);
+  box(g, place, 4, theme.card, dead ? theme.bad : theme.line, dead ? [3, 3] : []);
+  g.save();
+  g.globalAlpha = dead ? 0.1 : 0.3;
+  const fill = pod.color === "#000000" ? theme.quiet : pod.color;
+  const level = (h - 2) * (count / most);
+  box(g, { x: x + 1, y: y + h - 1 - level, w: w - 2, h: level }, 3, fill);
+  g.restore();
+  glyph(g, theme, pod, x + w / 2, y + 8, 3.4, { alpha: dead ? 0.3 : 1 });
+  if (dead) cross(g, theme, x + w / 2, y + h - 8, 3);
+  else {
+    write(g, brief(count), x + w / 2, y + h - 7, {
+      size: 9, color: count ? theme.ink : theme.quiet, align: "center", width: w - 2,
+    });
+  }
+  view.boxes.push({ ...place, row: pod.state.since(position) });
+}
+
+const brief = (count) => (count < 1000 ? count : `${(count / 1000).toFixed(count < 9950 ? 1 : 0)}k`);
+
+function stateColor(theme, state) {
+  return {
+    READY: theme.good, CONNECTING: theme.wait, TRANSIENT_FAILURE: theme.bad,
+  }[state] ?? theme.quiet;
+}
+
+/** A connectivity state: a dot that is full when READY, and the word. */
+function stateWord(g, theme, state, right, y, room) {
+  const color = stateColor(theme, state);
+  const word = state === "TRANSIENT_FAILURE" && room < 112 ? "FAILURE" : state;
+  const size = room < 84 ? 9.5 : 10;
+  const width = write(g, word, right, y, { size, weight: 550, color, align: "right", width: room });
+  g.beginPath();
+  g.arc(right - width - 8, y, 3.2, 0, 2 * Math.PI);
+  g.fillStyle = g.strokeStyle = color;
+  g.lineWidth = 1.4;
+  if (state === "READY") g.fill();
+  else g.stroke();
+}

@@ -1,0 +1,381 @@
+"""The animated flow in a browser, from a file, with the network off."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from support import as_live
+
+import greetlab as gl
+from greetlab import story
+from greetlab.stepper import Stepper
+
+CHROMIUM = shutil.which("chromium")
+if CHROMIUM is None:
+    pytest.skip("no browser: apt-get install chromium", allow_module_level=True)
+playwright = pytest.importorskip("playwright.sync_api")
+
+FLOW = "document.querySelector('.gl-flow').flow"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Where screenshots go: FLOW_PICTURES, or the run's own folder."""
+    folder = Path(os.environ.get("FLOW_PICTURES") or tmp_path_factory.mktemp("flow"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def show(browser, tmp_path):
+    """Opens a flow's page; in the end, nothing may have gone wrong in it."""
+    contexts, wrong = [], []
+
+    def opened(flow, width=900, height=720, **options):
+        flow.save(tmp_path / "flow.html")
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, offline=True, **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: wrong.append(said.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda asked: wrong.append(asked.url) if "file:" not in asked.url else 0)
+        page.goto((tmp_path / "flow.html").as_uri())
+        page.wait_for_selector(".gl-bar")
+        page.focus(".gl-flow")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def headless(times=24):
+    cluster = gl.Cluster.sim(pods=3, seed=7)
+    cluster.channel("greetserver-headless", policy="round_robin").greet(times=times)
+    return cluster
+
+
+def killed():
+    cluster = headless(9)
+    cluster.kill("pod-2")
+    cluster.channels[0].start(9, 2)
+    cluster.run(45)
+    return cluster.trace
+
+
+def sticky(times=24):
+    cluster = gl.Cluster.sim(pods=3, seed=7)
+    cluster.channel("greetserver").greet(times=times)
+    return cluster.trace
+
+
+def until(page, condition):
+    """Waits, frame by frame; Playwright's own waiting needs eval(), which the page forbids."""
+    page.evaluate(
+        f"""new Promise((done) => {{
+          const look = () => (({condition}) ? done() : requestAnimationFrame(look));
+          look();
+        }})"""
+    )
+
+
+def position(page):
+    return page.evaluate(f"{FLOW}.player.position")
+
+
+def canvas_colors(page, selector):
+    """How many colours a canvas shows; an empty one has one."""
+    return page.evaluate(
+        """(selector) => {
+          const canvas = document.querySelector(selector);
+          const { width, height } = canvas;
+          const data = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+          return new Set(new Uint32Array(data.buffer)).size;
+        }""",
+        selector,
+    )
+
+
+def test_it_is_drawn(show, pictures):
+    page = show(gl.Flow(killed()))
+    page.keyboard.press("End")
+    until(page, f"!{FLOW}.asked")
+    assert canvas_colors(page, ".gl-scene") > 50
+    assert canvas_colors(page, ".gl-lanes") > 20
+    assert page.inner_text(".gl-badge") == "SIM"
+    assert "greetserver-headless · round_robin" in page.inner_text("h3")
+    page.screenshot(path=pictures / "killed.png", full_page=True)
+
+
+def test_keys_step_scrub_and_turn(show):
+    trace = headless().trace
+    page = show(gl.Flow(trace))
+    assert position(page) == 0
+    for key, expected in [
+        ("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", len(trace)), ("Home", 0),
+    ]:  # fmt: skip
+        page.keyboard.press(key)
+        assert position(page) == expected, key
+    first_call = next(row for row, event in enumerate(trace) if event.kind == "Picked")
+    page.evaluate(f"{FLOW}.player.to({first_call})")
+    page.keyboard.press("Shift+ArrowRight")
+    assert trace[position(page) - 1].kind not in ("Picked", "CallStarted", "CallEnded")
+    page.keyboard.press("Shift+ArrowLeft")
+    assert position(page) <= first_call
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate(f"{FLOW}.player.speed") == 2
+    page.keyboard.press("?")
+    assert page.is_visible(".gl-help")
+    page.keyboard.press("Escape")
+    assert not page.is_visible(".gl-help")
+
+
+def test_it_plays_to_the_end_and_stops(show):
+    trace = headless(6).trace
+    page = show(gl.Flow(trace))
+    page.evaluate(f"{FLOW}.player.speed = 16")
+    page.keyboard.press("Space")
+    until(page, f"{FLOW}.player.position > 3")
+    page.keyboard.press("Space")
+    assert not page.evaluate(f"{FLOW}.player.playing")
+    page.click("[aria-label^=Play]")
+    until(page, f"!{FLOW}.player.playing")
+    assert position(page) == len(trace)
+
+
+def test_the_lanes_are_scrubbed_with(show):
+    page = show(gl.Flow(headless().trace))
+    box = page.locator(".gl-lanes").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 50)
+    page.mouse.down()
+    there = position(page)
+    page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + 50)
+    page.mouse.up()
+    assert 0 < there < position(page)
+
+
+def test_the_caption_is_the_sentence_at_the_playhead(show):
+    trace = headless().trace
+    page = show(gl.Flow(trace))
+    row = next(row for row, event in enumerate(trace) if event.kind == "LookupEnded")
+    page.evaluate(f"{FLOW}.player.to({row + 1})")
+    until(page, f"!{FLOW}.asked")
+    assert page.inner_text(".gl-story").lower() == story.sentence(trace[row]).lower()
+
+
+def test_a_click_on_a_call_tells_what_led_to_it(show, pictures):
+    trace = headless().trace
+    page = show(gl.Flow(trace))
+    picks = [row for row, event in enumerate(trace) if event.kind == "Picked"]
+    page.evaluate(f"{FLOW}.player.to({picks[9] + 1})")
+    until(page, f"!{FLOW}.asked")
+    mark = page.evaluate(f"(({{x, y}}) => [x, y])({FLOW}.panels[0].view.marks.at(-1))")
+    page.click(".gl-scene", position={"x": mark[0], "y": mark[1]})
+    items = [" ".join(text.split()) for text in page.locator(".gl-chain li").all_inner_texts()]
+    # Python has "because" first, the page the time, in a column.
+    expected = [
+        re.sub(r"^  because (\S+ ms)", r"\1 because", line)
+        for line in trace[picks[9]].why().splitlines()
+    ]
+    assert items == [" ".join(line.split()) for line in expected]
+    page.screenshot(path=pictures / "why.png", full_page=True)
+    page.locator(".gl-chain li button").nth(2).click()
+    assert position(page) < picks[9]
+
+
+def test_a_click_on_a_connection_tells_what_led_to_it(show):
+    trace = sticky()
+    page = show(gl.Flow(trace))
+    page.keyboard.press("End")
+    until(page, f"!{FLOW}.asked")
+    x, y = page.evaluate(f"{FLOW}.panels[0].view.paths[0].way.at(0.15)")
+    page.click(".gl-scene", position={"x": x, "y": y})
+    said = page.inner_text(".gl-chain")
+    assert "the connection to 10.96.0.1:50051 is up" in said
+    assert "because the ClusterIP sends the new connection to" in said
+    page.keyboard.press("Escape")
+    assert not page.is_visible(".gl-chain")
+
+
+def test_the_page_says_what_python_says(show):
+    trace = killed()
+    page = show(gl.Flow(trace))
+    lines = page.evaluate(
+        f"Array.from({{length: {len(trace)}}}, (_, row) => {FLOW}.models[0].line(row))"
+    )
+    assert lines == [str(event) for event in trace]
+
+
+def test_the_page_knows_the_state_that_the_stepper_knows(show):
+    trace = killed()
+    page = show(gl.Flow(trace))
+    stepper = Stepper(trace)
+    for place in range(1, len(trace) + 1, 7):
+        stepper.forward(place - stepper.position)
+        client = stepper.snapshot().clients.get("client-1")
+        if client is None:
+            continue
+        seen = page.evaluate(
+            """([flow, place]) => {
+              const model = document.querySelector(flow).flow.models[0];
+              const client = model.clients[0];
+              const states = {};
+              for (const one of client.subchannels.values()) {
+                const state = one.state.at(place);
+                if (one.created < place && state !== "SHUTDOWN") states[one.address] = state;
+              }
+              const flying = model.calls.filter((call) => call.picked < place && call.end >= place);
+              return {
+                state: client.state.at(place), states, list: client.list.at(place),
+                ready: client.picker.at(place).ready,
+                ended: model.ended.filter((row) => row < place).length,
+                flying: flying.map((call) => call.number),
+              };
+            }""",
+            [".gl-flow", place],
+        )
+        assert seen == {
+            "state": client.state, "states": client.subchannels, "list": client.addresses,
+            "ready": client.ready, "ended": client.ended, "flying": list(client.in_flight),
+        }  # fmt: skip
+
+
+def test_the_next_choice_is_the_pickers(show):
+    trace = headless().trace
+    page = show(gl.Flow(trace))
+    picks = [row for row, event in enumerate(trace) if event.kind == "Picked"]
+    for row in picks[5:9]:
+        chosen = page.evaluate(
+            f"(model => model.nextPick(model.clients[0], {row})?.address)({FLOW}.models[0])"
+        )
+        assert chosen == trace.of_subchannel("client-1", trace[row].subchannel)
+
+
+def test_a_live_trace_shows_the_pod_behind_by_who_answers(show, tmp_path):
+    page = show(gl.Flow(as_live(sticky(), tmp_path / "trace.jsonl")))
+    pods = page.evaluate(f"{FLOW}.models[0].connections.map((one) => [one.proxied, one.pod.name])")
+    assert pods == [[True, "pod-1"]]
+
+
+def test_two_traces_go_in_step(show, pictures):
+    first, second = sticky(), headless().trace
+    page = show(gl.Flow(first, second), width=1280)
+    page.evaluate(f"{FLOW}.player.scrub({FLOW}.clock.length * 0.5)")
+    until(page, f"!{FLOW}.asked")
+    times = page.evaluate(
+        f"""{FLOW}.panels.map(({{ view, model }}) =>
+          [model.columns.time[view.position - 1], view.time, model.columns.time[view.position]])"""
+    )
+    assert times[0][1] == times[1][1]
+    for before, now, after in times:
+        assert before <= now <= after
+    assert page.locator(".gl-panel").count() == 2
+    page.screenshot(path=pictures / "pair.png", full_page=True)
+
+
+def test_an_idle_stretch_is_compressed_and_said_to_be(show):
+    page = show(gl.Flow(killed()))
+    length, longest = page.evaluate(
+        f"[{FLOW}.clock.length, Math.max(...{FLOW}.clock.idle.map((one) => one.seconds))]"
+    )
+    assert length < 90
+    assert longest > 5
+    page.evaluate(f"(({{from, to}}) => {FLOW}.player.scrub((from + to) / 2))({FLOW}.clock.idle[0])")
+    page.evaluate(f"{FLOW}.player.speed = 0.125")
+    page.keyboard.press("Space")
+    until(page, "document.querySelector('.gl-progress').textContent.includes('pass')")
+
+
+def test_who_wants_less_motion_gets_steps(show):
+    page = show(gl.Flow(headless().trace), reduced_motion="reduce")
+    page.evaluate(f"{FLOW}.player.scrub({FLOW}.clock.length * 0.5)")
+    until(page, f"!{FLOW}.asked")
+    u, at = page.evaluate(f"[{FLOW}.panels[0].view.u, {FLOW}.clock.u[{FLOW}.player.position - 1]]")
+    assert u == at
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_both_themes_and_the_notebooks_own(show, pictures, theme):
+    page = show(gl.Flow(killed()), color_scheme=theme)
+    background = "getComputedStyle(document.querySelector('.gl-flow')).backgroundColor"
+    light = "rgb(255, 255, 255)"
+    assert (page.evaluate(background) == light) == (theme == "light")
+    page.keyboard.press("End")
+    until(page, f"!{FLOW}.asked")
+    page.screenshot(path=pictures / f"{theme}.png", full_page=True)
+    page.evaluate(f"document.body.dataset.jpThemeLight = '{str(theme == 'dark').lower()}'")
+    assert (page.evaluate(background) == light) == (theme == "dark")
+
+
+@pytest.mark.parametrize(("pods", "clients"), [(10, 1), (100, 1), (3, 3), (3, 12), (0, 1)])
+def test_few_and_many_find_room(show, pictures, pods, clients):
+    cluster = gl.Cluster.sim(pods=pods, seed=7)
+    for _ in range(clients):
+        cluster.channel("greetserver-headless", policy="round_robin").start(20, 4)
+    cluster.run(1)
+    page = show(gl.Flow(cluster.trace))
+    page.evaluate(f"{FLOW}.player.scrub({FLOW}.clock.length * 0.7)")
+    until(page, f"!{FLOW}.asked")
+    boxes, width, height = page.evaluate(
+        f"(({{ pods, clients, dns, width, height }}) => [[dns, ...clients, ...pods].map("
+        f"(one) => one.box ?? one), width, height])({FLOW}.panels[0].layout)"
+    )
+    for place, one in enumerate(boxes):
+        assert one["x"] >= 0
+        assert one["y"] >= 0
+        assert one["x"] + one["w"] <= width
+        assert one["y"] + one["h"] <= height
+        for other in boxes[place + 1 :]:
+            apart = (
+                one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+                or one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+            )  # fmt: skip
+            assert apart, (one, other)
+    page.screenshot(path=pictures / f"{pods}-pods-{clients}-clients.png", full_page=True)
+
+
+def test_ten_thousand_calls_are_drawn_in_a_frame(show):
+    cluster = gl.Cluster.sim(pods=3, seed=7)
+    cluster.channel("greetserver-headless", policy="round_robin").load(10_000, 64)
+    page = show(gl.Flow(cluster.trace))
+    median = page.evaluate(
+        f"""(() => {{
+          const flow = {FLOW};
+          const taken = [];
+          for (let i = 0; i < 100; ++i) {{
+            flow.player.scrub((flow.clock.length * i) / 100);
+            const begun = performance.now();
+            flow.draw();
+            taken.push(performance.now() - begun);
+          }}
+          return taken.sort((a, b) => a - b)[50];
+        }})()"""
+    )
+    assert median < 16
+
+
+def test_it_can_be_read_by_a_screen_reader(show):
+    page = show(gl.Flow(sticky(9)))
+    assert "Answered by pod-1 9" in page.get_attribute(".gl-flow", "aria-label")
+    assert page.get_attribute(".gl-lanes", "role") == "slider"
+    unnamed = page.evaluate(
+        "[...document.querySelectorAll('.gl-flow button')].filter("
+        "(one) => !one.ariaLabel && !one.textContent.trim()).length"
+    )
+    assert unnamed == 0
+    page.keyboard.press("ArrowRight")
+    until(page, f"!{FLOW}.asked")
+    assert re.search(r"pod-1 started", page.get_attribute(".gl-lanes", "aria-valuetext"))
