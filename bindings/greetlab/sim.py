@@ -70,14 +70,20 @@ class SimChannel(Client):
         *,
         first_name: str = "Ada",
         last_name: str = "Lovelace",
+        every: float = 0.0,
         timeout: float = 5.0,
         wait_for_ready: bool = False,
     ) -> Calls:
         """Makes `n` calls with `concurrency` of them in flight at any time.
 
         The names are for nobody here, as in `greet`.
+
+        every: seconds from one call's start to the next one's, however many are in flight; 0: the
+            next begins when one ends.
         """
-        load = self.start(n, concurrency, timeout=timeout, wait_for_ready=wait_for_ready)
+        load = self.start(
+            n, concurrency, every=every, timeout=timeout, wait_for_ready=wait_for_ready
+        )
         self._cluster._core.run_load(load)
         return self._calls(load)
 

@@ -38,9 +38,7 @@ def guessed(comparison: Comparison) -> Picture:
     axes = picture.subplots()
     widest = max(*happened.values(), *guess.values(), 1)
     places = range(len(names))
-    axes.barh(
-        places, list(happened.values()), height=0.5, color=[style.color for style in styles]
-    )
+    axes.barh(places, list(happened.values()), height=0.5, color=[style.color for style in styles])
     if guess:
         axes.barh(
             places, [guess.get(name, 0) for name in names], height=0.78, fill=False,
