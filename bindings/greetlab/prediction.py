@@ -1,7 +1,8 @@
-"""Predict first, then run: a guess per pod, drawn over what happened.
+"""Predict first, then run: a guess, drawn over what happened.
 
 guess = gl.predict({"pod-1": 60, "pod-2": 0, "pod-3": 0})
 guess.compare(calls)
+gl.predict(questions=2, addresses=3).compare(lookup)
 """
 
 from __future__ import annotations
@@ -12,49 +13,64 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from greetlab.calls import Calls
+from greetlab.lookup import Lookup
 
 if TYPE_CHECKING:
+    from greetlab.cluster import Cluster
     from greetlab.plot import Picture
 
 FAILED = "failed"
 """What a guess calls the requests that no pod answered."""
+QUESTIONS, ADDRESSES = "questions", "addresses"
+"""What there is to guess about a lookup: questions on the wire, and addresses that came back."""
 
 
 @dataclass(frozen=True)
 class Prediction:
     """How many requests each pod will answer, said before the run.
 
-    counts: requests by pod name; "failed" are those that no pod will answer. Empty: no guess yet.
+    counts: requests by pod name; "failed" are those that no pod will answer. Or, of a lookup, how
+        many "questions" go out and how many "addresses" come back. Empty: no guess yet.
     """
 
     counts: dict[str, int]
 
-    def compare(self, calls: Calls, *, whichever: bool = False) -> Comparison:
+    def compare(
+        self, result: Calls | Lookup, *, whichever: bool = False, cluster: Cluster | None = None
+    ) -> Comparison:
         """The guess beside what happened.
 
         whichever: chance chooses the pod, so only the counts matter: the largest guess is held
             against the pod with the most requests, and so on.
+        cluster: where a lookup was made, for the badge of the figure.
 
-        Raises ValueError for a guess about a pod that there is not, TypeError for what is no Calls.
+        Raises ValueError for a guess about what there is not, TypeError for what is no result.
         """
-        if not isinstance(calls, Calls):
+        if isinstance(result, Calls):
+            happened, title, world = _answered(result), result.title, result.world
+        elif isinstance(result, Lookup):
+            happened, title = _asked(result), f"the lookup of {result.name}"
+            world = cluster.world if cluster else ""
+        else:
             raise TypeError(
-                f"compare() looks at Calls, which greet() and load() return, not at "
-                f"{type(calls).__name__}"
+                "compare() looks at Calls, which greet() and load() return, or at a Lookup, not "
+                f"at {type(result).__name__}"
             )
-        happened = _happened(calls)
-        strange = [pod for pod in self.counts if pod not in happened and pod != FAILED]
+        strange = [name for name in self.counts if name not in happened and name != FAILED]
         if strange:
             raise ValueError(f"your guess has {', '.join(strange)}; there is {', '.join(happened)}")
         guessed = _by_rank(self.counts, happened) if whichever else self.counts
-        happened = {**happened, **({FAILED: 0} if guessed.get(FAILED) else {})}
-        return Comparison(guessed, happened, calls.title, calls.world)
+        if isinstance(result, Lookup) and guessed:
+            happened = {name: happened[name] for name in guessed}
+        elif guessed.get(FAILED):
+            happened.setdefault(FAILED, 0)
+        return Comparison(guessed, happened, title, world, moves=isinstance(result, Calls))
 
     def __str__(self) -> str:
         if not self.counts:
             return 'no guess yet: type your guess, as in gl.predict({"pod-1": 10, "pod-2": 50})'
         told = ", ".join(f"{pod} {count}" for pod, count in self.counts.items())
-        return f"your guess: {told} ({sum(self.counts.values())} requests)"
+        return f"your guess: {told}"
 
     __repr__ = __str__
 
@@ -70,34 +86,47 @@ class Comparison:
     happened: dict[str, int]
     title: str
     world: str
+    moves: bool
+    """Whether it is about requests, each of which went to one place."""
 
     @property
     def distance(self) -> int | None:
         """How many requests would have to move to turn the guess into what happened.
 
         None without a guess. Where the totals differ, requests that are missing or too many count
-        as moves, too.
+        as moves, too. Of a lookup: by how much the counts are off, all in all.
         """
         if not self.guessed:
             return None
-        off = [count - self.guessed.get(pod, 0) for pod, count in self.happened.items()]
+        off = [count - self.guessed.get(name, 0) for name, count in self.happened.items()]
+        if not self.moves:
+            return sum(map(abs, off))
         return max(sum(n for n in off if n > 0), -sum(n for n in off if n < 0))
 
     @property
     def sentence(self) -> str:
         """What came of the guess, in one sentence."""
-        distance, ran, said = self.distance, sum(self.happened.values()), sum(self.guessed.values())
+        distance = self.distance
         if distance is None:
             return "No guess yet: type one into gl.predict(...) and run it again."
+        ran, said = sum(self.happened.values()), sum(self.guessed.values())
+        worst = max(self.happened, key=self._off)
+        you_said, it_was = self.guessed.get(worst, 0), self.happened[worst]
+        if not self.moves:
+            return (
+                f"Off by {distance}: you said {you_said} {worst}, it was {it_was}."
+                if distance
+                else f"Exactly: {' and '.join(f'{n} {name}' for name, n in self.happened.items())}."
+            )
         if said != ran:
             return f"Your guess adds up to {said:,} requests, and there were {ran:,}."
         if distance == 0:
             return f"Exactly: all {ran:,} requests went where you said."
-        pod = max(self.happened, key=lambda pod: abs(self.happened[pod] - self.guessed.get(pod, 0)))
-        moved = f"{distance:,} request{'s' * (distance != 1)} would have to move"
-        return f"{moved}: you said {self.guessed.get(pod, 0):,} for {pod}, it was " + (
-            f"{self.happened[pod]:,}."
-        )
+        move = f"{distance:,} request{'s' * (distance != 1)} would have to move"
+        return f"{move}: you said {you_said:,} for {worst}, it was {it_was:,}."
+
+    def _off(self, name: str) -> int:
+        return abs(self.happened[name] - self.guessed.get(name, 0))
 
     @cached_property
     def picture(self) -> Picture:
@@ -119,7 +148,8 @@ def predict(counts: Mapping[str, int] | None = None, /, **pods: int) -> Predicti
     """How many requests you think each pod will answer: type it before you run.
 
     gl.predict({"pod-1": 60, "pod-2": 0}) or gl.predict(pod_1=60, pod_2=0); "failed" for the ones
-    that fail. Without a number it is a placeholder that asks for one.
+    that fail. About a lookup: gl.predict(questions=2, addresses=3). Without a number it is a
+    placeholder that asks for one.
 
     Raises TypeError and ValueError, in words, for what cannot be a count.
     """
@@ -130,9 +160,9 @@ def predict(counts: Mapping[str, int] | None = None, /, **pods: int) -> Predicti
         if not isinstance(pod, str):
             raise TypeError(f"predict(): {pod!r} is no name of a pod")
         if isinstance(count, bool) or not isinstance(count, int):
-            raise TypeError(f"predict(): {pod} {count!r}: requests come in whole numbers")
+            raise TypeError(f"predict(): {pod} {count!r}: it is a whole number")
         if count < 0:
-            raise ValueError(f"predict(): {pod} {count}: nobody answers less than 0 requests")
+            raise ValueError(f"predict(): {pod} {count}: there is nothing less than 0")
     named: dict[str, int] = {}
     for pod, count in typed.items():
         name = pod.replace("_", "-")
@@ -142,7 +172,12 @@ def predict(counts: Mapping[str, int] | None = None, /, **pods: int) -> Predicti
     return Prediction(named)
 
 
-def _happened(calls: Calls) -> dict[str, int]:
+def _asked(lookup: Lookup) -> dict[str, int]:
+    """What a lookup cost, and what it brought."""
+    return {QUESTIONS: len(lookup.queries), ADDRESSES: len(lookup.addresses)}
+
+
+def _answered(calls: Calls) -> dict[str, int]:
     """Requests by pod, those that could have answered included, and those that failed."""
     counts = {**dict.fromkeys(sorted(calls.known), 0), **calls.by_pod}
     failed = len(calls) - sum(counts.values())

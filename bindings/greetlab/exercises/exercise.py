@@ -44,5 +44,7 @@ def of_type(value: object, kind: type[T], what: str) -> T:
 
 
 def _named(value: object) -> str:
+    if value is None:
+        return "nothing"
     name = type(value).__name__
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"

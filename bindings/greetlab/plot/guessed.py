@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from matplotlib.patches import Patch
 
 from greetlab.palette import FAILED as FAILED_STYLE
-from greetlab.palette import pod_styles
+from greetlab.palette import PodStyle, pod_styles
 from greetlab.plot.style import (
     BAND,
+    DNS,
     INK,
     NORMAL,
     QUIET,
@@ -31,8 +32,9 @@ def guessed(comparison: Comparison) -> Picture:
     """One row a pod: what happened is a bar in its colour, the guess an outline over it."""
     happened, guess = comparison.happened, comparison.guessed
     names = list(happened)
-    known = pod_styles(name for name in names if name != FAILED)
-    styles = [known.get(name, FAILED_STYLE) for name in names]
+    known = pod_styles(name for name in names if name != FAILED) if comparison.moves else {}
+    other = FAILED_STYLE if comparison.moves else PodStyle(DNS, "o", "?")
+    styles = [known.get(name, other) for name in names]
     pitch = pitch_for(len(names), 5.0, 0.42)
     picture = Picture(WIDTH, 1.3 + pitch * len(names))
     axes = picture.subplots()
@@ -48,7 +50,8 @@ def guessed(comparison: Comparison) -> Picture:
     bare(axes)
     axes.tick_params(labelbottom=False)
     rows(axes, names, pitch)
-    keys(axes, styles, pitch)
+    if comparison.moves:
+        keys(axes, styles, pitch)
     for row, name in enumerate(names):
         axes.text(
             1.015, row, f"{happened[name]:,}", transform=axes.get_yaxis_transform(), va="center",
