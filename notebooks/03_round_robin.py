@@ -52,7 +52,12 @@ gl.plot.lanes(sticky.trace, fair.trace, cluster=cluster)
 # The article's `{"loadBalancingPolicy": "round_robin"}` is the older field. It still works. In Go,
 # `grpc.Dial` without `dns:///` does not resolve the name itself: keep the prefix.
 #
-# On a cluster: `kubectl logs -l run=greetserver --prefix --since=1m | cut -d' ' -f1 | sort | uniq -c`
+# On a cluster, through the article's gateway, which names the pod in its answer:
+#
+# ```sh
+# for i in $(seq 60); do curl -s http://greet.com/greet -d '{"first_name": "Ada"}'; echo
+# done | grep -o 'name([^)]*)' | sort | uniq -c
+# ```
 
 # %% [markdown]
 # ## 2 · The first call, step by step
@@ -70,7 +75,8 @@ for step in cluster.channel("greetserver-headless", policy="round_robin", seed=7
 # the call waits for the first, and goes.
 #
 # Below, the sixty requests again. Press `→` and `←` to go forward and back event by event, space to
-# play, and click a request to ask why it went there. (`gl.Stepper(trace)` does the same in Python.)
+# play, and click a request to ask why it went there. `gl.Stepper(trace)` is the same in Python, with
+# `.forward()`, `.back()` and a `.snapshot()` of the world.
 
 # %%
 gl.Flow(fair.trace)
@@ -110,9 +116,13 @@ guess.compare(burst, whichever=True)
 # %% [markdown]
 # **The calls do not wait for all three: they go as soon as one connection is READY, and then there
 # is only one to choose from.** The next sixty, on a warm channel, take turns. gRPC's own engine does
-# the same: put `engine="grpc"` into the cell above. Every client that restarts under load does this
-# to some pod. `wait_ready(all=True)` is this lab's cure; a client without it can send a few calls
-# to warm up.
+# the same: put `engine="grpc"` into the cell above, without `seed`. Every client that restarts under
+# load does this to some pod.
+#
+# `wait_ready(all=True)` is this lab's own. A stock client has no such call: it makes a few calls
+# before it takes traffic. The article's `grpc.WithBlock()` does not end a connection, as it says. It
+# makes `Dial` wait until **one** is READY
+# ([its documentation](https://pkg.go.dev/google.golang.org/grpc#WithBlock), where it is deprecated).
 
 # %% [markdown]
 # ## 5 · Where do they begin?
@@ -152,17 +162,16 @@ for name, options in modes.items():
             client.wait_ready(all=True)
         loads[name] = client.load(1000, concurrency=8)
         opened = len(client.trace.of(gl.Connected))
-        lost = len(client.trace.of(gl.ConnectionLost))
-    print(f"{name:22} {opened:5} connections opened, {lost} lost, {loads[name].by_pod}")
+    print(f"{name:22} {opened:5} opened, {1000 / opened:6.1f} calls over each")
 gl.plot.latency(loads)
 
 # %% [markdown]
-# **It costs one connection for each pod, and loses none: round_robin keeps them open and multiplexes
-# over each.** The picture that the article has in mind is the first line, a connection for every
+# **It costs one connection for each pod: round_robin keeps them open and multiplexes over each.** The picture that the article has in mind is the first line, a connection for every
 # call. Kindly: here it is mistaken, and its own cure is better than it says. (The times are this
 # machine's, with client and pods on the same cores.)
 #
-# On a cluster: `kubectl exec deploy/greetclient-deploy -- ss -tn state established '( dport = :50051 )'`
+# On a cluster, a line for each connection that is open:
+# `kubectl debug -it POD --image=nicolaka/netshoot -- ss -tn state established dport = :50051`
 #
 # ## Exercises
 #

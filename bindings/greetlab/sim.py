@@ -85,7 +85,7 @@ class SimChannel(Client):
             n, concurrency, every=every, timeout=timeout, wait_for_ready=wait_for_ready
         )
         self._cluster._core.run_load(load)
-        return self._calls(load)
+        return self.calls(load)
 
     def start(
         self,
@@ -96,7 +96,7 @@ class SimChannel(Client):
         timeout: float = 5.0,
         wait_for_ready: bool = False,
     ) -> _core.SimLoad:
-        """Starts calls that go on while the cluster runs (`cluster.run`); `.log` is their CallLog.
+        """Starts calls that go on while the cluster runs (`cluster.run`); `calls` tells how.
 
         every: seconds from one call's start to the next one's, however many are in flight; 0: the
             next begins when one ends.
@@ -152,7 +152,8 @@ class SimChannel(Client):
         """Cancels what is in flight and closes the connections. Closing twice is fine."""
         self._cluster._do(lambda world: world.channels[self._number]._channel.close())
 
-    def _calls(self, load: _core.SimLoad) -> Calls:
+    def calls(self, load: _core.SimLoad) -> Calls:
+        """What has become so far of the calls that `start` began."""
         known = [pod.name for pod in self._cluster.pods]
         return Calls(load.log, title=self.title, world=self.world, known=known)
 
