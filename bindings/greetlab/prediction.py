@@ -7,6 +7,7 @@ gl.predict(questions=2, addresses=3).compare(lookup)
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from greetlab.calls import Calls
 from greetlab.lookup import Lookup
+from greetlab.trace import Trace
 
 if TYPE_CHECKING:
     from greetlab.cluster import Cluster
@@ -36,7 +38,7 @@ class Prediction:
     counts: dict[str, int]
 
     def compare(
-        self, result: Calls | Lookup, *, whichever: bool = False, cluster: Cluster | None = None
+        self, result: Calls | Trace | Lookup, *, whichever: bool = False, cluster: Cluster | None = None
     ) -> Comparison:
         """The guess beside what happened.
 
@@ -48,13 +50,15 @@ class Prediction:
         """
         if isinstance(result, Calls):
             happened, title, world = _answered(result), result.title, result.world
+        elif isinstance(result, Trace):
+            happened, title, world = _told(result), "", result.world
         elif isinstance(result, Lookup):
             happened, title = _asked(result), f"the lookup of {result.name}"
             world = cluster.world if cluster else ""
         else:
             raise TypeError(
-                "compare() looks at Calls, which greet() and load() return, or at a Lookup, not "
-                f"at {type(result).__name__}"
+                "compare() looks at Calls, which greet() and load() return, at a Trace or at a "
+                f"Lookup, not at {type(result).__name__}"
             )
         strange = [name for name in self.counts if name not in happened and name != FAILED]
         if strange:
@@ -64,7 +68,7 @@ class Prediction:
             happened = {name: happened[name] for name in guessed}
         elif guessed.get(FAILED):
             happened.setdefault(FAILED, 0)
-        return Comparison(guessed, happened, title, world, moves=isinstance(result, Calls))
+        return Comparison(guessed, happened, title, world, moves=not isinstance(result, Lookup))
 
     def __str__(self) -> str:
         if not self.counts:
@@ -179,9 +183,20 @@ def _asked(lookup: Lookup) -> dict[str, int]:
 
 def _answered(calls: Calls) -> dict[str, int]:
     """Requests by pod, those that could have answered included, and those that failed."""
-    counts = {**dict.fromkeys(sorted(calls.known), 0), **calls.by_pod}
-    failed = len(calls) - sum(counts.values())
+    good = calls.pod[(calls.status == 0) & (calls.pod >= 0)]
+    counts = dict.fromkeys(calls.known, 0)
+    counts |= {pod: int((good == row).sum()) for row, pod in enumerate(calls.pods)}
+    failed = len(calls) - calls.ok
     return {**dict(sorted(counts.items())), **({FAILED: failed} if failed else {})}
+
+
+def _told(trace: Trace) -> dict[str, int]:
+    """The same of every client of a trace."""
+    pods = Counter(event.pod for event in trace.of("CallEnded", code="OK"))
+    known = {event.pod for event in trace.of("PodChanged")}
+    failed = len(trace.of("CallEnded")) - pods.total()
+    counts = {pod: pods[pod] for pod in sorted(known | set(pods))}
+    return {**counts, **({FAILED: failed} if failed else {})}
 
 
 def _by_rank(guess: Mapping[str, int], happened: Mapping[str, int]) -> dict[str, int]:
