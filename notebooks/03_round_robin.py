@@ -16,8 +16,9 @@ cluster
 # %% [markdown]
 # ## 1 · Two changes, sixty requests
 #
-# Notebook 02 ended with one pod doing all the work. Now the Service is headless **and** the client
-# says `round_robin`. Three pods, sixty requests, one after the other. How many does each pod answer?
+# Notebook 02 ended with one pod doing all the work. Now the Service is headless **and** the
+# client says `round_robin`. Three pods, sixty requests, one after the other. How many does each
+# pod answer?
 
 # %% gallery="guess = gl.predict({\"pod-1\": 20, \"pod-2\": 20, \"pod-3\": 20})\nguess"
 guess = gl.predict()  # such as gl.predict({"pod-1": 60, "pod-2": 0, "pod-3": 0})
@@ -71,12 +72,12 @@ for step in cluster.channel("greetserver-headless", policy="round_robin", seed=7
 
 # %% [markdown]
 # **Resolver → subchannels → picker → pick.** The lookup finds three addresses. Each gets a
-# *subchannel*, and all three are dialled at once. With each one that is READY comes a new *picker*;
-# the call waits for the first, and goes.
+# *subchannel*, and all three are dialled at once. With each one that is READY comes a new
+# *picker*; the call waits for the first, and goes.
 #
-# Below, the sixty requests again. Press `→` and `←` to go forward and back event by event, space to
-# play, and click a request to ask why it went there. `gl.Stepper(trace)` is the same in Python, with
-# `.forward()`, `.back()` and a `.snapshot()` of the world.
+# Below, the sixty requests again. Press `→` and `←` to go forward and back event by event, space
+# to play, and click a request to ask why it went there. `gl.Stepper(trace)` is the same in
+# Python, with `.forward()`, `.back()` and a `.snapshot()` of the world.
 
 # %%
 gl.Flow(fair.trace)
@@ -99,8 +100,8 @@ gl.plot.requests(calls, theirs, title="The lab's engine, then gRPC's own")
 # %% [markdown]
 # ## 4 · The cold start
 #
-# Sixty requests again, **all at once**, on a channel that has not connected yet. What does each pod
-# get? Which pod it is may be luck: only the counts are compared.
+# Sixty requests again, **all at once**, on a channel that has not connected yet. What does each
+# pod get? Which pod it is may be luck: only the counts are compared.
 
 # %% gallery="guess = gl.predict({\"pod-1\": 20, \"pod-2\": 20, \"pod-3\": 20})\nguess"
 guess = gl.predict()
@@ -114,15 +115,15 @@ print("the first sixty:", burst.by_pod, " the next sixty:", again.by_pod)
 guess.compare(burst, whichever=True)
 
 # %% [markdown]
-# **The calls do not wait for all three: they go as soon as one connection is READY, and then there
-# is only one to choose from.** The next sixty, on a warm channel, take turns. gRPC's own engine does
-# the same: put `engine="grpc"` into the cell above, without `seed`. Every client that restarts under
-# load does this to some pod.
+# **The calls do not wait for all three: they go as soon as one connection is READY, and then
+# there is only one to choose from.** The next sixty, on a warm channel, take turns. gRPC's own
+# engine does the same: put `engine="grpc"` into the cell above. Every client that
+# restarts under load does this to some pod.
 #
 # `wait_ready(all=True)` is this lab's own. A stock client has no such call: it makes a few calls
-# before it takes traffic. The article's `grpc.WithBlock()` does not end a connection, as it says. It
-# makes `Dial` wait until **one** is READY
-# ([its documentation](https://pkg.go.dev/google.golang.org/grpc#WithBlock), where it is deprecated).
+# before it takes traffic. The article's `grpc.WithBlock()` does not end a connection, as it says.
+# It makes `Dial` wait until **one** is READY ([its
+# documentation](https://pkg.go.dev/google.golang.org/grpc#WithBlock), where it is deprecated).
 
 # %% [markdown]
 # ## 5 · Where do they begin?
@@ -139,9 +140,9 @@ gl.plot.requests(world.trace, title="The first request of each of 300 clients")
 
 # %% [markdown]
 # **Each new picker begins at a random place**
-# ([round_robin.cc](https://github.com/grpc/grpc/blob/master/src/core/load_balancing/round_robin/round_robin.cc)),
-# and DNS shuffles its answers. So the counts are as uneven as luck makes them, and no more: the grey
-# band holds 95 % of what chance does.
+# ([round_robin.cc](https://github.com/grpc/grpc/tree/master/src/core/load_balancing/round_robin)),
+# and DNS shuffles its answers. So the counts are as uneven as luck makes them, and no more: the
+# grey band holds 95 % of what chance does.
 #
 # ## 6 · What does it cost?
 #
@@ -166,9 +167,10 @@ for name, options in modes.items():
 gl.plot.latency(loads)
 
 # %% [markdown]
-# **It costs one connection for each pod: round_robin keeps them open and multiplexes over each.** The picture that the article has in mind is the first line, a connection for every
-# call. Kindly: here it is mistaken, and its own cure is better than it says. (The times are this
-# machine's, with client and pods on the same cores.)
+# **It costs one connection for each pod: round_robin keeps them open and multiplexes over each.**
+# The picture that the article has in mind is the first line, a connection for every call. Kindly:
+# here it is mistaken, and its own cure is better than it says. (The times are this machine's,
+# with client and pods on the same cores.)
 #
 # On a cluster, a line for each connection that is open:
 # `kubectl debug -it POD --image=nicolaka/netshoot -- ss -tn state established dport = :50051`
@@ -176,7 +178,7 @@ gl.plot.latency(loads)
 # ## Exercises
 #
 # 1. `03.turns`: sixty calls on the ClusterIP are not shared. Hand in calls that three pods shared
-#    in turn.
+# in turn.
 # 2. `03.service-config`: write the JSON that makes any gRPC client do it.
 # 3. `03.warm`: hand in a channel that has not made a call yet, and whose first one takes its turn.
 

@@ -49,10 +49,10 @@ print()
 print(len(client.trace.of(gl.LookupStarted)), "lookup in this client's life")
 
 # %% [markdown]
-# **Nobody asked.** Read the chain from below: one lookup, three connections, one picker. gRPC looks
-# a name up when the channel starts, and again only when a connection breaks or fails
-# ([grpc#12295](https://github.com/grpc/grpc/issues/12295)). All three are healthy, so nothing in the
-# chain has a reason to change.
+# **Nobody asked.** Read the chain from below: one lookup, three connections, one picker. gRPC
+# looks a name up when the channel starts, and again only when a connection breaks or fails
+# ([grpc#12295](https://github.com/grpc/grpc/issues/12295)). All three are healthy, so nothing in
+# the chain has a reason to change.
 #
 # ## 3 · "But it resolves again every 30 seconds"
 #
@@ -66,6 +66,7 @@ guess
 
 # %%
 def an_hour(cooldown):
+    """An hour of requests after the scale-up; cooldown: the minimum between two lookups, s."""
     world = gl.Cluster.sim(pods=3, seed=7)
     patient = world.channel("greetserver-headless", policy="round_robin", cooldown=cooldown)
     patient.wait_ready(all=True)
@@ -86,9 +87,10 @@ guess.compare(an_hour(cooldown=30.0))
 #
 # ## 4 · The cure is on the server
 #
-# `MAX_CONNECTION_AGE` makes the *server* end each connection in order, with GOAWAY, after some time,
-# ± 10 % ([gRFC A9](https://github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md)). The
-# client connects again, and looks up again. How long do new pods wait, at several ages? Each setting
+# `MAX_CONNECTION_AGE` makes the *server* end each connection in order, with GOAWAY, after some
+# time, ± 10 % ([gRFC
+# A9](https://github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md)). The client
+# connects again, and looks up again. How long do new pods wait, at several ages? Each setting
 # runs twelve times, with the scale-up at another moment each time.
 
 
@@ -124,9 +126,9 @@ gl.plot.waits(
 )
 
 # %% [markdown]
-# **A new pod waits until the first of the old connections ends. A shorter age costs connections and
-# queries, and no call fails.** With an age below 30 s the cooldown is what it waits for. Only there
-# does a shorter cooldown help.
+# **A new pod waits until the first of the old connections ends. A shorter age costs connections
+# and queries, and no call fails.** With an age below 30 s the cooldown is what it waits for. Only
+# there does a shorter cooldown help.
 #
 # On a cluster: `GRPC_ARG_MAX_CONNECTION_AGE_MS` on the server, in Go
 # `keepalive.ServerParameters{MaxConnectionAge: …}`.
@@ -136,13 +138,14 @@ gl.plot.waits(
 # Twenty requests a second for a minute: 1200. Each takes a pod 0.3 s. After 20 s pod-2 is killed
 # (SIGKILL), and its connection is reset. How many does each pod answer, and how many fail?
 
-# %% gallery="guess = gl.predict({\"pod-1\": 400, \"pod-2\": 133, \"pod-3\": 400, \"failed\": 267})\nguess"
+# %% gallery="guess = gl.predict(pod_1=400, pod_2=133, pod_3=400, failed=267)\nguess"
 guess = gl.predict()  # such as gl.predict({"pod-1": 400, ..., "failed": 267})
 guess
 
 
 # %%
 def without(how, pod="pod-2"):
+    """A minute of requests; after 20 s the pod goes. how: what happens to it, such as "kill"."""
     world = gl.Cluster.sim(pods=3, seed=7)
     for each in world.pods:
         world.slow(each.name, 0.3)
@@ -163,12 +166,12 @@ gl.plot.states(killed.trace, title="pod-2 is killed after 20 s: who notices when
 
 # %% [markdown]
 # **The client notices at once, for the connection breaks: only the calls in flight on it fail
-# (UNAVAILABLE), and the picker goes on with the other two.** It asks for a lookup at once, too, and
-# gets it when 30 s have passed since the last. Until then it dials the dead address again and again,
-# with backoff. Only the answer takes pod-2 off its list.
+# (UNAVAILABLE), and the picker goes on with the other two.** It asks for a lookup at once, too,
+# and gets it when 30 s have passed since the last. Until then it dials the dead address again and
+# again, with backoff. Only the answer takes pod-2 off its list.
 #
-# On a cluster: `kubectl delete pod POD --grace-period=0 --force`. Without these two it is gentler; how
-# much so is an exercise below.
+# On a cluster: `kubectl delete pod POD --grace-period=0 --force`. Without these two it is
+# gentler; how much so is an exercise below.
 #
 # ## 6 · A pod falls silent
 #
@@ -181,16 +184,17 @@ gl.plot.requests(calls, silent, title="pod-2 is killed (above); pod-2's machine 
 
 # %% [markdown]
 # **Silence is worse than death: the connection stays READY, and every third call waits for its
-# deadline.** Nothing breaks, so nothing asks DNS. Keepalive pings would notice
-# ([gRFC A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md)); clients send
+# deadline.** Nothing breaks, so nothing asks DNS. Keepalive pings would notice ([gRFC
+# A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md)); clients send
 # none unless told to. On loopback a dead pod always refuses at once: this one needs the sim.
 #
 # ## Exercises
 #
-# 1. `04.new-pods`: three pods become five, and both new ones get a request within 60 s. Hand in the
-#    client's trace.
+# 1. `04.new-pods`: three pods become five, and both new ones get a request within 60 s. Hand in
+#    the client's trace.
 # 2. `04.the-hour`: how often does a healthy `round_robin` channel look its name up in an hour?
-# 3. `04.goodbye`: a pod leaves while calls are in flight, and none fails. Hand in the client's trace.
+# 3. `04.goodbye`: a pod leaves while calls are in flight, and none fails. Hand in the client's
+#    trace.
 
 # %%
 world = gl.Cluster.sim(pods=3, seed=7)
