@@ -35,22 +35,15 @@ guess.compare(answer, cluster=cluster)
 # ([Kubernetes DNS specification](https://github.com/kubernetes/dns/blob/master/docs/specification.md)
 # 2.3.1 and 2.4.1)
 #
-# Below: the name, what came back, who has that address; each question on the wire; and the very
-# bytes of the answer.
+# On a cluster: `kubectl exec dnsutils -- nslookup greetserver-headless`, as in the article. Here: the
+# same lines, a `dig` that you can type while this notebook runs, and both lookups as a picture.
 
 # %%
 headless = cluster.lookup("greetserver-headless")
-gl.plot.lookup(headless, cluster=cluster)
-
-# %% [markdown]
-# The article shows it with `nslookup`. On a cluster: `kubectl exec dnsutils -- nslookup
-# greetserver-headless`. Here, the same lines, and a `dig` that you can type while this notebook runs:
-
-# %%
-print(gl.nslookup(answer), gl.nslookup(headless), sep="\n\n")
 server, port = cluster.dns_address.split(":")
-name = "greetserver-headless.default.svc.cluster.local."
-print(f"\n$ dig +short @{server} -p {port} {name}")
+print(gl.nslookup(headless))
+print(f"\n$ dig +short @{server} -p {port} {headless.answer_name}.")
+gl.plot.lookup(answer, headless, cluster=cluster, packet=False)
 
 # %% [markdown]
 # ## What one lookup costs
@@ -67,7 +60,7 @@ guess.compare(full, cluster=cluster)
 
 # %%
 dotted = cluster.lookup("greetserver-headless.default.svc.cluster.local.")
-gl.plot.lookup(full, dotted, cluster=cluster)
+gl.plot.lookup(full, dotted, cluster=cluster, packet=False)
 
 # %% [markdown]
 # The name has 4 dots and a pod's `resolv.conf` says `ndots:5`, so the search list is tried first;
@@ -118,7 +111,7 @@ guess.compare(nobody, cluster=cluster)
 
 # %%
 cluster.scale(3)
-gl.plot.lookup(nobody, cluster=cluster)
+gl.plot.lookup(nobody, cluster=cluster, packet=False)
 
 # %% [markdown]
 # A headless Service without ready pods has no name: NXDOMAIN, after the whole search list was tried
@@ -152,11 +145,8 @@ gl.check("01.nobody", answer)
 # ## Sandbox
 #
 # All of it, to play with: `cluster.kill("pod-1")`, `cluster.scale(40)` (does the answer still fit
-# into one UDP packet?), any name, any record types.
+# into one UDP packet?), any name, any record types. The picture has the bytes of the answer.
 
 # %%
 cluster.scale(3)
 gl.plot.lookup(cluster.lookup("greetserver-headless", ["A"]), cluster=cluster)
-
-# %%
-cluster.close()

@@ -38,10 +38,7 @@ def _first_try(value: object) -> str | None:
     if not answer.name.rstrip(".").endswith(_FULL):
         return f"{answer.name} is not the full name: it was found by the search list."
     if len(answer.queries) > 2:
-        return (
-            f"{len(answer.queries)} questions went out, and the first was for {asked}: the search "
-            "list was walked before the name itself."
-        )
+        return f"{len(answer.queries)} questions went out, the first for {asked}."
     return None
 
 

@@ -15,7 +15,8 @@ _LIST = "a list of Calls, one for each client"
 
 
 def _headless_and_sticky(value: object) -> str | None:
-    trace = of_type(value, Client, "the client, which cluster.channel(...) returns").trace
+    what = "the client, which cluster.channel(...) returns"
+    trace = of_type(value, Client, what).trace  # type: ignore[type-abstract]
     ended = trace.of("CallEnded", code="OK")
     if len(ended) < 60:
         return f"it has had {len(ended)} answers, and the question is about 60."

@@ -42,9 +42,10 @@ def guessed(comparison: Comparison) -> Picture:
     places = range(len(names))
     axes.barh(places, list(happened.values()), height=0.5, color=[style.color for style in styles])
     if guess:
+        said = [guess.get(name, 0) for name in names]
         axes.barh(
-            places, [guess.get(name, 0) for name in names], height=0.78, fill=False,
-            edgecolor=INK, linewidth=1.6, linestyle=(0, (4, 2)),
+            places, said, height=0.78, fill=False, edgecolor=INK, linestyle=(0, (4, 2)),
+            linewidth=[1.6 if count else 0 for count in said],
         )  # fmt: skip
     axes.set_xlim(0, widest * 1.02)
     bare(axes)
