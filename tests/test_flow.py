@@ -7,6 +7,8 @@ import subprocess
 import sys
 import zlib
 from collections import Counter
+from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from support import as_live
 import greetlab as gl
 from greetlab import story
 from greetlab.widget.pack import CALL, pack, summary, unpack
+from greetlab.widget.page import SCRIPTS
 from greetlab.widget.topology import topology
 
 
@@ -130,6 +133,11 @@ def test_the_summary_says_who_answered():
     cluster = gl.Cluster.sim(pods=100, seed=7)
     cluster.channel("greetserver-headless", policy="round_robin").greet(times=3)
     assert "Answered by 100 pods, 0 to " in summary(cluster.trace)
+
+
+def test_every_script_is_on_the_page():
+    there = {Path(file.name).stem for file in (files("greetlab.widget") / "js").iterdir()}
+    assert there == set(SCRIPTS)
 
 
 def test_the_page_needs_nothing_else(trace):

@@ -52,7 +52,7 @@ def show(browser, tmp_path):
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("request", lambda asked: wrong.append(asked.url) if "file:" not in asked.url else 0)
         page.goto((tmp_path / "flow.html").as_uri())
-        page.wait_for_selector(".gl-bar")
+        page.wait_for_selector(".gl-bar", timeout=10_000)
         page.focus(".gl-flow")
         return page
 
@@ -85,8 +85,13 @@ def sticky(times=24):
 def until(page, condition):
     """Waits, frame by frame; Playwright's own waiting needs eval(), which the page forbids."""
     page.evaluate(
-        f"""new Promise((done) => {{
-          const look = () => (({condition}) ? done() : requestAnimationFrame(look));
+        f"""new Promise((done, failed) => {{
+          const end = performance.now() + 15_000;
+          const look = () => {{
+            if ({condition}) done();
+            else if (performance.now() > end) failed(new Error("waited for 15 s"));
+            else requestAnimationFrame(look);
+          }};
           look();
         }})"""
     )
@@ -286,6 +291,28 @@ def test_two_traces_go_in_step(show, pictures):
     page.screenshot(path=pictures / "pair.png", full_page=True)
 
 
+def test_two_clients_of_one_cluster_begin_together(show):
+    cluster = gl.Cluster.sim(pods=3, seed=7)
+    early = cluster.channel("greetserver")
+    early.greet(times=6)
+    cluster.run(40)
+    late = cluster.channel("greetserver-headless", policy="round_robin")
+    late.greet(times=6)
+    page = show(gl.Flow(early.trace, late.trace))
+    origins = page.evaluate(f"[...{FLOW}.clock.origins]")
+    assert origins[1] - origins[0] >= 40e9
+    starts = page.evaluate(
+        f"""{FLOW}.panels.map(({{ model, number }}) =>
+          {FLOW}.clock.time[{FLOW}.clock.indexOf(number, model.clients[0].lookups[0].start)])"""
+    )
+    assert starts == [0, 0]
+    first = page.evaluate(
+        f"Math.min(...{FLOW}.models.map((model, i) =>"
+        f" {FLOW}.clock.rowU[i][model.clients[0].lookups[0].start]))"
+    )
+    assert first < 2.5  # the 40 s before take no time
+
+
 def test_an_idle_stretch_is_compressed_and_said_to_be(show):
     page = show(gl.Flow(killed()))
     length, longest = page.evaluate(
@@ -293,6 +320,10 @@ def test_an_idle_stretch_is_compressed_and_said_to_be(show):
     )
     assert length < 90
     assert longest > 5
+    share = page.evaluate(
+        f"Math.max(...{FLOW}.clock.idle.map((one) => one.to - one.from)) / {FLOW}.clock.length"
+    )
+    assert share < 0.1
     page.evaluate(f"(({{from, to}}) => {FLOW}.player.scrub((from + to) / 2))({FLOW}.clock.idle[0])")
     page.evaluate(f"{FLOW}.player.speed = 0.125")
     page.keyboard.press("Space")
@@ -317,6 +348,8 @@ def test_both_themes_and_the_notebooks_own(show, pictures, theme):
     until(page, f"!{FLOW}.asked")
     page.screenshot(path=pictures / f"{theme}.png", full_page=True)
     page.evaluate(f"document.body.dataset.jpThemeLight = '{str(theme == 'dark').lower()}'")
+    other = {"light": "dark", "dark": "light"}[theme]
+    until(page, f"document.querySelector('.gl-flow').dataset.theme === '{other}'")
     assert (page.evaluate(background) == light) == (theme == "dark")
 
 

@@ -54,6 +54,8 @@ def pack(trace: Trace, title: str = "") -> bytes:
         "kind": core.kind[rows],
         "certainty": core.certainty[rows],
         "sentence": _small(sentence),
+        # Who is not in the trace is not played, even where something was because of them.
+        "shown": np.isin(core.who[rows], core.who[trace.rows]).astype(np.uint8),
     }
     fields = field_columns(trace, rows)
     for kind, of_kind in fields.items():
@@ -116,9 +118,9 @@ def summary(trace: Trace) -> str:
         least, most = min(per_pod.values()), max(per_pod.values())
         counts = f"{len(per_pod)} pods, {least} to {most} each"
     connections = len(trace.of("Connected"))
-    plural = "" if connections == 1 else "s"
+    over = f"{connections} connection{'' if connections == 1 else 's'}"
     return (
-        f"{trace.world}, {_title(trace)}: {len(ended)} calls over {connections} connection{plural}. "
+        f"{trace.world}, {_title(trace)}: {len(ended)} calls over {over}. "
         f"Answered by {counts or 'nobody'}; {failed} failed."
     )
 

@@ -17,11 +17,13 @@ SCRIPTS = (
     "glyphs",  # the pods' shapes, and text that fits
     "layout",  # where things stand
     "pipes",  # connections and the marks in them
+    "client",  # a client's card
     "scene",  # the topology
     "lanes",  # DNS, connections and calls over time
     "player",  # play, pause, step
     "help",  # the keys
-    "flow",  # the page's elements, and all of the above put together
+    "elements",  # elements, icons, the theme's colours
+    "flow",  # the widget: all of the above put together
 )
 
 

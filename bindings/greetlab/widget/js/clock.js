@@ -23,6 +23,7 @@ class Clock {
     this.u = new Float64Array(this.events); // place of each event, in seconds of the picture
     this.moved = new Float64Array(this.events); // ... of which the trace's clock runs, before it
     this.idle = []; // {from, to, seconds}: what was compressed
+    // For each panel: the rows that have happened when so many events have.
     this.positions = models.map(() => new Int32Array(this.events + 1));
     this.rowU = models.map((model) => new Float64Array(model.length));
     this.place();
@@ -33,8 +34,9 @@ class Clock {
     const dwell = dwells(this);
     let at = 0;
     for (let i = 0; i < this.events; ++i) {
-      const gap = i ? this.time[i] - this.time[i - 1] : 0;
-      const calls = Math.max(gap, 0) / usual;
+      // What was before the beginning takes no time.
+      const gap = i ? Math.max(this.time[i], 0) - Math.max(this.time[i - 1], 0) : 0;
+      const calls = gap / usual;
       const from = at;
       at += calls <= 2 ? calls * REQUEST : (2 + 0.15 * Math.log2(calls / 2)) * REQUEST;
       if (calls > IDLE) this.idle.push({ from, to: at, seconds: gap / 1e9 });
@@ -49,7 +51,7 @@ class Clock {
       this.moved[i] *= this.scale;
       this.rowU[this.panel[i]][this.row[i]] = this.u[i];
       for (const positions of this.positions) positions[i + 1] = positions[i];
-      this.positions[this.panel[i]][i + 1] += 1;
+      this.positions[this.panel[i]][i + 1] = this.row[i] + 1;
     }
     for (const span of this.idle) {
       span.from *= this.scale;
@@ -75,7 +77,7 @@ class Clock {
   /** Nanoseconds after the origin, at `u`. */
   timeAt(u) {
     const next = this.positionAt(u);
-    if (!next) return this.time[0] ?? 0;
+    if (!next) return Math.max(this.time[0], 0);
     if (next >= this.events) return this.time[this.events - 1];
     const begin = this.u[next] - this.moved[next];
     const share = this.moved[next] ? Math.max(0, (u - begin) / this.moved[next]) : 1;
@@ -87,29 +89,32 @@ class Clock {
 }
 
 function firstOfClient(model) {
+  const names = new Set(model.clients.map((client) => client.name));
   for (let row = 0; row < model.length; ++row) {
-    if (model.who(row).startsWith("client")) return model.columns.time[row];
+    if (names.has(model.who(row)) && model.columns.shown[row]) return model.columns.time[row];
   }
   return model.columns.time[0];
 }
 
 /** All events of all panels in order: time after its own origin, then panel, then row. */
 function merge(models, origins) {
-  const total = models.reduce((sum, model) => sum + model.length, 0);
+  const rows = models.map(({ columns }) =>
+    Array.from(columns.shown.keys()).filter((row) => columns.shown[row]));
+  const total = rows.reduce((sum, list) => sum + list.length, 0);
   const merged = {
     panel: new Uint8Array(total), row: new Int32Array(total), time: new Float64Array(total),
   };
   const next = models.map(() => 0);
-  const when = (panel) => models[panel].columns.time[next[panel]] - origins[panel];
+  const when = (panel) => models[panel].columns.time[rows[panel][next[panel]]] - origins[panel];
   for (let i = 0; i < total; ++i) {
     let first = -1;
     for (let panel = 0; panel < models.length; ++panel) {
-      if (next[panel] >= models[panel].length) continue;
+      if (next[panel] >= rows[panel].length) continue;
       if (first < 0 || when(panel) < when(first)) first = panel;
     }
     merged.panel[i] = first;
     merged.time[i] = when(first);
-    merged.row[i] = next[first]++;
+    merged.row[i] = rows[first][next[first]++];
   }
   return merged;
 }

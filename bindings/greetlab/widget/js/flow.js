@@ -1,29 +1,4 @@
-// --- The page's elements, and all of the above put together -----------------------------------
-
-const ICONS = {
-  start: "M5 4v12M16 4l-8 6 8 6z",
-  back: "M14 4l-8 6 8 6z",
-  play: "M6 3.5l11 6.5-11 6.5z",
-  pause: "M6 4h3v12H6zM11 4h3v12h-3z",
-  forward: "M6 4l8 6-8 6z",
-  end: "M15 4v12M4 4l8 6-8 6z",
-};
-
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
-
-function icon(name) {
-  const made = document.createElement("template");
-  made.innerHTML = `<svg viewBox="0 0 20 20" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;
-  return made.content.firstChild;
-}
+// --- The widget: all of the above put together --------------------------------------------------
 
 class Flow {
   constructor(root, packed) {
@@ -101,6 +76,8 @@ class Flow {
     this.root.className = "gl-flow";
     this.root.tabIndex = 0;
     this.root.setAttribute("role", "group");
+    // JupyterLab takes keys before anybody else, except within this: "x" would cut the cell.
+    this.root.setAttribute("data-lm-suppress-shortcuts", "true");
     this.root.setAttribute("aria-roledescription", "animated request flow");
     this.root.setAttribute("aria-label",
       this.models.map((model) => model.header.summary).join(" "));
@@ -128,10 +105,10 @@ class Flow {
     this.root.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.target === this.speed) return;
       if (event.key === " " && event.target.tagName === "BUTTON") return;
+      event.stopPropagation(); // other notebooks have keys of their own, too
       const act = keyAction(event, this);
       if (!act) return;
       event.preventDefault();
-      event.stopPropagation(); // a notebook has its own keys
       act();
     });
     this.watched = new ResizeObserver(() => this.resize());
@@ -140,10 +117,8 @@ class Flow {
     this.repaint = () => this.resize(true);
     this.dark.addEventListener("change", this.repaint);
     this.themes = new MutationObserver(this.repaint);
-    const filter = ["data-jp-theme-light", "data-theme", "class"];
-    for (const watched of [document.documentElement, document.body]) {
-      this.themes.observe(watched, { attributes: true, attributeFilter: filter });
-    }
+    const attributeFilter = ["data-jp-theme-light", "class"];
+    this.themes.observe(document.body, { attributes: true, attributeFilter });
   }
 
   destroy() {
@@ -158,6 +133,7 @@ class Flow {
     const width = this.panels[0].section.clientWidth;
     if (!width || (width === this.width && !anew)) return;
     this.width = width;
+    this.root.dataset.theme = isDark(this.dark) ? "dark" : "light";
     this.theme = readTheme(this.root);
     // On a stage all of it is larger, not only longer.
     const zoom = Math.min(1.45, Math.max(1, width / 1150));
@@ -369,12 +345,6 @@ class Flow {
   }
 }
 
-const WORLDS = {
-  SIM: "A simulated world: our load-balancing core on a virtual clock",
-  LOCAL: "Real processes and sockets on one machine",
-  KUBE: "A Kubernetes cluster",
-};
-
 const callRows = ({ start, queued, picked, end }) => [start, queued, picked, end];
 const lookupRows = ({ start, end }) => [start, end];
 const lastRow = (position, rows) => Math.max(...rows.filter((row) => row < position));
@@ -387,29 +357,6 @@ function nearest(list, distance, limit) {
     if (far <= least) [found, least] = [one, far];
   }
   return found;
-}
-
-function fraction(speed) {
-  return { 0.125: "⅛×", 0.25: "¼×", 0.5: "½×" }[speed] ?? `${speed}×`;
-}
-
-function set(target, text) {
-  if (target.textContent !== text) target.textContent = text;
-}
-
-function fit(canvas, width, height, ratio) {
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${height}px`;
-}
-
-/** The style sheet's colours, for the canvas. */
-function readTheme(root) {
-  const style = getComputedStyle(root);
-  const names = ["bg", "card", "ink", "soft", "quiet", "line", "casing", "edge", "accent", "next",
-    "good", "wait", "bad", "veil", "hatch", "pipe"];
-  return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--gl-${name}`).trim()]));
 }
 
 async function render({ model, el }) {

@@ -185,7 +185,7 @@ class Lanes {
     const said = new Set(); // the clock may stand still for a while
     const place = (x, text, color) => {
       g.font = font(10);
-      const half = g.measureText(text).width / 2 + 6;
+      const half = g.measureText(text).width / 2 + 9;
       const fits = x - half > this.left - 14 && x + half < this.width;
       if (!fits || said.has(text) || taken.some(([a, b]) => x - half < b && x + half > a)) return;
       said.add(text);

@@ -98,7 +98,8 @@ class Layout {
   }
   podCards() {
     const count = this.model.pods.length;
-    const w = this.compact ? (this.narrow ? 112 : 124) : Math.min(240, Math.max(190, this.width * 0.2));
+    const wide = Math.min(240, Math.max(190, this.width * 0.2));
+    const w = this.narrow ? 118 : this.compact ? 124 : wide;
     const pitch = (this.height - 2 * MARGIN + 8) / Math.max(count, 1);
     const h = Math.min(pitch - 8, 86);
     return this.model.pods.map((pod, i) => ({
@@ -126,17 +127,25 @@ class Layout {
   makePath(connection) {
     const entry = this.clients.find((one) => one.client === connection.client) ?? this.clients[0];
     const y = entry.rows.get(connection.address) ?? entry.box.y + entry.box.h / 2;
-    const start = [entry.box.x + entry.box.w, y];
+    const beside = this.beside(connection, entry);
+    const start = [entry.box.x + entry.box.w, entry.client ? y : y + beside];
     const pod = connection.pod && this.podAt.get(connection.pod);
     const end = pod && this.arrival(connection.pod, pod);
     if (!connection.proxied) return new Way(curve(start, end ?? this.nowhere(y)));
-    const middle = this.proxy.y + this.proxy.h / 2;
+    const middle = this.proxy.y + this.proxy.h / 2 + beside;
     const points = curve(start, [this.proxy.x, middle]);
     const way = new Way(points);
     if (!end) return way;
     const whole = new Way([...points, ...curve([this.proxy.x + this.proxy.w, middle], end)]);
     whole.proxyAt = way.length / whole.length; // as far as the proxy
     return whole;
+  }
+  /** How far from the middle a connection runs, so that those of many clients lie side by side. */
+  beside(connection, entry) {
+    const all = entry.client ? this.model.clients : this.model.connections;
+    const index = all.indexOf(entry.client ? connection.client : connection);
+    const lines = Math.min(all.length, 12);
+    return ((index % lines) - (lines - 1) / 2) * Math.min(12, 44 / lines);
   }
   /** Where a connection meets its pod; in a grid, at the edge of the pod's line. */
   arrival(pod, { x, y, h }) {

@@ -24,15 +24,14 @@ function lesson(model, position) {
   if (state === "TRANSIENT_FAILURE") return "No connection can be made: calls fail at once.";
   if (model.viaProxy) return proxyLesson(model, open, ended, position);
   if (stale.length) {
-    const names = stale.map((pod) => pod.name).join(" and ");
-    return `${names} is dead, but still on the client's list: it dials, and waits ever longer.`;
+    const who = named(stale, "is", "are");
+    return `${who} dead, but still on the client's list: it dials, and waits ever longer.`;
   }
   if (unseen.length && list.length && ended) {
-    const names = unseen.map((address) => model.podByAddress.get(address).name);
-    const who = names.length > 2 ? `${names.length} pods` : names.join(" and ");
-    return `${who} can serve, but the client has not looked the name up since: no calls there.`;
+    const who = named(unseen.map((address) => model.podByAddress.get(address)), "can", "can");
+    return `${who} serve, but the client has not looked the name up since: no calls there.`;
   }
-  if (state === "CONNECTING") return `It dials ${list.length > 1 ? "the addresses" : "it"}: calls wait.`;
+  if (state === "CONNECTING") return "It dials: until a connection is READY, calls wait.";
   if (picker.picker === "pick_first" && list.length > 1) {
     return `DNS told of ${list.length} pods, but pick_first is content with one connection.`;
   }
@@ -43,6 +42,13 @@ function lesson(model, position) {
     return `A connection to each of ${picker.ready} pods, and the calls take turns.`;
   }
   return "";
+}
+
+/** A few pods by name, more by their number, with the verb. */
+function named(pods, one, several) {
+  if (pods.length === 1) return `${pods[0].name} ${one}`;
+  const who = pods.length === 2 ? `${pods[0].name} and ${pods[1].name}` : `${pods.length} pods`;
+  return `${who} ${several}`;
 }
 
 const DEAD = new Set(["killed", "lost", "stopped"]);

@@ -24,7 +24,6 @@ class Model {
     this.connections = new Map();
     this.calls = [];
     this.endpoints = new Track([]);
-    this.turns = []; // rows that change more than a call's progress
     this.failed = [];
     this.ended = [];
     const seen = header.kinds.map(() => 0);
@@ -33,8 +32,7 @@ class Model {
       const kind = header.kinds[columns.kind[row]];
       this.place[row] = seen[columns.kind[row]]++;
       const handle = HANDLERS[kind];
-      if (handle) handle(this, row, (name) => this.field(row, name), open);
-      if (!CALL_KINDS.has(kind)) this.turns.push(row);
+      if (handle && columns.shown[row]) handle(this, row, (name) => this.field(row, name), open);
     }
     this.clients = [...this.clients.values()];
     this.connections = [...this.connections.values()];
@@ -54,7 +52,7 @@ class Model {
     return this.header.kinds[this.columns.kind[row]];
   }
   who(row) {
-    return this.columns.who[row] === undefined ? "" : this.header.words[this.columns.who[row]];
+    return this.header.words[this.columns.who[row]];
   }
   /** A field of an event, as Python has it (enumerations are words). */
   field(row, name) {

@@ -6,7 +6,7 @@ const LEAST = 0.5; // ... that a call's mark is on its way at least, when many a
 /** All connections that are there at this position, or have just broken. */
 function drawConnections(view, g, theme) {
   const { model, layout, position, u } = view;
-  const thin = layout.grid || model.connections.length > 24;
+  const thin = layout.grid || model.clients.length > MOST_CLIENTS;
   for (const connection of model.connections) {
     if (connection.dial >= position) continue;
     const gone = connection.end < position;
@@ -92,7 +92,9 @@ function drawCalls(view, g, theme) {
     if (layout.busiest > 6) y += (((call.number * 7919) % 13) - 6) * (layout.grid ? 0.5 : 0.7);
     const hidden = call.connection.proxied && inProxy(layout, x);
     const pod = call.pod ?? call.connection.pod;
-    if (atPod && pod && !DEAD.has(pod.state.at(position))) arriving.set(pod, Math.max(arriving.get(pod) ?? 0, atPod));
+    if (atPod && pod && !DEAD.has(pod.state.at(position))) {
+      arriving.set(pod, Math.max(arriving.get(pod) ?? 0, atPod));
+    }
     const failed = back && call.code && call.code !== "OK";
     if (!hidden) {
       if (failed) cross(g, theme, x, y, size * 0.85, alpha);
