@@ -52,7 +52,7 @@ def _check_new_pods(value: Any) -> str | None:
     clients = {trace.word(int(code)) for code in np.unique(trace.core.who[started.rows])}
     came = min(new.values())
     if len(clients) != 1:
-        return f"{len(clients)} clients made calls: a new client finds the new pods, an old one?"
+        return f"{len(clients)} clients made calls: a new one finds the new pods, and this is about an old one."
     if not len(started) or started.seconds[0] > came:
         return "the client made its first call after the new pods had come."
     if failed := _failed(trace):
@@ -64,26 +64,31 @@ def _check_new_pods(value: Any) -> str | None:
     for pod, when in new.items():
         mine = [s for s, who in zip(ended.seconds, answered, strict=True) if who == pod]
         if not mine:
-            return f"{pod} has not had one request."
+            return f"{pod} has not had one request: {_looked_up_since(trace, when)}."
         if mine[0] - when > SOON:
             return f"{pod} waited {mine[0] - when:.0f} s for its first request, above {SOON:.0f} s."
     return None
 
 
+def _looked_up_since(trace: Trace, when: float) -> str:
+    count = int(np.count_nonzero(trace.of("LookupStarted").seconds > when))
+    return f"{count} lookups came after it" if count else "no lookup came after it"
+
+
 def _grown(
-    *, policy: str = "round_robin", cooldown: float = 30.0, age: float | None = None
+    *, policy: str = "round_robin", age: float | None = None
 ) -> tuple[SimCluster, SimChannel]:
     cluster = Cluster.sim(pods=3, seed=7, max_connection_age=age)
-    channel = cluster.channel("greetserver-headless", policy=policy, cooldown=cooldown)
+    channel = cluster.channel("greetserver-headless", policy=policy)
     channel.load(60, every=1.0)
     cluster.scale(5)
     return cluster, channel
 
 
-def _new_pods(**options: Any) -> Callable[[], Trace]:
+def _new_pods(seconds: int = 180, **options: Any) -> Callable[[], Trace]:
     def make() -> Trace:
         _, channel = _grown(**options)
-        channel.load(180, every=1.0)
+        channel.load(seconds, every=1.0)
         return channel.trace
 
     return make
@@ -167,9 +172,9 @@ EXERCISES: tuple[Exercise, ...] = (
         unsolved=_new_pods(),
         solution=_new_pods(age=30.0),
         wrong=(
-            (_new_pods(cooldown=1.0), "pod-4 has not had one request"),
-            (_new_pods(age=30.0, policy="pick_first"), "for its first request, above 60 s"),
-            (_new_pods(age=600.0), "has not had one request"),
+            (_new_pods(age=30.0, policy="pick_first"), "pod-4 waited 125 s"),
+            (_new_pods(900, age=600.0), "pod-4 waited 4"),
+            (_new_pods(30, age=30.0), "the calls end less than 60 s after"),
             (_another_client, "2 clients made calls"),
             (_killed, "pod-1 went away"),
         ),

@@ -73,9 +73,7 @@ def _client(service: str, *, times: int = 60, **options: Any) -> Callable[[], Cl
     return make
 
 
-def _clients(
-    count: int, service: str = "greetserver", **options: Any
-) -> Callable[[], list[Calls]]:
+def _clients(count: int, service: str = "greetserver", **options: Any) -> Callable[[], list[Calls]]:
     """Makes the calls of so many clients of one cluster."""
 
     def make() -> list[Calls]:
