@@ -153,7 +153,15 @@ class SimChannel(Client):
         self._cluster._do(lambda world: world.channels[self._number]._channel.close())
 
     def calls(self, load: _core.SimLoad) -> Calls:
-        """What has become so far of the calls that `start` began."""
+        """What became of the calls that `start` began.
+
+        Raises ValueError while some of them have not ended.
+        """
+        if not load.done:
+            raise ValueError(
+                f"{self.title}: {load.ended} of {len(load.log)} calls have ended by "
+                f"{self._cluster.seconds:.3f} s; let the cluster run on until all have"
+            )
         known = [pod.name for pod in self._cluster.pods]
         return Calls(load.log, title=self.title, world=self.world, known=known)
 

@@ -89,7 +89,7 @@ def _check_list(policies: Any) -> str | None:
 
 
 def _check_warm(value: Any) -> str | None:
-    channel = of_type(value, Client, "a channel")
+    channel = of_type(value, Client, "a channel")  # type: ignore[type-abstract]
     made = len(channel.trace.of("CallStarted"))
     if made:
         return f"this channel has made {made} call{'s' * (made != 1)} already."

@@ -113,12 +113,13 @@ def _killed() -> Trace:
 def _check_hour(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise CannotLook("this check looks at a number.")
-    return {
+    known: dict[float, str | None] = {
         1: None,
         0: "without any lookup it would not know where to connect to.",
         120: "that would be one every 30 s; the 30 s are a minimum between two, not a period.",
         720: "that would be one every 5 s, when the answer's TTL ends; gRPC does not look at it.",
-    }.get(float(value), f"{value} it is not; run the hour and count LookupStarted.")
+    }
+    return known.get(float(value), f"{value} it is not; run the hour and count LookupStarted.")
 
 
 # A pod leaves, and no call fails.
