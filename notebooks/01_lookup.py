@@ -32,11 +32,14 @@ guess.compare(answer, cluster=cluster)
 # %% [markdown]
 # One, and no pod has it: it is the Service's virtual address, and DNS never mentions a pod. The
 # headless Service has no address of its own, so its name brings those of the pods.
-# ([Kubernetes DNS specification](https://github.com/kubernetes/dns/blob/master/docs/specification.md)
+# ([Kubernetes DNS specification](https://github.com/kubernetes/dns/blob/master/docs/specification.md),
 # 2.3.1 and 2.4.1)
 #
 # On a cluster: `kubectl exec dnsutils -- nslookup greetserver-headless`, as in the article. Here: the
 # same lines, a `dig` that you can type while this notebook runs, and both lookups as a picture.
+#
+# The article's client asks the Kubernetes API for the Service's name, and so needs a ClusterRole. The
+# name needs no asking: it is always `SERVICE.NAMESPACE.svc.cluster.local`, as the picture shows.
 
 # %%
 headless = cluster.lookup("greetserver-headless")
@@ -48,7 +51,7 @@ gl.plot.lookup(answer, headless, cluster=cluster, packet=False)
 # %% [markdown]
 # ## What one lookup costs
 #
-# Two questions, A and AAAA, when the short name is asked for. Now the **full** name, as many put it
+# The short name cost two questions, A and AAAA. Now the **full** name, as many put it
 # into their configuration: `greetserver-headless.default.svc.cluster.local`. **How many questions?**
 
 # %% gallery="guess = gl.predict(questions=2)  # somebody's guess"

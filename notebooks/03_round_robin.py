@@ -59,8 +59,7 @@ gl.plot.lanes(sticky.trace, fair.trace, cluster=cluster)
 # for i in $(seq 60); do curl -s http://greet.com/greet -d '{"first_name": "Ada"}'; echo
 # done | grep -o 'name([^)]*)' | sort | uniq -c
 # ```
-
-# %% [markdown]
+#
 # ## 2 · The first call, step by step
 #
 # A fresh channel, one call. Before you run it: how many connections will it have dialled when the
@@ -80,10 +79,8 @@ for step in cluster.channel("greetserver-headless", policy="round_robin", seed=7
 # Python, with `.forward()`, `.back()` and a `.snapshot()` of the world.
 
 # %%
-gl.Flow(fair.trace)
-
-# %%
 print(fair.trace.last(gl.Picked).why())
+gl.Flow(fair.trace)
 
 # %% [markdown]
 # ## 3 · Is this really what gRPC does?
@@ -124,18 +121,24 @@ guess.compare(burst, whichever=True)
 # before it takes traffic. The article's `grpc.WithBlock()` does not end a connection, as it says.
 # It makes `Dial` wait until **one** is READY ([its
 # documentation](https://pkg.go.dev/google.golang.org/grpc#WithBlock), where it is deprecated).
-
-# %% [markdown]
+#
 # ## 5 · Where do they begin?
 #
-# Three hundred clients start, each warms up and makes **one** request. If every picker began with
-# the first address, one pod would get all three hundred. **SIM**, seed 7.
+# Three hundred clients start, each warms up and makes **one** request. How many go to each pod? If
+# every picker began with the first address, one pod would get all three hundred. **SIM**, seed 7.
+
+# %% gallery="guess = gl.predict({\"pod-1\": 300})\nguess"
+guess = gl.predict()  # such as gl.predict({"pod-1": 300})
+guess
 
 # %%
 world = gl.Cluster.sim(pods=3, seed=7)
 for _ in range(300):
     client = world.channel("greetserver-headless", policy="round_robin").wait_ready(all=True)
     client.greet("Ada")
+guess.compare(world.trace, whichever=True)
+
+# %%
 gl.plot.requests(world.trace, title="The first request of each of 300 clients")
 
 # %% [markdown]
@@ -191,8 +194,12 @@ gl.check("03.turns", my_calls)
 gl.check("03.service-config", my_config)
 gl.check("03.warm", my_channel)
 
+# %% [markdown]
+# ## Sandbox
+#
+# All of it is yours. Change a number, run it again.
+
 # %%
-# The sandbox: all of it is yours. Change a number, run it again.
 pods, policy, service, requests, at_once, seed = 4, "round_robin", "greetserver-headless", 60, 1, 7
 
 sandbox = gl.Cluster.sim(pods=pods, seed=seed)

@@ -207,8 +207,12 @@ gl.check("04.new-pods", my_client.trace)
 gl.check("04.the-hour", 120)
 gl.check("04.goodbye", without("kill")[0].trace)
 
+# %% [markdown]
+# ## Sandbox
+#
+# All of it is yours. Change a number, run it again. `gl.Flow(mine.trace)` plays it.
+
 # %%
-# The sandbox: all of it is yours. Change a number, run it again.
 sandbox = gl.Cluster.sim(pods=3, seed=7, max_connection_age=60.0, endpoint_lag=5.0)
 mine = sandbox.channel("greetserver-headless", policy="round_robin", cooldown=30.0)
 mine.start(600, every=0.5)
@@ -217,4 +221,4 @@ sandbox.scale(5)
 sandbox.run(seconds=120)
 sandbox.kill("pod-1")
 sandbox.run(seconds=120)
-gl.plot.lanes(mine.trace, cluster=sandbox)  # gl.Flow(mine.trace) plays it
+gl.plot.lanes(mine.trace, cluster=sandbox)

@@ -1,4 +1,4 @@
-"""Makes the notebooks from their sources: `./run notebooks --build`, or `python notebooks/build.py`.
+"""Makes the notebooks from their sources: `./run notebooks --build`.
 
 A source is a script in jupytext's percent format, NN_name.py. From it come
 

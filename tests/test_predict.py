@@ -25,7 +25,7 @@ def test_the_distance_is_how_many_requests_would_have_to_move(calls, pod):
     guess = gl.predict(pod_1=20, pod_2=20, pod_3=20)
     seen = guess.compare(calls)
     assert seen.distance == 40
-    assert str(seen) == f"40 requests would have to move: you said 20 for {pod}, it was 60."
+    assert str(seen) == f"40 requests would have to move: {pod} had 60, and you said 20."
 
 
 def test_a_guess_that_is_right(calls, pod):

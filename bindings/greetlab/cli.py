@@ -86,9 +86,9 @@ def demo(
 
 @app.command()
 def notebooks(
-    folder: Annotated[
-        Path, typer.Argument(help="Where your copies are, or will be.")
-    ] = Path("greetlab-notebooks"),
+    folder: Annotated[Path, typer.Argument(help="Where your copies are, or will be.")] = Path(
+        "greetlab-notebooks"
+    ),
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open a browser; else print the link.")
     ] = True,

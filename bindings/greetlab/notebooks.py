@@ -49,7 +49,8 @@ def jupyter_command(folder: Path, *, browser: bool) -> list[str]:
     """
     if find_spec("jupyterlab") is None:
         raise RuntimeError(
-            f"JupyterLab is not installed here: {sys.executable} -m pip install jupyterlab ipykernel"
+            "JupyterLab is not installed here. To have it: "
+            f"{sys.executable} -m pip install 'greetlab[notebooks]'"
         )
     command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", str(folder)]
     if os.geteuid() == 0:

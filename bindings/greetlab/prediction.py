@@ -38,7 +38,11 @@ class Prediction:
     counts: dict[str, int]
 
     def compare(
-        self, result: Calls | Trace | Lookup, *, whichever: bool = False, cluster: Cluster | None = None
+        self,
+        result: Calls | Trace | Lookup,
+        *,
+        whichever: bool = False,
+        cluster: Cluster | None = None,
     ) -> Comparison:
         """The guess beside what happened.
 
@@ -127,7 +131,7 @@ class Comparison:
         if distance == 0:
             return f"Exactly: all {ran:,} requests went where you said."
         move = f"{distance:,} request{'s' * (distance != 1)} would have to move"
-        return f"{move}: you said {you_said:,} for {worst}, it was {it_was:,}."
+        return f"{move}: {worst} had {it_was:,}, and you said {you_said:,}."
 
     def _off(self, name: str) -> int:
         return abs(self.happened[name] - self.guessed.get(name, 0))

@@ -44,7 +44,7 @@ def _first_try(value: object) -> str | None:
 
 def _nobody(value: object) -> str | None:
     answer = _lookup(value)
-    if not answer.name.rstrip(".").removesuffix(f".{_FULL}") == HEADLESS_SERVICE:
+    if answer.name.rstrip(".").removesuffix(f".{_FULL}") != HEADLESS_SERVICE:
         return f"the name that was looked up is {answer.name}, which tells nothing about pods."
     if answer.ok:
         return f"{len(answer.addresses)} addresses came back: so many pods are still listed."
@@ -59,7 +59,7 @@ def _pod_port(value: object) -> str | None:
         return f"{answer.name} came back empty: {answer.reason}."
     if not answer.srv:
         return "addresses came back, and no port: an A record has no room for one."
-    if CLUSTER_IP_SERVICE == answer.srv[0].target.split(".")[0]:
+    if answer.srv[0].target.split(".")[0] == CLUSTER_IP_SERVICE:
         return f"the port that came back, {answer.srv[0].port}, is the Service's and not the pods'."
     return None
 
