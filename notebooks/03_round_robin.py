@@ -1,8 +1,11 @@
 # %% [markdown]
-# # 03 · round_robin
+# # 3 · round_robin
 #
-# A headless Service gives the client the address of every pod. `round_robin` uses them all.
-# How does it do that, step by step? And what does it cost?
+# [2 · One connection, one pod](02_sticky.ipynb) ended with one pod doing all the work. A headless
+# Service gives the client the address of every pod, and `round_robin` uses them all. How does it
+# do that, step by step? And what does it cost?
+#
+# Next: [4 · More pods, fewer pods](04_scale.ipynb)
 #
 # Cells marked **LOCAL** run real processes and real sockets on this machine. Cells marked **SIM**
 # run the same load-balancing code in a virtual world, where a thousand clients cost a second.
@@ -14,14 +17,13 @@ cluster = gl.Cluster.local(pods=3, seed=7)
 cluster
 
 # %% [markdown]
-# ## 1 · Two changes, sixty requests
+# ## Two changes, sixty requests
 #
-# Notebook 02 ended with one pod doing all the work. Now the Service is headless **and** the
-# client says `round_robin`. Three pods, sixty requests, one after the other. How many does each
-# pod answer?
+# Now the Service is headless **and** the client says `round_robin`. Three pods, sixty requests,
+# one after the other. **How many does each pod answer?**
 
-# %% gallery="guess = gl.predict({\"pod-1\": 20, \"pod-2\": 20, \"pod-3\": 20})\nguess"
-guess = gl.predict()  # such as gl.predict({"pod-1": 60, "pod-2": 0, "pod-3": 0})
+# %% gallery="guess = gl.predict(pod_1=20, pod_2=20, pod_3=20)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=60, pod_2=0, pod_3=0)
 guess
 
 # %%
@@ -36,7 +38,7 @@ sticky.greet("Ada", times=60)
 gl.plot.lanes(sticky.trace, fair.trace, cluster=cluster)
 
 # %% [markdown]
-# **The client chooses a pod for every request, so the turns come out even** (gRPC
+# The client chooses a pod for every request, so the turns come out even (gRPC
 # [load-balancing.md](https://github.com/grpc/grpc/blob/master/doc/load-balancing.md)).
 # Left: one answer, one connection, one pod. Right: three, three, three.
 #
@@ -60,17 +62,17 @@ gl.plot.lanes(sticky.trace, fair.trace, cluster=cluster)
 # done | grep -o 'name([^)]*)' | sort | uniq -c
 # ```
 #
-# ## 2 · The first call, step by step
+# ## The first call, step by step
 #
-# A fresh channel, one call. Before you run it: how many connections will it have dialled when the
-# first answer comes back, one or three?
+# A fresh channel, one call. Before you run it: **how many connections will it have dialled when
+# the first answer comes back, one or three?**
 
 # %%
 for step in cluster.channel("greetserver-headless", policy="round_robin", seed=7).steps("Ada"):
     print(step)
 
 # %% [markdown]
-# **Resolver → subchannels → picker → pick.** The lookup finds three addresses. Each gets a
+# Resolver → subchannels → picker → pick. The lookup finds three addresses. Each gets a
 # *subchannel*, and all three are dialled at once. With each one that is READY comes a new
 # *picker*; the call waits for the first, and goes.
 #
@@ -83,7 +85,7 @@ print(fair.trace.last(gl.Picked).why())
 gl.Flow(fair.trace)
 
 # %% [markdown]
-# ## 3 · Is this really what gRPC does?
+# ## Is this really what gRPC does?
 #
 # `engine="grpc"` runs gRPC's own C++ channel against the same pods, with its own resolver and its
 # own `round_robin`. Only the engine changes.
@@ -95,13 +97,13 @@ with cluster.channel("greetserver-headless", policy="round_robin", engine="grpc"
 gl.plot.requests(calls, theirs, title="The lab's engine, then gRPC's own")
 
 # %% [markdown]
-# ## 4 · The cold start
+# ## The cold start
 #
-# Sixty requests again, **all at once**, on a channel that has not connected yet. What does each
-# pod get? Which pod it is may be luck: only the counts are compared.
+# Sixty requests again, **all at once**, on a channel that has not connected yet. **What does each
+# pod get?** Which pod it is may be luck: only the counts are compared.
 
-# %% gallery="guess = gl.predict({\"pod-1\": 20, \"pod-2\": 20, \"pod-3\": 20})\nguess"
-guess = gl.predict()
+# %% gallery="guess = gl.predict(pod_1=20, pod_2=20, pod_3=20)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=30, pod_2=20, pod_3=10)
 guess
 
 # %%
@@ -112,8 +114,8 @@ print("the first sixty:", burst.by_pod, " the next sixty:", again.by_pod)
 guess.compare(burst, whichever=True)
 
 # %% [markdown]
-# **The calls do not wait for all three: they go as soon as one connection is READY, and then
-# there is only one to choose from.** The next sixty, on a warm channel, take turns. gRPC's own
+# The calls do not wait for all three: they go as soon as one connection is READY, and then there
+# is only one to choose from. The next sixty, on a warm channel, take turns. gRPC's own
 # engine does the same: put `engine="grpc"` into the cell above. Every client that
 # restarts under load does this to some pod.
 #
@@ -122,13 +124,13 @@ guess.compare(burst, whichever=True)
 # It makes `Dial` wait until **one** is READY ([its
 # documentation](https://pkg.go.dev/google.golang.org/grpc#WithBlock), where it is deprecated).
 #
-# ## 5 · Where do they begin?
+# ## Where do they begin?
 #
-# Three hundred clients start, each warms up and makes **one** request. How many go to each pod? If
-# every picker began with the first address, one pod would get all three hundred. **SIM**, seed 7.
+# Three hundred clients start, each warms up and makes **one** request. If every picker began
+# with the first address, one pod would get all three hundred. **How many does each get?** (SIM)
 
-# %% gallery="guess = gl.predict({\"pod-1\": 300})\nguess"
-guess = gl.predict()  # such as gl.predict({"pod-1": 300})
+# %% gallery="guess = gl.predict(pod_1=300)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=300)
 guess
 
 # %%
@@ -142,16 +144,16 @@ guess.compare(world.trace, whichever=True)
 gl.plot.requests(world.trace, title="The first request of each of 300 clients")
 
 # %% [markdown]
-# **Each new picker begins at a random place**
+# Each new picker begins at a random place
 # ([round_robin.cc](https://github.com/grpc/grpc/tree/master/src/core/load_balancing/round_robin)),
 # and DNS shuffles its answers. So the counts are as uneven as luck makes them, and no more: the
 # grey band holds 95 % of what chance does.
 #
-# ## 6 · What does it cost?
+# ## What does it cost?
 #
 # The article says that with client-side balancing we lose "the capability of gRPC to retain
 # connections for a longer period of time and multiplex several requests through them". Count them.
-# A thousand requests, eight at a time, three ways. **LOCAL**.
+# A thousand requests, eight at a time, three ways. **How many connections does each open?**
 
 # %%
 modes = {
@@ -170,15 +172,15 @@ for name, options in modes.items():
 gl.plot.latency(loads)
 
 # %% [markdown]
-# **It costs one connection for each pod: round_robin keeps them open and multiplexes over each.**
+# It costs one connection for each pod: round_robin keeps them open and multiplexes over each.
 # The picture that the article has in mind is the first line, a connection for every call. Kindly:
 # here it is mistaken, and its own cure is better than it says. (The times are this machine's,
-# with client and pods on the same cores.)
+# with the client, the pods and the ClusterIP, a proxy here, on the same cores.)
 #
 # On a cluster, a line for each connection that is open:
 # `kubectl debug -it POD --image=nicolaka/netshoot -- ss -tn state established dport = :50051`
 #
-# ## Exercises
+# ## Your turn
 #
 # 1. `03.turns`: sixty calls on the ClusterIP are not shared. Hand in calls that three pods shared
 # in turn.

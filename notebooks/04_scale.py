@@ -1,8 +1,8 @@
 # %% [markdown]
-# # 04 · More pods, fewer pods
+# # 4 · More pods, fewer pods
 #
-# Three pods share the work. Then there are five. Then one dies.
-# Who tells the client? When? What do its callers see?
+# In [3 · round_robin](03_round_robin.ipynb) three pods share the work. Now there will be five, and
+# then one dies. Who tells the client? When? What do its callers see?
 #
 # The first part runs on real processes (**LOCAL**). Where an hour has to pass it is the same
 # load-balancing code in a virtual world (**SIM**), where an hour costs milliseconds.
@@ -18,13 +18,13 @@ client = cluster.channel("greetserver-headless", policy="round_robin", seed=7)
 client.wait_ready(all=True).greet("Ada", times=60).by_pod
 
 # %% [markdown]
-# ## 1 · Three pods become five
+# ## Three pods become five
 #
 # The Deployment is scaled up: `kubectl scale deployment greetserver-deploy --replicas=5`. Both new
-# pods are ready. The same client makes sixty more requests. How many does each pod answer?
+# pods are ready. The same client makes sixty more requests. **How many does each pod answer?**
 
-# %% gallery="guess = gl.predict({f\"pod-{n}\": 12 for n in range(1, 6)})\nguess"
-guess = gl.predict()  # such as gl.predict({"pod-1": 12, "pod-2": 12, ..., "pod-5": 12})
+# %% gallery="guess = gl.predict(pod_1=12, pod_2=12, pod_3=12, pod_4=12, pod_5=12)\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=20, ..., pod_5=0)
 guess
 
 # %%
@@ -32,14 +32,14 @@ cluster.scale(5)
 guess.compare(client.greet("Ada", times=60))
 
 # %% [markdown]
-# **Nothing happens: the new pods get no request at all.** Perhaps DNS does not know them yet? On a
+# Nothing happens: the new pods get no request at all. Perhaps DNS does not know them yet? On a
 # cluster: `kubectl exec dnsutils -- dig +short greetserver-headless.default.svc.cluster.local`
 
 # %%
 cluster.lookup("greetserver-headless")
 
 # %% [markdown]
-# ## 2 · Why?
+# ## Why?
 #
 # DNS has all five. So ask the client why its last request went where it went.
 
@@ -49,18 +49,18 @@ print()
 print(len(client.trace.of(gl.LookupStarted)), "lookup in this client's life")
 
 # %% [markdown]
-# **Nobody asked.** Read the chain from below: one lookup, three connections, one picker. gRPC
+# Nobody asked. Read the chain from below: one lookup, three connections, one picker. gRPC
 # looks a name up when the channel starts, and again only when a connection breaks or fails
 # ([grpc#12295](https://github.com/grpc/grpc/issues/12295)). All three are healthy, so nothing in
 # the chain has a reason to change.
 #
-# ## 3 · "But it resolves again every 30 seconds"
+# ## "But it resolves again every 30 seconds"
 #
 # So one hears. Let an **hour** pass after the scale-up, one request a second: 3600 of them.
-# How many does each of the five pods answer?
+# **How many does each of the five pods answer?**
 
-# %% gallery="guess = gl.predict({f\"pod-{n}\": 720 for n in range(1, 6)})\nguess"
-guess = gl.predict()
+# %% gallery="guess = gl.predict(pod_1=720, pod_2=720, pod_3=720, pod_4=720, pod_5=720)\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=1200, ..., pod_5=0)
 guess
 
 
@@ -81,16 +81,16 @@ an_hour(cooldown=1.0)
 guess.compare(an_hour(cooldown=30.0))
 
 # %% [markdown]
-# **The 30 seconds are a minimum between two lookups, not a period**
+# The 30 seconds are a minimum between two lookups, not a period
 # (`GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS`). A minimum of 1 s changes nothing either: nobody
 # asks. Nor does the TTL: gRPC does not look at it.
 #
-# ## 4 · The cure is on the server
+# ## The cure is on the server
 #
 # `MAX_CONNECTION_AGE` makes the *server* end each connection in order, with GOAWAY, after some
 # time, ± 10 % ([gRFC
 # A9](https://github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md)). The client
-# connects again, and looks up again. How long do new pods wait, at several ages? Each setting
+# connects again, and looks up again. **How long do new pods wait, at several ages?** Each setting
 # runs twelve times, with the scale-up at another moment each time.
 
 
@@ -126,20 +126,20 @@ gl.plot.waits(
 )
 
 # %% [markdown]
-# **A new pod waits until the first of the old connections ends. A shorter age costs connections
-# and queries, and no call fails.** With an age below 30 s the cooldown is what it waits for. Only
+# A new pod waits until the first of the old connections ends. A shorter age costs connections
+# and queries, and no call fails. With an age below 30 s the cooldown is what it waits for. Only
 # there does a shorter cooldown help.
 #
 # On a cluster: `GRPC_ARG_MAX_CONNECTION_AGE_MS` on the server, in Go
 # `keepalive.ServerParameters{MaxConnectionAge: …}`.
 #
-# ## 5 · A pod is killed
+# ## A pod is killed
 #
 # Twenty requests a second for a minute: 1200. Each takes a pod 0.3 s. After 20 s pod-2 is killed
-# (SIGKILL), and its connection is reset. How many does each pod answer, and how many fail?
+# (SIGKILL), and its connection is reset. **How many does each pod answer, and how many fail?**
 
 # %% gallery="guess = gl.predict(pod_1=400, pod_2=133, pod_3=400, failed=267)\nguess"
-guess = gl.predict()  # such as gl.predict({"pod-1": 400, ..., "failed": 267})
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=400, ..., failed=100)
 guess
 
 
@@ -165,17 +165,18 @@ guess.compare(calls)
 gl.plot.states(killed.trace, title="pod-2 is killed after 20 s: who notices when")
 
 # %% [markdown]
-# **The client notices at once, for the connection breaks: only the calls in flight on it fail
-# (UNAVAILABLE), and the picker goes on with the other two.** It asks for a lookup at once, too,
+# The client notices at once, for the connection breaks: only the calls in flight on it fail
+# (UNAVAILABLE), and the picker goes on with the other two. It asks for a lookup at once, too,
 # and gets it when 30 s have passed since the last. Until then it dials the dead address again and
 # again, with backoff. Only the answer takes pod-2 off its list.
 #
 # On a cluster: `kubectl delete pod POD --grace-period=0 --force`. Without these two it is
 # gentler; how much so is an exercise below.
 #
-# ## 6 · A pod falls silent
+# ## A pod falls silent
 #
-# On a real cluster a machine that dies resets nothing: its packets vanish. One word changes.
+# On a real cluster a machine that dies resets nothing: its packets vanish. One word
+# changes. **How many calls fail now?**
 
 # %%
 lost, silent = without("lose")
@@ -183,18 +184,18 @@ print(silent.by_status)
 gl.plot.requests(calls, silent, title="pod-2 is killed (above); pod-2's machine is lost (below)")
 
 # %% [markdown]
-# **Silence is worse than death: the connection stays READY, and every third call waits for its
-# deadline.** Nothing breaks, so nothing asks DNS. Keepalive pings would notice ([gRFC
+# Silence is worse than death: the connection stays READY, and every third call waits for its
+# deadline. Nothing breaks, so nothing asks DNS. Keepalive pings would notice ([gRFC
 # A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md)); clients send
 # none unless told to. On loopback a dead pod always refuses at once: this one needs the sim.
 #
-# ## Exercises
+# ## Your turn
 #
 # 1. `04.new-pods`: three pods become five, and both new ones get a request within 60 s. Hand in
-#    the client's trace.
+# the client's trace.
 # 2. `04.the-hour`: how often does a healthy `round_robin` channel look its name up in an hour?
 # 3. `04.goodbye`: a pod leaves while calls are in flight, and none fails. Hand in the client's
-#    trace.
+# trace.
 
 # %%
 world = gl.Cluster.sim(pods=3, seed=7)
