@@ -53,6 +53,7 @@ def guessed(comparison: Comparison) -> Picture:
     rows(axes, names, pitch)
     if comparison.moves:
         keys(axes, styles, pitch)
+    beside = 1.03 + 0.0135 * max(len(f"{count:,}") for count in happened.values())
     for row, name in enumerate(names):
         axes.text(
             1.015, row, f"{happened[name]:,}", transform=axes.get_yaxis_transform(), va="center",
@@ -60,7 +61,7 @@ def guessed(comparison: Comparison) -> Picture:
         )  # fmt: skip
         if guess:
             axes.text(
-                1.075, row, f"you said {guess.get(name, 0):,}", va="center", ha="left",
+                beside, row, f"you said {guess.get(name, 0):,}", va="center", ha="left",
                 transform=axes.get_yaxis_transform(), fontsize=SMALL, color=QUIET,
             )  # fmt: skip
     axes.set_title(comparison.sentence, loc="left", fontsize=NORMAL, color=INK)
