@@ -100,12 +100,13 @@ class LocalCluster(Cluster):
             raise OSError("a local cluster needs Linux, where all of 127.0.0.0/8 is loopback")
         _check_pods(pods)
         _check("port", port, 1, 65535)
-        _check("service_port", service_port or port, 1, 65535)
+        service_port = port if service_port is None else service_port
+        _check("service_port", service_port, 1, 65535)
         _check("endpoint_lag", endpoint_lag, 0, 1e6)
         _check("dns_ttl", dns_ttl, 0, 2**31 - 1)
         _check("seed", seed or 0, 0, 2**64 - 1)
         self.port = port
-        self.service_port = service_port or port
+        self.service_port = service_port
         self.seed = secrets.randbits(63) if seed is None else seed
         self._endpoint_lag = endpoint_lag
         self._flags = ["--grace", _seconds(grace)]
