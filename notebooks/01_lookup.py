@@ -1,8 +1,9 @@
 # %% [markdown]
 # # 1 · What a name is answered
 #
-# Three pods, and two Services in front of them: `greetserver` is a ClusterIP, `greetserver-headless`
-# is headless. A gRPC client sees of all this only what DNS answers. So we begin there.
+# Three pods, and two Services in front of them: `greetserver` is a ClusterIP,
+# `greetserver-headless` is headless. Of all this a gRPC client sees only what DNS answers. So we
+# begin there.
 #
 # How each step goes: a question, **your guess**, the run, and your guess drawn over what happened.
 # Guess first. A wrong guess is how you find out what you believe.
@@ -32,14 +33,14 @@ guess.compare(answer, cluster=cluster)
 # %% [markdown]
 # One, and no pod has it: it is the Service's virtual address, and DNS never mentions a pod. The
 # headless Service has no address of its own, so its name brings those of the pods.
-# ([Kubernetes DNS specification](https://github.com/kubernetes/dns/blob/master/docs/specification.md),
-# 2.3.1 and 2.4.1)
+# ([DNS specification](https://github.com/kubernetes/dns/blob/master/docs/specification.md)
+# of Kubernetes, 2.3.1 and 2.4.1)
 #
-# On a cluster: `kubectl exec dnsutils -- nslookup greetserver-headless`, as in the article. Here: the
-# same lines, a `dig` that you can type while this notebook runs, and both lookups as a picture.
+# On a cluster: `kubectl exec dnsutils -- nslookup greetserver-headless`, as in the article. Here:
+# the same lines, a `dig` that you can type while this notebook runs, and both lookups as a picture.
 #
-# The article's client asks the Kubernetes API for the Service's name, and so needs a ClusterRole. The
-# name needs no asking: it is always `SERVICE.NAMESPACE.svc.cluster.local`, as the picture shows.
+# The article's client asks the Kubernetes API for the Service's name, and so needs a ClusterRole.
+# The name needs no asking: it is `SERVICE.NAMESPACE.svc.cluster.local`, as the picture shows.
 
 # %%
 headless = cluster.lookup("greetserver-headless")
@@ -51,8 +52,8 @@ gl.plot.lookup(answer, headless, cluster=cluster, packet=False)
 # %% [markdown]
 # ## What one lookup costs
 #
-# The short name cost two questions, A and AAAA. Now the **full** name, as many put it
-# into their configuration: `greetserver-headless.default.svc.cluster.local`. **How many questions?**
+# The short name cost two questions, A and AAAA. Now the **full** name, as many put it into their
+# configuration: `greetserver-headless.default.svc.cluster.local`. **How many questions?**
 
 # %% gallery="guess = gl.predict(questions=2)  # somebody's guess"
 guess = gl.predict()  # your guess, such as gl.predict(questions=1)
@@ -97,9 +98,9 @@ for service in ("greetserver", "greetserver-headless"):
 #
 # ## Pods come and go
 #
-# Scaled to 5, the very next lookup has 5 addresses: the TTL (5 s here) is for caches, and the server
-# always knows better. Then we scale to **0**. **How many questions does the short name cost now,
-# and how many addresses come back?**
+# Scaled to 5, the very next lookup has 5 addresses: the TTL (5 s here) is for caches, and the
+# server itself is always up to date. Then we scale to **0**. **How many questions does the short
+# name cost now, and how many addresses come back?**
 
 # %% gallery="guess = gl.predict(questions=2, addresses=0)  # somebody's guess"
 guess = gl.predict()  # your guess, such as gl.predict(questions=2, addresses=1)

@@ -46,14 +46,20 @@ for step in client.steps("Ada"):
 
 # %% [markdown]
 # The lookup, the dial and the state changes happen once; after that a request is a pick and an
-# answer. The 60 requests from above, played (space plays, the arrows step, a click tells why), and
-# how many connections the ClusterIP saw. On a cluster: `kubectl exec greetclient -- ss -tn`.
+# answer. How many connections there are, you can count yourself; on a cluster it is
+# `kubectl exec greetclient -- ss -tn`.
+#
+# Below, the same in the virtual world (SIM), which also shows what a client cannot see: where the
+# ClusterIP sends the connection. Space plays, the arrows step, a click on a request tells why.
 
 # %%
 opened = [fact for fact in cluster.proxy_facts if fact["fact"] == "opened"]
 print(f"{len(calls)} requests, {len(calls.connections)} connection:", *calls.connections)
 print(f"the ClusterIP opened {len(opened)}: one for each of our two clients")
-gl.Flow(sticky.trace)
+print(f"\n$ ss -tn dst {cluster.cluster_ip}    # here, in a terminal")
+virtual = gl.Cluster.sim(pods=3, seed=2).channel("greetserver")
+virtual.greet("Ada", times=60)
+gl.Flow(virtual.trace)
 
 # %% [markdown]
 # ## Another policy
@@ -87,7 +93,8 @@ gl.plot.requests(
 #
 # Some open more channels to get more connections. Does that help? In this lab every channel has
 # connections of its own. Stock gRPC shares them between channels with the same target and options
-# (the *global subchannel pool*), unless it is told not to. Python's own gRPC, where it is installed:
+# (the *global subchannel pool*), unless it is told not to. We ask two channels of Python's own gRPC
+# for a greeting each. **How many connections do they open?**
 
 # %%
 try:
@@ -167,6 +174,9 @@ gl.check("02.who-chose", event)
 
 # %% [markdown]
 # ## Sandbox
+#
+# Other Services, policies and seeds; `connection_per_call=True`; `world.kill("pod-1")` between two
+# rounds of requests; `print(client.trace.story())` for all that happened.
 
 # %%
 world = gl.Cluster.sim(pods=3, seed=7)

@@ -2,12 +2,14 @@
 
 import json
 import re
+import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 
 import pytest
+from support import wait_until
 
 from greetlab.notebooks import copy_notebooks, jupyter_command
 
@@ -48,6 +50,11 @@ def greetlab(*arguments, **options):
     )
 
 
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_a_folder_that_cannot_be_is_an_error_in_words(tmp_path):
     (tmp_path / "file").write_text("")
     with greetlab(tmp_path / "file" / "folder", "--no-browser") as process:
@@ -68,6 +75,7 @@ def test_it_opens_jupyterlab_on_loopback_with_a_token(tmp_path):
             host, port, token = link.groups()
             assert host in ("127.0.0.1", "localhost")
             assert any("01_lookup.ipynb" in line and "new" in line for line in said)
+            wait_until(lambda: listens(int(port)))  # it listens after it has said where
             contents = f"http://127.0.0.1:{port}/api/contents"
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             with pytest.raises(urllib.error.HTTPError) as refused:
