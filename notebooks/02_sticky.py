@@ -52,10 +52,15 @@ for step in client.steps("Ada"):
 # Below, the same in the virtual world (SIM), which also shows what a client cannot see: where the
 # ClusterIP sends the connection. Space plays, the arrows step, a click on a request tells why.
 
+
 # %%
-opened = [fact for fact in cluster.proxy_facts if fact["fact"] == "opened"]
+def opened() -> int:
+    """How many connections the ClusterIP has made so far."""
+    return sum(fact["fact"] == "opened" for fact in cluster.proxy_facts)
+
+
 print(f"{len(calls)} requests, {len(calls.connections)} connection:", *calls.connections)
-print(f"the ClusterIP opened {len(opened)}: one for each of our two clients")
+print(f"the ClusterIP made {opened()}: one for each of our two clients")
 print(f"\n$ ss -tn dst {cluster.cluster_ip}    # here, in a terminal")
 virtual = gl.Cluster.sim(pods=3, seed=2).channel("greetserver")
 virtual.greet("Ada", times=60)
@@ -105,19 +110,19 @@ else:
 
     def connections(local_pool: int) -> int:
         """How many connections two channels of grpcio open to the ClusterIP."""
-        before = len([fact for fact in cluster.proxy_facts if fact["fact"] == "opened"])
+        before = opened()
         options = [("grpc.use_local_subchannel_pool", local_pool), ("grpc.enable_http_proxy", 0)]
         target = f"{cluster.cluster_ip}:{cluster.port}"
         channels = [grpc.insecure_channel(target, options=options) for _ in range(2)]
         for channel in channels:
             channel.unary_unary("/greet.GreetService/Greet")(b"", timeout=5)
-        opened = [fact for fact in cluster.proxy_facts if fact["fact"] == "opened"]
+        made = opened() - before
         for channel in channels:
             channel.close()
-        return len(opened) - before
+        return made
 
-    print("two channels, global pool, as it comes:", connections(0), "connection(s)")
-    print("two channels, a pool of their own each:", connections(1), "connection(s)")
+    print("connections of two channels that share the global pool, as it comes:", connections(0))
+    print("connections of two channels with a pool of their own each:", connections(1))
 
 # %% [markdown]
 # So a second channel may be no second connection at all.
