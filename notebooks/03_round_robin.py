@@ -76,9 +76,9 @@ for step in cluster.channel("greetserver-headless", policy="round_robin", seed=7
 # *subchannel*, and all three are dialled at once. With each one that is READY comes a new
 # *picker*; the call waits for the first, and goes.
 #
-# Below, the sixty requests again. Press `→` and `←` to go forward and back event by event, space
-# to play, and click a request to ask why it went there. `gl.Stepper(trace)` is the same in
-# Python, with `.forward()`, `.back()` and a `.snapshot()` of the world.
+# Below, the sixty requests again. Press `→` and `←`, or its buttons, to go forward and back event
+# by event, space to play, and click a request to ask why it went there. `gl.Stepper(trace)` is
+# the same in Python, with `.forward()`, `.back()` and a `.snapshot()` of the world.
 
 # %%
 print(fair.trace.last(gl.Picked).why())

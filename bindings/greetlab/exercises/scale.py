@@ -52,7 +52,10 @@ def _check_new_pods(value: Any) -> str | None:
     clients = {trace.word(int(code)) for code in np.unique(trace.core.who[started.rows])}
     came = min(new.values())
     if len(clients) != 1:
-        return f"{len(clients)} clients made calls: a new one finds the new pods, and this is about an old one."
+        return (
+            f"{len(clients)} clients made calls: a new one finds the new pods, and this is about "
+            "an old one."
+        )
     if not len(started) or started.seconds[0] > came:
         return "the client made its first call after the new pods had come."
     if failed := _failed(trace):
