@@ -60,10 +60,14 @@ def test_requests_that_failed_are_counted(cluster):
 
 def test_a_lookup_is_questions_and_addresses(cluster):
     answer = cluster.lookup("greetserver-headless")
-    assert gl.predict(questions=2, addresses=3).compare(answer).distance == 0
+    right = gl.predict(questions=2, addresses=3).compare(answer)
+    assert (right.distance, str(right)) == (0, "Exactly: 2 questions and 3 addresses.")
+    assert str(gl.predict(addresses=2).compare(cluster.lookup("greetserver"))) == (
+        "Off by 1: 1 address, and you said 2."
+    )
     seen = gl.predict(questions=1).compare(answer, cluster=cluster)
     assert seen.distance == 1
-    assert str(seen) == "Off by 1: you said 1 questions, it was 2."
+    assert str(seen) == "Off by 1: 2 questions, and you said 1."
     assert seen.world == "SIM"
 
 

@@ -121,11 +121,10 @@ class Comparison:
         worst = max(self.happened, key=self._off)
         you_said, it_was = self.guessed.get(worst, 0), self.happened[worst]
         if not self.moves:
-            return (
-                f"Off by {distance}: you said {you_said} {worst}, it was {it_was}."
-                if distance
-                else f"Exactly: {' and '.join(f'{n} {name}' for name, n in self.happened.items())}."
-            )
+            if distance:
+                return f"Off by {distance}: {_counted(it_was, worst)}, and you said {you_said}."
+            counted = [_counted(count, name) for name, count in self.happened.items()]
+            return f"Exactly: {' and '.join(counted)}."
         if said != ran:
             return f"Your guess adds up to {said:,} requests, and there were {ran:,}."
         if distance == 0:
@@ -178,6 +177,11 @@ def predict(counts: Mapping[str, int] | None = None, /, **pods: int) -> Predicti
             raise ValueError(f"predict(): {name} is there twice")
         named[name] = count
     return Prediction(named)
+
+
+def _counted(count: int, noun: str) -> str:
+    one = {QUESTIONS: "question", ADDRESSES: "address"}
+    return f"{count:,} {one[noun] if count == 1 else noun}"
 
 
 def _asked(lookup: Lookup) -> dict[str, int]:
