@@ -313,3 +313,22 @@ def test_every_question_is_remembered(server):
 def test_an_ip_address_that_is_none_is_a_valueerror(server):
     with pytest.raises(ValueError, match=r"10\.96\.0"):
         server.set_service("greetserver", cluster_ip="10.96.0")
+
+
+# An outage
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_an_outage_is_the_answer_to_everything_until_it_is_over(server, tcp):
+    for rcode in (dns.rcode.SERVFAIL, dns.rcode.NXDOMAIN):
+        server.set_outage(dns.rcode.to_text(rcode))
+        reply = ask(server, HEADLESS, tcp=tcp)
+        assert reply.rcode() == rcode
+        assert not reply.answer
+    server.set_outage(None)
+    assert len(texts(ask(server, HEADLESS, tcp=tcp))) == 3
+
+
+def test_an_outage_is_an_rcode(server):
+    with pytest.raises(dns.rcode.UnknownRcode):
+        server.set_outage("BROKEN")

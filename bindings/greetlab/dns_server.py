@@ -90,6 +90,7 @@ class ClusterDns:
         self._writing = threading.Lock()
         self._zone = self._make_zone()
         self._queries: deque[DnsQuery] = deque(maxlen=_QUERIES_KEPT)
+        self._outage: dns.rcode.Rcode | None = None
 
         # Bound before this returns, so that a client may ask at once: the kernel keeps its question
         # until the thread is there.
@@ -162,6 +163,14 @@ class ClusterDns:
         with self._writing:
             del self._services[name, namespace]
             self._zone = self._make_zone()
+
+    def set_outage(self, rcode: str | None) -> None:
+        """Answers every question with this, such as "SERVFAIL"; None: as it should, again.
+
+        Raises:
+            dns.rcode.UnknownRcode: there is no such rcode.
+        """
+        self._outage = None if rcode is None else dns.rcode.from_text(rcode)
 
     # The records ------------------------------------------------------------------------------
 
@@ -247,6 +256,8 @@ class ClusterDns:
     def _fill(self, query: dns.message.Message, response: dns.message.Message) -> dns.rcode.Rcode:
         if query.opcode() != dns.opcode.QUERY:
             return dns.rcode.NOTIMP
+        if self._outage is not None:
+            return self._outage
         if len(query.question) != 1:
             return dns.rcode.FORMERR
         question = query.question[0]

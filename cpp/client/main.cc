@@ -57,7 +57,9 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--engine", flags.engine, "lab: ours; grpc: gRPC's own channel")
       ->check(CLI::IsMember({"lab", "grpc"}))
       ->capture_default_str();
-  app.add_option("-n,--count", load.calls, "how many calls")->capture_default_str();
+  app.add_option("-n,--count", load.calls, "how many calls")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}))
+      ->capture_default_str();
   app.add_option("-c,--concurrency", load.concurrency, "how many of them at a time")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

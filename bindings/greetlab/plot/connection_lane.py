@@ -80,7 +80,8 @@ def draw_connections(
     rows(axes, [_name(reading, number) for number in placed.first], pitch)
     keys(axes, styles, pitch)
     thick = 0.62
-    end = np.where(np.isnan(found.down), limits[1], np.minimum(found.down, limits[1]))
+    last = min(limits[1], reading.seconds)  # nothing is known of what came after the trace
+    end = np.where(np.isnan(found.down), last, np.minimum(found.down, last))
     tried = np.fmin(np.fmin(found.up, found.failed), end)
     axes.hlines(placed.of, found.start, tried, color=QUIET, lw=1.2, zorder=2, label="connecting")
     for number in np.flatnonzero(made).tolist():

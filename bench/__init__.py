@@ -1,0 +1,1 @@
+"""The project's benchmark: us against real peers, in the same run."""

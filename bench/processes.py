@@ -1,0 +1,163 @@
+"""The processes of a measurement: servers that stay for a row, clients that live for one sample."""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.measure import BrokenError, Sample, Skipped
+from greetlab import executables
+
+ROOT = Path(__file__).parent.parent
+PEERS = ROOT / "build" / "bench" / "peers"
+"""Where `./run bench` builds the C++ peers, and greet.proto's descriptor."""
+
+CLIENT_TIMEOUT = 120.0
+"""Seconds that one sample may take."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that serves: its gRPC target, and its process."""
+
+    target: str
+    backends: int
+    pid: int
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time of its process until now."""
+        # The CPU clock of another process: clock_getcpuclockid(3), which Python does not have.
+        return time.clock_gettime((~self.pid << 3) | 2)
+
+
+@contextmanager
+def serving(command: Sequence[str | Path], backends: int = 1) -> Iterator[Server]:
+    """Runs a server that prints "... serving on IP:PORT,..." and ends with its standard input.
+
+    Raises BrokenError if it does not.
+    """
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as it:
+        assert it.stdout is not None
+        line = it.stdout.readline()
+        if " on " not in line:
+            raise BrokenError(f"{Path(command[0]).name} did not start: see what it said above")
+        yield Server(f"ipv4:{line.split()[-1]}", backends, it.pid)
+
+
+def _peer(name: str) -> Path:
+    """A C++ peer. Raises Skipped if it was not built."""
+    found = PEERS / name
+    if not found.exists():
+        raise Skipped(f"the peer {name} is not built; ./run bench builds it")
+    return found
+
+
+def greet_server() -> list[str | Path]:
+    """The command of our greet-server on a free port."""
+    flags = ["--listen", "127.0.0.1", "--port", "0", "--lifeline", "0"]
+    return [
+        executables.path("greet-server"),
+        *flags,
+        "--pod-name",
+        "pod-1",
+        "--pod-ip",
+        "127.0.0.1",
+    ]
+
+
+def sync_server() -> list[str | Path]:
+    """The command of the plain synchronous server. A peer that was not built raises Skipped."""
+    return [_peer("sync_server")]
+
+
+def cq_server(backends: int = 1) -> list[str | Path]:
+    """The command of the bare completion-queue server; each backend is a port of it."""
+    # An address to itself: so many ports would get into others' way on 127.0.0.1.
+    ip = f"127.255.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
+    return [_peer("cq_server"), "--ip", ip, "--backends", str(backends)]
+
+
+def native_client(server: Server, *, policy: str, tuned: bool) -> list[str | Path]:
+    """The command of gRPC's own channel, driven from C++."""
+    flags = ["--target", server.target, "--policy", policy, "--backends", str(server.backends)]
+    return [_peer("native_client"), *flags, *(["--tuned"] if tuned else [])]
+
+
+def blocking_client(server: Server, *, engine: str, threads: int) -> list[str | Path]:
+    """The command of C++ threads that wait for each answer: "lab", or "grpc": its sync stub."""
+    flags = ["--target", server.target, "--engine", engine, "--threads", str(threads)]
+    return [_peer("blocking_client"), *flags]
+
+
+def our_client(
+    server: Server,
+    *,
+    engine: str,
+    policy: str = "pick_first",
+    trace_capacity: int | None = None,
+) -> list[str | Path]:
+    """The command of greetlab's channel, through Python."""
+    flags = ["--target", server.target, "--engine", engine, "--policy", policy]
+    flags += ["--backends", str(server.backends)]
+    if trace_capacity is not None:
+        flags += ["--trace-capacity", str(trace_capacity)]
+    return [sys.executable, "-m", "bench.clients.ours", *flags]
+
+
+def grpcio_client(server: Server, kind: str) -> list[str | Path]:
+    """The command of PyPI's grpcio: "sync" or "aio"."""
+    flags = ["--target", server.target, "--descriptor", str(_peer("greet.desc"))]
+    return [sys.executable, "-m", "bench.clients.grpcio", kind, *flags]
+
+
+def sample(
+    command: Sequence[str | Path], *, calls: int, warm_up: int, cpu_of: Server | None = None
+) -> Sample:
+    """Runs a client for one sample. Its warm-up calls do not count.
+
+    cpu_of: whose CPU time is told; None = the client's, as it measured it around its calls. A
+        server's is shared out over the warm-up calls, too.
+
+    Raises BrokenError if it fails.
+    """
+    flags = ["--calls", str(calls), "--warm-up", str(warm_up)]
+    before = cpu_of.cpu_seconds if cpu_of else 0.0
+    try:
+        done = subprocess.run(
+            [*command, *flags], cwd=ROOT, timeout=CLIENT_TIMEOUT, capture_output=True, text=True
+        )
+    except subprocess.TimeoutExpired as expired:
+        raise BrokenError(f"{_words(command)}: not done after {CLIENT_TIMEOUT:.0f} s") from expired
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise BrokenError(f"{_words(command)}: {lines[-1]}")
+    told: dict[str, Any] = json.loads(done.stdout)
+    cpu = told["cpu_seconds"] / told["calls"]
+    if cpu_of:
+        cpu = (cpu_of.cpu_seconds - before) / (told["calls"] + warm_up)
+    return Sample(told["calls"] / told["seconds"], told["p50_us"], cpu * 1e6)
+
+
+def raise_file_limit() -> None:
+    """Lets this process and its children open as many files as the system allows them to.
+
+    500 backends and their connections are above the usual 1024.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _words(command: Sequence[str | Path]) -> str:
+    if command[0] == sys.executable:
+        return f"python {' '.join(map(str, command[1:4]))}"
+    return Path(command[0]).name

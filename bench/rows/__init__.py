@@ -1,0 +1,34 @@
+"""What is measured: a file for each group of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bench.measure import Row
+from bench.rows import blocking, python, round_robin, server, trace
+
+GROUPS: Mapping[str, Sequence[Row]] = {
+    "server": server.ROWS,
+    "round-robin": round_robin.ROWS,
+    "trace": trace.ROWS,
+    "blocking": blocking.ROWS,
+    "python": python.ROWS,
+}
+
+
+def choose(names: Sequence[str]) -> list[Row]:
+    """The rows of these names, which may be groups' too, in our order; all for no name.
+
+    Raises ValueError, with the names that there are, for one that there is not.
+    """
+    every = {row.name for rows in GROUPS.values() for row in rows}
+    for name in names:
+        if name not in GROUPS and name not in every:
+            known = ", ".join(dict.fromkeys([*GROUPS, *sorted(every)]))
+            raise ValueError(f"no row {name!r}: there is {known}")
+    return [
+        row
+        for group, rows in GROUPS.items()
+        for row in rows
+        if not names or group in names or row.name in names
+    ]

@@ -1,0 +1,93 @@
+"""Where engines are known to differ, each with its source, and pinned: the scenario expects the
+other thing of these engines.
+
+One is of another kind: what the *server* of real clusters does to calls is random, so it is allowed
+there, not required.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from conformance.model import Expect, all_fail
+from conformance.pods_come_and_go import ONE_DRAINED, SCALED_DOWN
+from conformance.steps import Calls, Clients, Step
+from conformance.waiting import PAST_A_HANG
+from conformance.who_gets_what import SHUFFLED
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One scenario in which some engines do something else.
+
+    instead: pairs of a step as the scenario has it and the one that stands for it here.
+    """
+
+    scenario: str
+    engines: tuple[str, ...]
+    why: str
+    source: str
+    instead: tuple[tuple[Step, Step], ...]
+
+
+REAL = ("lab", "grpc", "grpcio")
+
+# At most as many as are in flight: after the first of them comes the news that the server stops.
+_SOME_CANCELLED = Expect(failed=None, at_most_failed=SCALED_DOWN.concurrency, status="CANCELLED")
+
+_SHUTDOWN = (
+    "A C++ server that is shut down goes on reading new calls until the client has its GOAWAY, but "
+    "cancels those that it has not begun with: they end with CANCELLED. By HTTP/2 and A9 none "
+    "need fail, and none does in the sim."
+)
+
+DIFFERENCES: tuple[Difference, ...] = (
+    Difference(
+        "scaling down in order",
+        REAL,
+        _SHUTDOWN,
+        "grpc/grpc issue 41785 (open)",
+        ((SCALED_DOWN, replace(SCALED_DOWN, expect=_SOME_CANCELLED)),),
+    ),
+    Difference(
+        "a new list while the old one works",
+        REAL,
+        _SHUTDOWN,
+        "grpc/grpc issue 41785 (open)",
+        ((ONE_DRAINED, replace(ONE_DRAINED, expect=_SOME_CANCELLED)),),
+    ),
+    Difference(
+        "pick_first goes past a connect that hangs",
+        ("grpc",),
+        "gRPC 1.51 has no Happy Eyeballs: it stays with the first until that attempt times out, "
+        "after 20 s.",
+        "gRFC A61; grpc/grpc pull request 34615",
+        (
+            (
+                PAST_A_HANG,
+                Calls(1, all_fail(1, within=1.5, status="DEADLINE_EXCEEDED"), timeout=1.0),
+            ),
+        ),
+    ),
+    Difference(
+        "pick_first shuffles when told to",
+        ("grpc",),
+        "gRPC 1.51 does not know shuffleAddressList, and takes the first.",
+        "gRFC A62; grpc/grpc pull request 33254",
+        ((SHUFFLED, Clients(16, firsts=("pod-1",))),),
+    ),
+)
+
+_VIRTUAL = "two hours of real time"
+_NO_OUTAGE = "the virtual DNS has no outages; tests/test_policies.py holds the rule on the bench"
+
+ABSENT = {
+    ("backoff for hours", "lab"): _VIRTUAL,
+    ("backoff for hours", "grpc"): _VIRTUAL,
+    ("backoff for hours", "grpcio"): _VIRTUAL,
+    ("a failed lookup keeps the list", "sim"): _NO_OUTAGE,
+    ("a name that is gone keeps the list", "sim"): _NO_OUTAGE,
+    ("a failed first lookup", "sim"): _NO_OUTAGE,
+    ("an http_proxy in the environment is not asked", "sim"): "the sim has no environment",
+}
+"""(scenario, engine): why it cannot be played there."""

@@ -1,0 +1,12 @@
+"""What every engine is held to. Each scenario is data: why, a world, a client, and steps.
+
+Outcomes, cycles and shares are compared, never which pod was the first, and never sequences of
+states: stock gRPC shows its states coalesced.
+"""
+
+from conformance.looking_up import LOOKING_UP
+from conformance.pods_come_and_go import PODS_COME_AND_GO
+from conformance.waiting import WAITING
+from conformance.who_gets_what import WHO_GETS_WHAT
+
+SCENARIOS = (*WHO_GETS_WHAT, *PODS_COME_AND_GO, *LOOKING_UP, *WAITING)

@@ -1,0 +1,173 @@
+"""Calls that wait, connections that hang or are lost, and the time between attempts."""
+
+from conformance.model import Client, Expect, World, all_fail, share
+from conformance.scenario import (
+    BACKOFF,
+    EAGER,
+    FIRST_TWO,
+    LAGGING,
+    PICK_FIRST,
+    ROUND_ROBIN,
+    SPEC,
+    STATES,
+    WAIT_FOR_READY,
+    Scenario,
+)
+from conformance.steps import (
+    AwaitState,
+    Backoff,
+    Calls,
+    Deed,
+    Hours,
+    Queued,
+    Scale,
+    Set,
+    StateIs,
+    Until,
+    WaitReady,
+)
+
+# Named, for `differences.py` has another end for it.
+PAST_A_HANG = Calls(1, Expect(by_pod=(("pod-2", 1),), at_least=0.2, within=1.0), timeout=1.0)
+
+WAITING = (
+    Scenario(
+        "wait_for_ready outlasts a dead pod",
+        "the call queues in TRANSIENT_FAILURE, and goes when there is a connection",
+        WAIT_FOR_READY,
+        (
+            Deed("kill", "pod-1"),
+            Calls(1, all_fail(1)),
+            Queued((AwaitState(("TRANSIENT_FAILURE",)), Deed("restart", "pod-1")), share(1)),
+        ),
+        world=World(pods=1, listed_when_dead=True),
+        client=EAGER,
+    ),
+    Scenario(
+        "wait_for_ready outlasts a name that is not there",
+        "the resolver's backoff is 1 s at first: when it has the pods, the call goes",
+        WAIT_FOR_READY,
+        (Queued((AwaitState(("TRANSIENT_FAILURE",)), Scale(1)), share(1)),),
+        world=World(pods=0),
+    ),
+    Scenario(
+        "a deadline while queued",
+        "wait_for_ready waits no longer than the call may take",
+        WAIT_FOR_READY,
+        (
+            Calls(1, all_fail(1)),
+            Calls(
+                1,
+                Expect(failed=1, status="DEADLINE_EXCEEDED", at_least=0.29, within=0.8),
+                timeout=0.3,
+                wait_for_ready=True,
+            ),
+        ),
+        world=World(pods=0),
+    ),
+    Scenario(
+        "a deadline at a slow pod",
+        "the call ends when its time is over, and the connection stays",
+        "grpc.io: Deadlines",
+        (
+            WaitReady(),
+            Set("slow", "pod-1", 3.0),
+            Calls(
+                2,
+                Expect(failed=2, status="DEADLINE_EXCEEDED", at_least=0.19, within=0.7),
+                timeout=0.2,
+            ),
+            Set("slow", "pod-1", 0.0),
+            Calls(5, share(5)),
+            AwaitState(("READY",)),
+        ),
+        world=World(pods=1),
+    ),
+    Scenario(
+        "a connect that hangs",
+        "connected is only who has sent SETTINGS: calls wait, and end with their deadline",
+        STATES,
+        (
+            Deed("hang", "pod-1"),
+            Calls(
+                2,
+                Expect(failed=2, status="DEADLINE_EXCEEDED", at_least=0.29, within=0.8),
+                timeout=0.3,
+            ),
+            AwaitState(("CONNECTING",)),
+        ),
+        world=World(pods=1, listed_when_dead=True),
+    ),
+    Scenario(
+        "a connect that hangs beside two that do not",
+        "round_robin connects to all at once, so it keeps nobody waiting",
+        ROUND_ROBIN,
+        (Deed("hang", "pod-2"), Until(40, Expect(by_pod=(("pod-1", 20), ("pod-3", 20))))),
+        world=LAGGING,
+    ),
+    Scenario(
+        "pick_first goes past a connect that hangs",
+        "Happy Eyeballs: the next address is tried after 250 ms",
+        "gRFC A61",
+        (
+            Deed("hang", "pod-1"),
+            PAST_A_HANG,
+        ),
+        world=LAGGING,
+        client=Client(policy="pick_first", addresses=FIRST_TWO),
+    ),
+    Scenario(
+        "pick_first loses its connection",
+        "IDLE, and no connection is made until there is a call",
+        SPEC,
+        (
+            Calls(3, share(3)),
+            Deed("kill", "pod-1"),
+            AwaitState(("IDLE",)),
+            Deed("restart", "pod-1"),
+            Hours(),
+            StateIs("IDLE"),
+            Calls(3, share(3)),
+            AwaitState(("READY",)),
+        ),
+        world=World(pods=1, listed_when_dead=True),
+        client=PICK_FIRST,
+    ),
+    Scenario(
+        "round_robin makes a lost connection again by itself",
+        "it keeps a connection to each address, calls or no calls",
+        ROUND_ROBIN,
+        (
+            WaitReady(all=True),
+            Deed("kill", "pod-1"),
+            AwaitState(("CONNECTING", "TRANSIENT_FAILURE")),
+            Deed("restart", "pod-1"),
+            AwaitState(("READY",)),
+        ),
+        world=World(pods=1, listed_when_dead=True),
+        client=EAGER,
+    ),
+    Scenario(
+        "backoff",
+        "the starts of attempts are 1.6 times as far apart each time, with 20 % of jitter",
+        BACKOFF,
+        (
+            Deed("hang_up", "pod-1"),
+            Calls(1, all_fail(1)),
+            Backoff("pod-1", seconds=2.7),
+        ),
+        world=World(pods=1, listed_when_dead=True),
+        client=EAGER,
+    ),
+    Scenario(
+        "backoff for hours",
+        "and 120 s at most",
+        BACKOFF,
+        (
+            Deed("hang_up", "pod-1"),
+            Calls(1, all_fail(1)),
+            Backoff("pod-1", seconds=7200.0),
+        ),
+        world=World(pods=1, listed_when_dead=True),
+    ),
+)
