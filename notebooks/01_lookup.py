@@ -119,7 +119,7 @@ gl.plot.lookup(nobody, cluster=cluster, packet=False)
 
 # %% [markdown]
 # A headless Service without ready pods has no name: NXDOMAIN, after the whole search list was tried
-# for A and for AAAA. The ClusterIP's name stays, and leads to nobody. (CoreDNS `kubernetes` plugin;
+# for A and for AAAA. The ClusterIP's name stays, and leads to nobody. (same specification, 2.4.1;
 # `kubectl scale deployment greetserver-deploy --replicas=0`)
 #
 # ## Your turn
