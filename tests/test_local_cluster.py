@@ -218,6 +218,19 @@ def test_max_connection_age_makes_clients_connect_again_and_no_call_fails():
     assert len(calls.connections) > 2
 
 
+def test_only_the_cluster_ip_translates_the_services_port():
+    with gl.Cluster.local(pods=2, service_port=8080) as cluster:
+        for service, port in (("greetserver", 8080), ("greetserver-headless", 50051)):
+            records = cluster.lookup(f"_grpc._tcp.{service}", ["SRV"]).srv
+            assert {record.port for record in records} == {port}
+            with cluster.channel(service) as right:
+                assert right.greet("A").ok == 1
+        with cluster.channel("greetserver-headless", port=8080) as wrong:
+            calls = wrong.greet("A")
+    assert calls.by_status == {"UNAVAILABLE": 1}
+    assert "8080: connect: Connection refused" in calls.errors[0]
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -245,6 +258,7 @@ def test_a_service_that_is_not_there_fails_the_calls(cluster):
     ("option", "value"),
     [
         ("port", 0),
+        ("service_port", 0),
         ("endpoint_lag", -1),
         ("endpoint_lag", float("nan")),
         ("dns_ttl", -1),

@@ -331,6 +331,7 @@ def test_the_packet_is_taken_apart_to_the_last_byte():
     assert told["question", "name"] == f"{HEADLESS}.default.svc.cluster.local."
     assert {told["answer 1", "data"], told["answer 2", "data"]} == set(answer.addresses)
     assert told["answer 1", "name"].endswith("(see byte 12)")
+    assert not axes_of(gl.plot.lookup(answer, cluster=cluster, packet=False), "packet")
     [table] = axes_of(figure, "packet")
     assert set(answer.addresses) <= set(words(table))
     assert "LOCAL" in [text.get_text() for text in figure.texts]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from greetlab.calls import Call, Calls
 from greetlab.channel import Channel
+from greetlab.checking import Verdict, check
 from greetlab.client import Client
 from greetlab.cluster import Cluster, Pod
 from greetlab.facts import (
@@ -50,6 +51,7 @@ from greetlab.facts import (
     SubchannelStateChanged,
 )
 from greetlab.lookup import DnsResolver, Lookup, nslookup
+from greetlab.prediction import Comparison, Prediction, predict
 from greetlab.stepper import Stepper
 from greetlab.trace import Event, Trace
 
@@ -70,6 +72,7 @@ __all__ = [
     "ChannelStateChanged",
     "Client",
     "Cluster",
+    "Comparison",
     "ConnectFailed",
     "ConnectStarted",
     "Connected",
@@ -88,6 +91,7 @@ __all__ = [
     "PickerPublished",
     "Pod",
     "PodChanged",
+    "Prediction",
     "ProxyRouted",
     "QueryAnswered",
     "ReresolutionRequested",
@@ -96,8 +100,11 @@ __all__ = [
     "SubchannelCreated",
     "SubchannelStateChanged",
     "Trace",
+    "Verdict",
+    "check",
     "nslookup",
     "plot",
+    "predict",
 ]
 
 

@@ -98,6 +98,11 @@ class Calls:
         """The connections used: (pod, peer as that pod saw it)."""
         return [(self.pods[c.pod], c.peer) for c in self._log.connections]
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Names of the pods that could have answered, as far as the channel knew."""
+        return self._known
+
     # Figures.
 
     @property

@@ -64,12 +64,16 @@ class Client(ABC):
         *,
         first_name: str = "Ada",
         last_name: str = "Lovelace",
+        every: float = 0.0,
         timeout: float = 5.0,
         wait_for_ready: bool = False,
     ) -> Calls:
         """Makes `n` calls with `concurrency` of them in flight at any time.
 
         A closed loop: when one ends the next begins.
+
+        every: seconds from one call's start to the next one's, however many are in flight; 0: the
+            closed loop.
         """
 
     @abstractmethod

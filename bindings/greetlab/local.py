@@ -64,7 +64,8 @@ class LocalCluster(Cluster):
     """Pods as processes on this machine's loopback addresses.
 
     pods: how many to start with.
-    port: the pods' and the services' port.
+    port: the pods' port, and the services'.
+    service_port: the services' own port, where it is another one than the pods' (targetPort).
     endpoint_lag: seconds for which a killed pod stays listed as an endpoint; a real cluster takes
         some to notice.
     max_connection_age, max_connection_age_grace: seconds after which the pods send GOAWAY on a
@@ -87,6 +88,7 @@ class LocalCluster(Cluster):
         pods: int = 3,
         *,
         port: int = 50051,
+        service_port: int | None = None,
         endpoint_lag: float = 0.0,
         max_connection_age: float | None = None,
         max_connection_age_grace: float | None = None,
@@ -98,10 +100,13 @@ class LocalCluster(Cluster):
             raise OSError("a local cluster needs Linux, where all of 127.0.0.0/8 is loopback")
         _check_pods(pods)
         _check("port", port, 1, 65535)
+        service_port = port if service_port is None else service_port
+        _check("service_port", service_port, 1, 65535)
         _check("endpoint_lag", endpoint_lag, 0, 1e6)
         _check("dns_ttl", dns_ttl, 0, 2**31 - 1)
         _check("seed", seed or 0, 0, 2**64 - 1)
         self.port = port
+        self.service_port = service_port
         self.seed = secrets.randbits(63) if seed is None else seed
         self._endpoint_lag = endpoint_lag
         self._flags = ["--grace", _seconds(grace)]
@@ -138,7 +143,7 @@ class LocalCluster(Cluster):
         self.cluster_ip = f"127.{self.network}.96.1"
         self._resolver = DnsResolver([self.dns_address], search=list(SEARCH), ndots=NDOTS)
         self._proxy = ClusterIpProxy(
-            f"{self.cluster_ip}:{self.port}", seed=self.seed, lifeline=self._lifeline
+            f"{self.cluster_ip}:{self.service_port}", seed=self.seed, lifeline=self._lifeline
         )
         self._processes.append(self._proxy)
         self._add_pods(pods, also=[self._proxy])
@@ -175,6 +180,7 @@ class LocalCluster(Cluster):
         self,
         service: str,
         *,
+        port: int | None = None,
         policy: str = "pick_first",
         engine: str = "lab",
         shuffle_address_list: bool = False,
@@ -187,9 +193,10 @@ class LocalCluster(Cluster):
 
         service: "greetserver", "greetserver-headless", or any DNS name. A name that does not exist
         is no error here: the calls fail, as a real client's would.
+        port: to dial; None = the right one, which for a headless service is the pods'.
         seed: None = drawn from the cluster's own.
         """
-        target = self.target(service)
+        target = self.target(service, port)
         with self._lock:
             self._clients += 1
             number = self._clients
@@ -214,8 +221,10 @@ class LocalCluster(Cluster):
             self._channels.add(channel)
         return channel
 
-    def target(self, service: str) -> str:
+    def target(self, service: str, port: int | None = None) -> str:
         """The gRPC target of a service, with this cluster's DNS server in it.
+
+        port: None = the service's own, or the pods' where nothing is between: if it is headless.
 
         gRPC would walk this machine's search list, not a pod's, so the name is looked up here and
         handed over in full, with its final dot. A name that does not exist stays as it would first
@@ -224,8 +233,12 @@ class LocalCluster(Cluster):
         self._check_open()
         if ":" in service:
             raise ValueError(f"service {service!r}: a name without a port; it is {self.port} here")
-        name = self._resolver.lookup(service, ["A"]).answer_name or f"{service}.{SEARCH[0]}"
-        return f"dns://{self.dns_address}/{name.rstrip('.')}.:{self.port}"
+        found = self._resolver.lookup(service, ["A"])
+        name = found.answer_name or f"{service}.{SEARCH[0]}"
+        if port is None:
+            port = self.service_port if found.addresses == [self.cluster_ip] else self.port
+        _check("port", port, 1, 65535)
+        return f"dns://{self.dns_address}/{name.rstrip('.')}.:{port}"
 
     # What can be done to it.
 
@@ -385,7 +398,7 @@ class LocalCluster(Cluster):
         listed = [pod for pod in self._pods.values() if pod.listed]
         # A Deployment's pods have no hostname of their own: DNS names them after their address.
         endpoints = [(None, pod.ip) for pod in listed]
-        ports = {"grpc": (self.port, self.port)}
+        ports = {"grpc": (self.service_port, self.port)}
         for service, ip in ((CLUSTER_IP_SERVICE, self.cluster_ip), (HEADLESS_SERVICE, None)):
             self._dns.set_service(
                 service, NAMESPACE, cluster_ip=ip, ports=ports, endpoints=endpoints

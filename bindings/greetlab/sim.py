@@ -70,16 +70,22 @@ class SimChannel(Client):
         *,
         first_name: str = "Ada",
         last_name: str = "Lovelace",
+        every: float = 0.0,
         timeout: float = 5.0,
         wait_for_ready: bool = False,
     ) -> Calls:
         """Makes `n` calls with `concurrency` of them in flight at any time.
 
         The names are for nobody here, as in `greet`.
+
+        every: seconds from one call's start to the next one's, however many are in flight; 0: the
+            next begins when one ends.
         """
-        load = self.start(n, concurrency, timeout=timeout, wait_for_ready=wait_for_ready)
+        load = self.start(
+            n, concurrency, every=every, timeout=timeout, wait_for_ready=wait_for_ready
+        )
         self._cluster._core.run_load(load)
-        return self._calls(load)
+        return self.calls(load)
 
     def start(
         self,
@@ -90,7 +96,7 @@ class SimChannel(Client):
         timeout: float = 5.0,
         wait_for_ready: bool = False,
     ) -> _core.SimLoad:
-        """Starts calls that go on while the cluster runs (`cluster.run`); `.log` is their CallLog.
+        """Starts calls that go on while the cluster runs (`cluster.run`); `calls` tells how.
 
         every: seconds from one call's start to the next one's, however many are in flight; 0: the
             next begins when one ends.
@@ -146,7 +152,16 @@ class SimChannel(Client):
         """Cancels what is in flight and closes the connections. Closing twice is fine."""
         self._cluster._do(lambda world: world.channels[self._number]._channel.close())
 
-    def _calls(self, load: _core.SimLoad) -> Calls:
+    def calls(self, load: _core.SimLoad) -> Calls:
+        """What became of the calls that `start` began.
+
+        Raises ValueError while some of them have not ended.
+        """
+        if not load.done:
+            raise ValueError(
+                f"{self.title}: {load.ended} of {len(load.log)} calls have ended by "
+                f"{self._cluster.seconds:.3f} s; let the cluster run on until all have"
+            )
         known = [pod.name for pod in self._cluster.pods]
         return Calls(load.log, title=self.title, world=self.world, known=known)
 

@@ -33,7 +33,9 @@ _LINE = 0.2
 _MOST_ADDRESSES, _MOST_FIELDS, _MOST_QUERIES = 6, 24, 30
 
 
-def lookup(*answers: Lookup, cluster: Cluster | None = None, title: str = "") -> Picture:
+def lookup(
+    *answers: Lookup, cluster: Cluster | None = None, packet: bool = True, title: str = ""
+) -> Picture:
     """A name on its way to pods: the name, the addresses that came back, the pods that have them.
 
     Under it every question that was asked, in time: the search list's walk with what each name was
@@ -42,6 +44,7 @@ def lookup(*answers: Lookup, cluster: Cluster | None = None, title: str = "") ->
 
     answers: one lookup or several, one under the other on the same scale.
     cluster: where they were asked: its pods have the addresses, and its world is on the badge.
+    packet: whether to show the packets.
 
     Raises ValueError without a lookup.
     """
@@ -56,7 +59,7 @@ def lookup(*answers: Lookup, cluster: Cluster | None = None, title: str = "") ->
         asked = max(1, min(len(answer.queries), _MOST_QUERIES))
         limits = (-0.01 * end, 2.2 * end)
         parts.append((0.3 * asked + 0.9, partial(_draw_queries, answer=answer, limits=limits)))
-        if fields := _packet(answer):
+        if packet and (fields := _packet(answer)):
             parts.append((_LINE * _lines(fields) + 0.45, partial(_draw_packet, fields=fields)))
     heights = [height for height, _ in parts]
     picture = Picture(WIDTH, 0.45 + sum(heights))

@@ -1,0 +1,190 @@
+# %% [markdown]
+# # 2 · One connection, one pod
+#
+# [1 · What a name is answered](01_lookup.ipynb) ended with two names: `greetserver`, one virtual
+# address, and `greetserver-headless`, three pods. Now a client says hello, 60 times.
+#
+# Next: [3 · round_robin](03_round_robin.ipynb)
+
+# %%
+import greetlab as gl
+
+# Real processes and sockets on this machine's loopback addresses.
+cluster = gl.Cluster.local(pods=3, seed=2)
+cluster
+
+# %% [markdown]
+# ## 60 requests
+#
+# One client, one gRPC channel to the ClusterIP, 60 requests. **How many does each pod answer?**
+
+# %% gallery="guess = gl.predict(pod_1=20, pod_2=20, pod_3=20)  # somebody's guess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=10, pod_2=20, pod_3=30)
+
+# %%
+sticky = cluster.channel("greetserver")  # pick_first, which is gRPC's default
+calls = sticky.greet("Ada", "Lovelace", times=60)
+guess.compare(calls, whichever=True)  # which pod it is, is chance; the counts are not
+
+# %% [markdown]
+# A ClusterIP chooses a pod when a *connection* is made, and gRPC sends every request down the
+# connection that it has. gRPC itself is meant to balance "on a per-call basis, not a per-connection
+# basis" ([load-balancing.md](https://github.com/grpc/grpc/blob/master/doc/load-balancing.md)), but
+# here it has one connection to choose from.
+#
+# ## The first request, step by step
+#
+# A fresh client says hello once: these are all its events, in order. Then once more.
+
+# %%
+client = cluster.channel("greetserver")
+for step in client.steps("Ada"):
+    print(step)
+print("\nand the second request:")
+for step in client.steps("Ada"):
+    print(step)
+
+# %% [markdown]
+# The lookup, the dial and the state changes happen once; after that a request is a pick and an
+# answer. How many connections there are, you can count yourself; on a cluster it is
+# `kubectl exec greetclient -- ss -tn`.
+#
+# Below, the same in the virtual world (SIM), which also shows what a client cannot see: where the
+# ClusterIP sends the connection. Space plays, the arrows step, a click on a request tells why.
+
+
+# %%
+def opened() -> int:
+    """How many connections the ClusterIP has made so far."""
+    return sum(fact["fact"] == "opened" for fact in cluster.proxy_facts)
+
+
+print(f"{len(calls)} requests, {len(calls.connections)} connection:", *calls.connections)
+print(f"the ClusterIP made {opened()}: one for each of our two clients")
+print(f"\n$ ss -tn dst {cluster.cluster_ip}    # here, in a terminal")
+virtual = gl.Cluster.sim(pods=3, seed=2).channel("greetserver")
+virtual.greet("Ada", times=60)
+gl.Flow(virtual.trace)
+
+# %% [markdown]
+# ## Another policy
+#
+# The article's client sets `{"loadBalancingPolicy":"round_robin"}`. We change only that, and stay
+# on the ClusterIP. **How many does each pod answer now?**
+
+# %% gallery="guess = gl.predict(pod_1=20, pod_2=20, pod_3=20)  # somebody's guess"
+guess = gl.predict()  # your guess
+
+# %%
+with cluster.channel("greetserver", policy="round_robin") as client:
+    turns = client.wait_ready(all=True).greet("Ada", times=60)
+guess.compare(turns, whichever=True)
+
+# %%
+runs = [calls, turns]
+for policy in ("pick_first", "round_robin"):
+    with cluster.channel("greetserver-headless", policy=policy) as client:
+        runs.append(client.wait_ready(all=policy == "round_robin").greet("Ada", times=60))
+gl.plot.requests(
+    *runs, pods=[pod.name for pod in cluster.pods], title="Service and policy, each with each"
+)
+
+# %% [markdown]
+# round_robin takes turns among the *addresses* that DNS gave it, and a ClusterIP is one address:
+# three of the four are stuck, and only headless **and** round_robin share. (gRPC's
+# [client channel specification](https://github.com/grpc/grpc/blob/master/doc/client_channel_specification.md))
+#
+# ## A second channel
+#
+# Some open more channels to get more connections. Does that help? In this lab every channel has
+# connections of its own. Stock gRPC shares them between channels with the same target and options
+# (the *global subchannel pool*), unless it is told not to. We ask two channels of Python's own gRPC
+# for a greeting each. **How many connections do they open?**
+
+# %%
+try:
+    import grpc
+except ImportError:
+    print("grpcio is not installed here: pip install grpcio shows it")
+else:
+
+    def connections(local_pool: int) -> int:
+        """How many connections two channels of grpcio open to the ClusterIP."""
+        before = opened()
+        options = [("grpc.use_local_subchannel_pool", local_pool), ("grpc.enable_http_proxy", 0)]
+        target = f"{cluster.cluster_ip}:{cluster.port}"
+        channels = [grpc.insecure_channel(target, options=options) for _ in range(2)]
+        for channel in channels:
+            channel.unary_unary("/greet.GreetService/Greet")(b"", timeout=5)
+        made = opened() - before
+        for channel in channels:
+            channel.close()
+        return made
+
+    print("connections of two channels that share the global pool, as it comes:", connections(0))
+    print("connections of two channels with a pool of their own each:", connections(1))
+
+# %% [markdown]
+# So a second channel may be no second connection at all.
+# (`GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL` in gRPC's `channel_arg_names.h`)
+#
+# ## Ten clients
+#
+# Ten clients, one request each, in a virtual world (SIM) where clients cost nothing. Each gets a
+# connection of its own, and kube-proxy gives each to a pod by chance. **How many requests does each
+# pod answer?**
+
+# %% gallery="guess = gl.predict(pod_1=4, pod_2=3, pod_3=3)  # somebody's guess"
+guess = gl.predict()  # your guess; they add up to 10
+
+# %%
+world = gl.Cluster.sim(pods=3, seed=1)
+for _ in range(10):
+    world.channel("greetserver").greet("Ada")
+guess.compare(world.trace, whichever=True)
+
+# %%
+runs = []
+for seed in (1, 2, 3):
+    other = gl.Cluster.sim(pods=3, seed=seed)
+    for _ in range(10):
+        other.channel("greetserver").greet("Ada")
+    runs.append(other.trace)
+gl.plot.requests(*runs, title="Ten clients on three days: luck decides")
+
+# %% [markdown]
+# Many clients make a ClusterIP look balanced, but it is luck, and it lasts as long as the
+# connections: the grey band is where 95 % of the pods are by chance. (kube-proxy: `statistic mode
+# random`, per connection)
+#
+# ## Your turn
+#
+# Change the marked line in each, and run it.
+
+# %%
+# Send 60 requests through the headless service, and all of them to one pod.
+client = world.channel("greetserver")  # change this line
+client.greet("Ada", times=60)
+gl.check("02.headless-and-sticky", client)
+
+# Keep the ClusterIP and pick_first, and make all three pods work.
+clients = [world.channel("greetserver")]  # change this line
+gl.check("02.luck-of-many", [client.greet("Ada") for client in clients])
+
+# %%
+# Find the event that settled which pod gets the requests.
+trace = world.channels[0].trace
+event = trace.first("Picked")  # change this line; print(trace.story()) shows what there is
+gl.check("02.who-chose", event)
+
+# %% [markdown]
+# ## Sandbox
+#
+# Other Services, policies and seeds; `connection_per_call=True`; `world.kill("pod-1")` between two
+# rounds of requests; `print(client.trace.story())` for all that happened.
+
+# %%
+world = gl.Cluster.sim(pods=3, seed=7)
+client = world.channel("greetserver", policy="pick_first")
+print(client.greet("Ada", times=60))
+print(client.trace.last("CallEnded").why())

@@ -1,0 +1,225 @@
+# %% [markdown]
+# # 4 · More pods, fewer pods
+#
+# In [3 · round_robin](03_round_robin.ipynb) three pods share the work. Now there will be five, and
+# then one dies. Who tells the client? When? What do its callers see?
+#
+# The first part runs on real processes (**LOCAL**). Where an hour has to pass it is the same
+# load-balancing code in a virtual world (**SIM**), where an hour costs milliseconds.
+
+# %%
+import random
+from statistics import mean
+
+import greetlab as gl
+
+cluster = gl.Cluster.local(pods=3, seed=7)
+client = cluster.channel("greetserver-headless", policy="round_robin", seed=7)
+client.wait_ready(all=True).greet("Ada", times=60).by_pod
+
+# %% [markdown]
+# ## Three pods become five
+#
+# The Deployment is scaled up: `kubectl scale deployment greetserver-deploy --replicas=5`. Both new
+# pods are ready. The same client makes sixty more requests. **How many does each pod answer?**
+
+# %% gallery="guess = gl.predict(pod_1=12, pod_2=12, pod_3=12, pod_4=12, pod_5=12)\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=20, ..., pod_5=0)
+guess
+
+# %%
+cluster.scale(5)
+guess.compare(client.greet("Ada", times=60))
+
+# %% [markdown]
+# Nothing happens: the new pods get no request at all. Perhaps DNS does not know them yet? On a
+# cluster: `kubectl exec dnsutils -- dig +short greetserver-headless.default.svc.cluster.local`
+
+# %%
+cluster.lookup("greetserver-headless")
+
+# %% [markdown]
+# ## Why?
+#
+# DNS has all five. So ask the client why its last request went where it went.
+
+# %%
+print(client.trace.last(gl.Picked).why())
+print()
+print(len(client.trace.of(gl.LookupStarted)), "lookup in this client's life")
+
+# %% [markdown]
+# Nobody asked. Read the chain from below: one lookup, three connections, one picker. gRPC
+# looks a name up when the channel starts, and again only when a connection breaks or fails
+# ([grpc#12295](https://github.com/grpc/grpc/issues/12295)). All three are healthy, so nothing in
+# the chain has a reason to change.
+#
+# ## "But it resolves again every 30 seconds"
+#
+# So one hears. Let an **hour** pass after the scale-up, one request a second: 3600 of them.
+# **How many does each of the five pods answer?**
+
+# %% gallery="guess = gl.predict(pod_1=720, pod_2=720, pod_3=720, pod_4=720, pod_5=720)\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=1200, ..., pod_5=0)
+guess
+
+
+# %%
+def an_hour(cooldown):
+    """An hour of requests after the scale-up; cooldown: the minimum between two lookups, s."""
+    world = gl.Cluster.sim(pods=3, seed=7)
+    patient = world.channel("greetserver-headless", policy="round_robin", cooldown=cooldown)
+    patient.wait_ready(all=True)
+    world.scale(5)
+    calls = patient.load(3600, every=1.0)
+    lookups = len(patient.trace.of(gl.LookupStarted))
+    print(f"at least {cooldown:g} s between lookups: {lookups} lookup, {calls.by_pod}")
+    return calls
+
+
+an_hour(cooldown=1.0)
+guess.compare(an_hour(cooldown=30.0))
+
+# %% [markdown]
+# The 30 seconds are a minimum between two lookups, not a period
+# (`GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS`). A minimum of 1 s changes nothing either: nobody
+# asks. Nor does the TTL: gRPC does not look at it.
+#
+# ## The cure is on the server
+#
+# `MAX_CONNECTION_AGE` makes the *server* end each connection in order, with GOAWAY, after some
+# time, ± 10 % ([gRFC
+# A9](https://github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md)). The client
+# connects again, and looks up again. **How long do new pods wait, at several ages?** Each setting
+# runs twelve times, with the scale-up at another moment each time.
+
+
+# %%
+def waited(age, cooldown, seed):
+    """Seconds until a new pod's first request; connections, DNS queries and failed calls."""
+    world = gl.Cluster.sim(pods=3, seed=seed, max_connection_age=age)
+    client = world.channel("greetserver-headless", policy="round_robin", cooldown=cooldown)
+    client.load(300 + random.Random(seed).randrange(300), every=1.0)
+    world.scale(5)
+    scaled = world.seconds
+    calls = client.load(4000, every=0.1)
+    found = client.trace.of(gl.CallEnded, pod="pod-4").seconds
+    opened, queries = (len(client.trace.of(kind)) for kind in (gl.Connected, gl.QueryAnswered))
+    return (found[0] - scaled if len(found) else None), opened, queries, len(calls) - calls.ok
+
+
+settings = [(None, 30), (None, 1), (300, 30), (60, 30), (30, 30), (10, 30), (10, 1)]
+runs = {}
+print("on average in a quarter of an hour   connections   DNS queries   failed calls")
+for age, cooldown in settings:
+    name = f"{f'age {age} s' if age else 'no age'}, cooldown {cooldown} s"
+    runs[name] = [waited(age, cooldown, seed) for seed in range(12)]
+    _, opened, queries, failed = zip(*runs[name], strict=True)
+    print(f"{name:34} {mean(opened):13.0f} {mean(queries):13.0f} {mean(failed):14.0f}")
+
+# %%
+gl.plot.waits(
+    {name: [run[0] for run in several] for name, several in runs.items()},
+    world="SIM",
+    title="From the scale-up to the new pod's first request",
+    never="never, in 400 s",
+)
+
+# %% [markdown]
+# A new pod waits until the first of the old connections ends. A shorter age costs connections
+# and queries, and no call fails. With an age below 30 s the cooldown is what it waits for. Only
+# there does a shorter cooldown help.
+#
+# On a cluster: `GRPC_ARG_MAX_CONNECTION_AGE_MS` on the server, in Go
+# `keepalive.ServerParameters{MaxConnectionAge: …}`.
+#
+# ## A pod is killed
+#
+# Twenty requests a second for a minute: 1200. Each takes a pod 0.3 s. After 20 s pod-2 is killed
+# (SIGKILL), and its connection is reset. **How many does each pod answer, and how many fail?**
+
+# %% gallery="guess = gl.predict(pod_1=400, pod_2=133, pod_3=400, failed=267)\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=400, ..., failed=100)
+guess
+
+
+# %%
+def without(how, pod="pod-2"):
+    """A minute of requests; after 20 s the pod goes. how: what happens to it, such as "kill"."""
+    world = gl.Cluster.sim(pods=3, seed=7)
+    for each in world.pods:
+        world.slow(each.name, 0.3)
+    client = world.channel("greetserver-headless", policy="round_robin").wait_ready(all=True)
+    load = client.start(1200, every=0.05, timeout=1.0)
+    world.run(seconds=20)
+    getattr(world, how)(pod)
+    world.run(seconds=45)
+    return client, client.calls(load)
+
+
+killed, calls = without("kill")
+print(calls.by_status)
+guess.compare(calls)
+
+# %%
+gl.plot.states(killed.trace, title="pod-2 is killed after 20 s: who notices when")
+
+# %% [markdown]
+# The client notices at once, for the connection breaks: only the calls in flight on it fail
+# (UNAVAILABLE), and the picker goes on with the other two. It asks for a lookup at once, too,
+# and gets it when 30 s have passed since the last. Until then it dials the dead address again and
+# again, with backoff. Only the answer takes pod-2 off its list.
+#
+# On a cluster: `kubectl delete pod POD --grace-period=0 --force`. Without these two it is
+# gentler; how much so is an exercise below.
+#
+# ## A pod falls silent
+#
+# On a real cluster a machine that dies resets nothing: its packets vanish. One word
+# changes. **How many calls fail now?**
+
+# %%
+lost, silent = without("lose")
+print(silent.by_status)
+gl.plot.requests(calls, silent, title="pod-2 is killed (above); pod-2's machine is lost (below)")
+
+# %% [markdown]
+# Silence is worse than death: the connection stays READY, and every third call waits for its
+# deadline. Nothing breaks, so nothing asks DNS. Keepalive pings would notice ([gRFC
+# A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md)); clients send
+# none unless told to. On loopback a dead pod always refuses at once: this one needs the sim.
+#
+# ## Your turn
+#
+# 1. `04.new-pods`: three pods become five, and both new ones get a request within 60 s. Hand in
+# the client's trace.
+# 2. `04.the-hour`: how often does a healthy `round_robin` channel look its name up in an hour?
+# 3. `04.goodbye`: a pod leaves while calls are in flight, and none fails. Hand in the client's
+# trace.
+
+# %%
+world = gl.Cluster.sim(pods=3, seed=7)
+my_client = world.channel("greetserver-headless", policy="round_robin")
+my_client.load(60, every=1.0)
+world.scale(5)
+my_client.load(120, every=1.0)
+
+gl.check("04.new-pods", my_client.trace)
+gl.check("04.the-hour", 120)
+gl.check("04.goodbye", without("kill")[0].trace)
+
+# %% [markdown]
+# ## Sandbox
+#
+# All of it is yours. Change a number, run it again. `gl.Flow(mine.trace)` plays it.
+
+# %%
+sandbox = gl.Cluster.sim(pods=3, seed=7, max_connection_age=60.0, endpoint_lag=5.0)
+mine = sandbox.channel("greetserver-headless", policy="round_robin", cooldown=30.0)
+mine.start(600, every=0.5)
+sandbox.run(seconds=60)
+sandbox.scale(5)
+sandbox.run(seconds=120)
+sandbox.kill("pod-1")
+sandbox.run(seconds=120)
+gl.plot.lanes(mine.trace, cluster=sandbox)

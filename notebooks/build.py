@@ -1,0 +1,123 @@
+"""Makes the notebooks from their sources: `./run notebooks --build`.
+
+A source is a script in jupytext's percent format, NN_name.py. From it come
+
+    NN_name.ipynb           what the learner gets: no outputs, stable ids
+    gallery/NN_name.ipynb   the same, executed, to be read on a code host
+
+In the gallery somebody has made a guess: the cell marker `# %% gallery="guess = ..."` has what
+stands there instead of the cell's own text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import copy
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from PIL import Image
+
+HERE = Path(__file__).resolve().parent
+GALLERY = HERE / "gallery"
+STILL = ("image/png", "text/html", "text/plain")
+"""What a code host shows; a widget's own view is not kept."""
+
+
+def sources() -> list[Path]:
+    """The notebooks' sources, in their order."""
+    return sorted(HERE.glob("[0-9][0-9]_*.py"))
+
+
+def made(source: Path) -> NotebookNode:
+    """The notebook of a source, without outputs, and with ids that stay."""
+    notebook = jupytext.read(source)
+    for place, cell in enumerate(notebook.cells, start=1):
+        cell.id = f"{source.stem}-{place:02}"
+    notebook.metadata = NotebookNode(
+        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
+        language_info={"name": "python"},
+    )
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def for_learners(source: Path) -> NotebookNode:
+    """The notebook without the gallery's guesses."""
+    notebook = made(source)
+    for cell in notebook.cells:
+        cell.metadata.pop("gallery", None)
+    return notebook
+
+
+def for_gallery(source: Path) -> NotebookNode:
+    """The notebook with somebody's guesses in it."""
+    notebook = made(source)
+    for cell in notebook.cells:
+        cell.source = cell.metadata.pop("gallery", cell.source)
+    return notebook
+
+
+def executed(notebook: NotebookNode) -> NotebookNode:
+    """A copy that has run from top to bottom; the first error ends it."""
+    notebook = copy.deepcopy(notebook)
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    return notebook
+
+
+def to_read(notebook: NotebookNode) -> NotebookNode:
+    """An executed notebook with only what a code host shows."""
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            if "data" in output:
+                output.data = {kind: output.data[kind] for kind in STILL if kind in output.data}
+                if "image/png" in output.data:
+                    output.data["image/png"] = smaller(output.data["image/png"])
+    return notebook
+
+
+def smaller(png: str) -> str:
+    """The same image in 255 colours, of which a figure has enough."""
+    file = BytesIO()
+    with Image.open(BytesIO(base64.b64decode(png))) as image:
+        few = image.convert("RGB").quantize(255, dither=Image.Dither.NONE)
+        few.save(file, format="PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def text(notebook: NotebookNode) -> str:
+    """The notebook as a file."""
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook) + "\n"
+
+
+def main() -> None:
+    """Writes the notebooks, and with --gallery the executed ones."""
+    parser = argparse.ArgumentParser(description="Makes the notebooks from their sources.")
+    parser.add_argument("--gallery", action="store_true", help="execute them for the gallery, too")
+    parser.add_argument("names", nargs="*", help='which, such as "01_lookup"; all without it')
+    wanted = parser.parse_args()
+    strange = set(wanted.names) - {source.stem for source in sources()}
+    if strange:
+        sys.exit(f"no source {', '.join(sorted(strange))} in {HERE}")
+    for source in sources():
+        if wanted.names and source.stem not in wanted.names:
+            continue
+        source.with_suffix(".ipynb").write_text(text(for_learners(source)))
+        if wanted.gallery:
+            GALLERY.mkdir(exist_ok=True)
+            notebook = to_read(executed(for_gallery(source)))
+            (GALLERY / f"{source.stem}.ipynb").write_text(text(notebook))
+        print(source.stem)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The notebooks: they run from top to bottom, and what is checked in is what the sources make."""
+
+import base64
+from datetime import datetime
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from greetlab.exercises import all_exercises
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+CELL_SECONDS, NOTEBOOK_SECONDS = 5, 60
+CELLS, BEATS = 25, 6
+IMAGE_BYTES, GALLERY_BYTES, OUTPUT_BYTES = 150_000, 1_500_000, 400_000
+
+
+def load_build():
+    spec = spec_from_file_location("notebooks_build", FOLDER / "build.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+build = load_build()
+each = pytest.mark.parametrize("source", build.sources(), ids=lambda source: source.stem)
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def printed(cell):
+    return "".join(output.get("text", "") for output in cell.outputs)
+
+
+def data(notebook):
+    return [output.data for cell in code(notebook) for output in cell.outputs if "data" in output]
+
+
+def gallery(source):
+    return nbformat.read(build.GALLERY / f"{source.stem}.ipynb", as_version=4)
+
+
+def exercises(source):
+    return [name for name in all_exercises() if name.startswith(f"{source.stem[:2]}.")]
+
+
+def test_there_are_four():
+    assert [source.stem[:2] for source in build.sources()] == ["01", "02", "03", "04"]
+
+
+@each
+def test_the_notebook_is_what_its_source_makes(source):
+    there = source.with_suffix(".ipynb").read_text()
+    assert there == build.text(build.for_learners(source)), "./run notebooks --build"
+    assert "gallery" not in there
+    assert all(not cell.outputs for cell in code(build.for_learners(source)))
+
+
+@each
+def test_it_is_short(source):
+    notebook = build.for_learners(source)
+    assert len(notebook.cells) <= CELLS
+    guesses = [cell for cell in code(notebook) if "gl.predict()" in cell.source]
+    assert 3 <= len(guesses) <= BEATS
+    assert any("## Sandbox" in cell.source for cell in notebook.cells[-3:])
+
+
+@each
+def test_it_asks_every_exercise_of_its_own(source):
+    text = "\n".join(cell.source for cell in code(build.for_learners(source)))
+    for name in exercises(source):
+        assert f'gl.check("{name}"' in text
+
+
+@each
+@pytest.mark.timeout(3 * NOTEBOOK_SECONDS)
+def test_it_runs_from_top_to_bottom_without_a_warning(source):
+    notebook = build.for_learners(source)
+    strict = nbformat.v4.new_code_cell("import warnings\n\nwarnings.simplefilter('error')")
+    notebook.cells.insert(0, strict)
+    done = build.executed(notebook)
+    took = [seconds(cell) for cell in code(done)]
+    assert max(took) < CELL_SECONDS, took
+    assert sum(took) < NOTEBOOK_SECONDS
+    for cell in code(done):
+        assert len(str(cell.outputs)) < OUTPUT_BYTES, cell.source
+        assert not [output for output in cell.outputs if output.get("name") == "stderr"]
+    text = "".join(printed(cell) for cell in code(done))
+    for name in exercises(source):
+        assert f"FAIL    {name}: " in text  # as it is given, and not "unknown"
+
+
+def seconds(cell):
+    stamps = cell.metadata.execution
+    busy, idle = (
+        datetime.fromisoformat(stamps[name]) for name in ("iopub.status.busy", "iopub.status.idle")
+    )
+    return (idle - busy).total_seconds()
+
+
+@each
+def test_the_gallery_has_run_and_fits_on_a_page(source):
+    assert (build.GALLERY / f"{source.stem}.ipynb").stat().st_size < GALLERY_BYTES
+    notebook, made = gallery(source), build.for_gallery(source)
+    assert [cell.source for cell in notebook.cells] == [cell.source for cell in made.cells]
+    assert [cell.execution_count for cell in code(notebook)] == [
+        number for number, _ in enumerate(code(notebook), start=1)
+    ]
+    assert not any("No guess yet" in str(shown) for shown in data(notebook))
+    pictures = [shown for shown in data(notebook) if "image/png" in shown]
+    assert len(pictures) >= 3
+    for shown in pictures:
+        assert len(base64.b64decode(shown["image/png"])) < IMAGE_BYTES
+        assert len(shown["text/plain"]) > 40  # in words, for whoever cannot see it
+        assert "<Figure" not in shown["text/plain"]
