@@ -180,6 +180,17 @@ The lab's own channel on real connections. Use it through greetlab.Channel.)");
           py::kw_only(), py::arg("target"), py::arg("policy"), py::arg("shuffle_address_list"),
           py::arg("cooldown"), py::arg("connection_per_call"), py::arg("name"), py::arg("seed"),
           py::arg("trace_capacity"))
+      .def("tell_pod_changed", &LabChannel::tell_pod_changed, py::arg("pod"), py::arg("change"),
+           "Puts into the trace that the cluster did this to a pod.")
+      .def(
+          "tell_endpoints_changed",
+          [](LabChannel& channel, std::string service, const std::vector<std::string>& addresses) {
+            std::vector<Address> listed;
+            for (const std::string& address : addresses) listed.push_back(parse_address(address));
+            channel.tell_endpoints_changed(std::move(service), std::move(listed));
+          },
+          py::arg("service"), py::arg("addresses"),
+          "Puts into the trace that the cluster lists these as the service's endpoints.")
       .def_property_readonly("state", [](LabChannel& channel) {
         const Unlocked unlocked;
         return to_string(channel.state());

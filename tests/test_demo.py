@@ -4,10 +4,12 @@ import csv
 import json
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
 
+import greetlab as gl
 from greetlab.demo import Story
 from greetlab.demo.story import Check
 
@@ -51,6 +53,13 @@ def test_the_run_folder_holds_the_data_the_picture_and_the_summary(run):
     for name, told in summary["runs"].items():
         pods = [row["pod"] for row in rows if row["run"] == name]
         assert {pod: pods.count(pod) for pod in pods} == told["by_pod"]
+    page = (folder / "report.html").read_text()
+    assert page.count("<img alt=") == 3
+    assert "http://" not in page.replace("http://www.w3.org/", "")  # needs no network
+    assert "https://" not in page
+    assert all(check["claim"] in unescape(page) for check in summary["checks"])
+    for name in ("sticky", "fair"):
+        assert gl.Trace.load(folder / f"trace-{name}.jsonl").of("CallEnded", code="OK")
     assert (folder / "requests.png").read_bytes().startswith(b"\x89PNG")
     assert "** server can't find" not in (folder / "lookups.txt").read_text()
 

@@ -59,12 +59,28 @@ def test_each_connection_in_the_trace_is_one_that_a_pod_saw(cluster):
     assert len(told) == 3
 
 
-def test_a_story_counts_from_its_first_event(cluster):
+def test_a_story_counts_from_its_clients_first_event(cluster):
     with cluster.channel("greetserver") as channel:
         channel.greet("Ada")
-        trace = channel.trace
-    assert str(trace[0]).startswith("0.000 ms ")
-    assert trace[0].seconds > 1  # the machine's clock, which other processes share
+        first = channel.trace.of(who=channel.name)[0]
+    assert str(first).startswith("0.000 ms ")
+    assert first.seconds > 1  # the machine's clock, which other processes share
+
+
+def test_what_the_cluster_does_stands_in_its_clients_traces(own):
+    with own.channel("greetserver") as channel, own.channel("greetserver", engine="grpc") as other:
+        own.slow("pod-2", 0.001)
+        own.kill("pod-3")
+        own.scale(3)
+        wait_until(lambda: len(channel.trace.of("EndpointsChanged")) == 6)
+        changes = [(event.pod, event.change) for event in channel.trace.of("PodChanged")]
+        listed = [event.count for event in channel.trace.of("EndpointsChanged")]
+        assert len(other.trace) == 0
+    assert changes == [
+        ("pod-1", "started"), ("pod-2", "started"), ("pod-3", "started"),
+        ("pod-2", "slowed"), ("pod-3", "killed"), ("pod-4", "started"),
+    ]  # fmt: skip
+    assert listed == [3, 3, 2, 2, 3, 3]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

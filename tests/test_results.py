@@ -297,6 +297,7 @@ def test_the_picture_has_the_sticky_runs_the_cold_one_and_the_fair_one(monkeypat
     monkeypatch.setattr(
         "greetlab.plot.requests", lambda *runs, **how: drawn.append((runs, how)) or requests(*runs)
     )
+    monkeypatch.setattr("greetlab.demo.report.report", lambda story, requests: "")
     story = made_up()
     write_folder(story, tmp_path)
     [(runs, how)] = drawn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Self
 
 from greetlab import _core
@@ -166,6 +166,19 @@ class Channel(Client):
     def close(self) -> None:
         """Cancels what is in flight and closes the connections. Closing twice is fine."""
         self._closing()
+
+    def tell_pod_changed(self, pod: str, change: str) -> None:
+        """Puts into the trace what the cluster did to a pod: "killed", "started", ...
+
+        A trace tells so what the channel only feels. gRPC's engine has no such trace.
+        """
+        if isinstance(self._channel, _core.LabChannel):
+            self._channel.tell_pod_changed(pod, change)
+
+    def tell_endpoints_changed(self, service: str, addresses: Sequence[str]) -> None:
+        """The same for what the cluster lists as a service's endpoints: "10.244.0.3:50051", ..."""
+        if isinstance(self._channel, _core.LabChannel):
+            self._channel.tell_endpoints_changed(service, addresses)
 
     def _run(
         self,

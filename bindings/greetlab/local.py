@@ -219,6 +219,9 @@ class LocalCluster(Cluster):
                 channel.close()
             self._check_open()
             self._channels.add(channel)
+            for pod in self._pods.values():
+                channel.tell_pod_changed(pod.name, "started")
+            self._tell_endpoints([channel])
         return channel
 
     def target(self, service: str, port: int | None = None) -> str:
@@ -259,6 +262,7 @@ class LocalCluster(Cluster):
             victim = self._find(pod)
             assert victim.server is not None
             victim.server.kill()
+            self._tell(pod, "killed")
             if self._endpoint_lag > 0 and victim.listed:
                 victim.cancel_delisting()
                 victim.delisting = threading.Timer(self._endpoint_lag, self._delist, [victim])
@@ -274,6 +278,7 @@ class LocalCluster(Cluster):
             assert again.server is not None
             if again.server.alive:
                 again.server.kill()
+                self._tell(pod, "killed")
             try:
                 self._serve([again])
             except BaseException:
@@ -289,6 +294,7 @@ class LocalCluster(Cluster):
             leaving = self._find(pod)
             assert leaving.server is not None
             leaving.draining = True
+            self._tell(pod, "draining")
             self._delist(leaving)
             leaving.server.terminate()
 
@@ -303,15 +309,18 @@ class LocalCluster(Cluster):
         if least > most:
             raise ValueError(f"latency {latency!r}: the smaller number first")
         self._control(pod).set_latency(least, most)
+        self._tell(pod, "slowed" if most > 0 else "fast again")
 
     def fail(self, pod: str, rate: float) -> None:
         """Makes a pod fail this share of its calls (0 to 1) with UNAVAILABLE."""
         _check("rate", rate, 0, 1)
         self._control(pod).set_error_rate(rate)
+        self._tell(pod, "failing" if rate > 0 else "well again")
 
     def set_serving(self, pod: str, serving: bool) -> None:
         """Sets what a pod's health service says. It stays listed and takes its traffic."""
         self._control(pod).set_serving(serving)
+        self._tell(pod, "SERVING" if serving else "NOT_SERVING")
 
     def close(self) -> None:
         """Ends every process and closes every socket. Closing twice is fine."""
@@ -365,6 +374,7 @@ class LocalCluster(Cluster):
             pod.server, pod.client = server, _core.ControlClient(pod.control)
             pod.listed, pod.draining = True, False
             self._pods[pod.name] = pod
+            self._tell(pod.name, "started")
         self._publish()
 
     def _start_servers(self, pods: list[_LocalPod], servers: list[GreetServer]) -> None:
@@ -404,6 +414,19 @@ class LocalCluster(Cluster):
                 service, NAMESPACE, cluster_ip=ip, ports=ports, endpoints=endpoints
             )
         self._proxy.set_endpoints(f"{pod.ip}:{self.port}" for pod in listed)
+        self._tell_endpoints(self._channels)
+
+    # What the cluster does stands in the traces of its clients, too.
+
+    def _tell_endpoints(self, channels: Iterable[Channel]) -> None:
+        listed = [f"{pod.ip}:{self.port}" for pod in self._pods.values() if pod.listed]
+        for channel in channels:
+            for service in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE):
+                channel.tell_endpoints_changed(service, listed)
+
+    def _tell(self, pod: str, change: str) -> None:
+        for channel in list(self._channels):
+            channel.tell_pod_changed(pod, change)
 
     def _find(self, name: str) -> _LocalPod:
         self._check_open()

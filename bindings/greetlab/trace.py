@@ -147,11 +147,16 @@ class Trace:
         """When each event was, on the world's clock."""
         return self.core.time_ns[self.rows] / 1e9
 
-    @property
+    @cached_property
     def origin(self) -> float:
-        """The moment from which the story counts: the virtual world's beginning, or the first event
-        of a real one, whose clock began with the machine."""
-        return 0.0 if self.world == "SIM" or not len(self.core) else int(self.core.time_ns[0]) / 1e9
+        """The moment from which the story counts, in seconds: the virtual world's beginning; in a
+        real one, whose clock began with the machine, the first event of a client."""
+        if self.world == "SIM" or not len(self.core):
+            return 0.0
+        clients = self.core.who != (
+            self._words.index("cluster") if "cluster" in self._words else -1
+        )
+        return int(self.core.time_ns[int(np.argmax(clients))]) / 1e9
 
     @property
     def dropped(self) -> int:

@@ -132,6 +132,22 @@ class LabChannel::Impl {
     return shown;
   }
 
+  void tell_pod_changed(std::string pod, std::string change) {
+    loop_.post([this, pod = std::move(pod), change = std::move(change)] {
+      trace_.emit(trace_.symbol("cluster"), EventId::none,
+                  [&] { return PodChanged{trace_.symbol(pod), trace_.symbol(change)}; });
+    });
+  }
+
+  void tell_endpoints_changed(std::string service, std::vector<Address> addresses) {
+    loop_.post([this, service = std::move(service), addresses = std::move(addresses)] {
+      trace_.emit(trace_.symbol("cluster"), EventId::none, [&] {
+        return EndpointsChanged{trace_.symbol(service), trace_.symbol(to_string(addresses)),
+                                static_cast<std::uint32_t>(addresses.size())};
+      });
+    });
+  }
+
   const Trace& trace() const { return trace_; }
   std::span<const Event> events() const {
     return recording_ ? recording_->events() : std::span<const Event>{};
@@ -297,6 +313,14 @@ std::span<const Event> LabChannel::events() const {
 
 std::uint64_t LabChannel::dropped() const {
   return impl_->dropped();
+}
+
+void LabChannel::tell_pod_changed(std::string pod, std::string change) {
+  impl_->tell_pod_changed(std::move(pod), std::move(change));
+}
+
+void LabChannel::tell_endpoints_changed(std::string service, std::vector<Address> addresses) {
+  impl_->tell_endpoints_changed(std::move(service), std::move(addresses));
 }
 
 void LabChannel::close() {

@@ -17,10 +17,13 @@ def write_folder(story: Story, folder: Path) -> None:
     calls.csv: a row for each call of each run.
     lookups.txt: the two lookups as nslookup prints them.
     requests.png: which pod handled each request.
+    report.html: all of it on one page, with the animated flow; opens by double click, offline.
+    trace-sticky.jsonl, trace-fair.jsonl: what happened in the two clients, for gl.Trace.load.
 
     Raises OSError if it cannot write there.
     """
     from greetlab import plot
+    from greetlab.demo.report import report
 
     (folder / "summary.json").write_text(json.dumps(story.summary(), indent=2) + "\n")
     (folder / "lookups.txt").write_text(
@@ -40,4 +43,8 @@ def write_folder(story: Story, folder: Path) -> None:
     assert story.fair is not None
     runs = (*story.sticky.values(), story.cold, story.fair)
     title = "60 requests: one pod takes them all, until the client sees every pod"
-    plot.requests(*runs, pods=story.pods, title=title).savefig(folder / "requests.png")
+    requests = plot.requests(*runs, pods=story.pods, title=title)
+    (folder / "requests.png").write_bytes(requests.png())
+    for name, trace in story.traces.items():
+        trace.save(folder / f"trace-{name}.jsonl")
+    (folder / "report.html").write_text(report(story, requests), encoding="utf-8")

@@ -10,6 +10,7 @@ from greetlab.calls import Calls
 from greetlab.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster
 from greetlab.local import LocalCluster
 from greetlab.lookup import Lookup
+from greetlab.trace import Trace
 
 PODS = 3
 REQUESTS = 60
@@ -54,6 +55,8 @@ class Story:
     costs: list[Cost] = field(default_factory=list)
     oracle: dict[str, Calls] = field(default_factory=dict)
     """By gRPC's own engine; the same keys as `sticky`, and "fair"."""
+    traces: dict[str, Trace] = field(default_factory=dict)
+    """What happened in the sticky client, and in the fair one from its cold start on."""
     checks: list[Check] = field(default_factory=list)
 
     @property
@@ -138,6 +141,7 @@ def _stick(cluster: Cluster, story: Story) -> None:
     for policy in ("pick_first", "round_robin"):
         with cluster.channel(CLUSTER_IP_SERVICE, policy=policy) as channel:
             calls = story.sticky[policy] = channel.greet("Ada", "Lovelace", times=REQUESTS)
+            story.traces.setdefault("sticky", channel.trace)  # pick_first's, which is the first
         story.checks += [
             Check(
                 f"ClusterIP, {policy}: one pod has all {REQUESTS}, over one connection",
@@ -150,6 +154,7 @@ def _spread(cluster: Cluster, story: Story) -> None:
     with cluster.channel(HEADLESS_SERVICE, policy="round_robin") as channel:
         cold = story.cold = channel.greet("Ada", "Lovelace", times=REQUESTS)
         cold.title += ", the first 60"
+        story.traces["fair"] = channel.trace
         channel.wait_ready(all=True)
         fair = story.fair = channel.greet("Ada", "Lovelace", times=REQUESTS)
         fair.title += ", once all are READY"

@@ -48,7 +48,7 @@ def pack(trace: Trace, title: str = "") -> bytes:
     causes = np.full(len(core) + 1, -1, dtype=np.int64)
     causes[rows] = np.arange(len(rows))  # the last stays -1: "not here"
     columns: dict[str, Column] = {
-        "time": core.time_ns[rows].astype(np.float64),
+        "time": (core.time_ns[rows] - round(trace.origin * 1e9)).astype(np.float64),
         "cause": causes[row_of(trace, core.cause[rows])].astype(np.int32),
         "who": _codes([trace.word(code) for code in core.who[rows].tolist()], words),
         "kind": core.kind[rows],
@@ -58,6 +58,9 @@ def pack(trace: Trace, title: str = "") -> bytes:
         "shown": np.isin(core.who[rows], core.who[trace.rows]).astype(np.uint8),
     }
     fields = field_columns(trace, rows)
+    for of_kind in fields.values():
+        if "until" in of_kind:  # a moment, counted as "time" is
+            of_kind["until"] = [until - round(trace.origin * 1e9) for until in of_kind["until"]]
     for kind, of_kind in fields.items():
         for name, values in of_kind.items():
             text = isinstance(values[0], str)
