@@ -263,7 +263,7 @@ def test_who_waits_while_another_thread_drives_can_be_interrupted(cluster, pods)
 def test_small_writes_are_not_held_back(pods):
     def no_delay(fd):
         with contextlib.suppress(OSError), socket.socket(fileno=os.dup(fd)) as one:
-            if one.family == socket.AF_INET and "%s:%d" % one.getsockname() == local:
+            if one.family == socket.AF_INET and "{}:{}".format(*one.getsockname()) == local:
                 return one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         return None
 
