@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -188,3 +189,27 @@ def test_ipv6(engine):
         server.terminate()
     assert calls.by_pod == {"six": 1}
     assert shown == [(f"[::1]:{port}", [peer for _, peer in calls.connections])]
+
+
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "INTERNAL", "UNIMPLEMENTED", "UNKNOWN"])
+def test_a_server_may_answer_the_first_question_as_it_likes(code):
+    import grpc
+
+    def health(_request, context):
+        context.abort(grpc.StatusCode[code], "how are you yourself?")
+
+    calls = {"/grpc.health.v1.Health/Check": health, "/greet.GreetService/Greet": lambda *_: b""}
+
+    class Handler(grpc.GenericRpcHandler):
+        def service(self, details):
+            return grpc.unary_unary_rpc_method_handler(calls[details.method])
+
+    server = grpc.server(ThreadPoolExecutor(2), handlers=[Handler()])
+    ip = free_ip()
+    port = server.add_insecure_port(f"{ip}:0")
+    server.start()
+    try:
+        with Channel(f"static:{ip}:{port}") as channel:
+            assert channel.wait_ready(timeout=5).greet("A").ok == 1
+    finally:
+        server.stop(0).wait()

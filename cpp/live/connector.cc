@@ -95,7 +95,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
 
     void proceed(bool) override {
       const std::unique_ptr<Probe> self(this);
-      if (const auto there = connection.lock()) there->on_probe_answered(status);
+      if (const auto there = connection.lock()) there->on_probe_ended(status);
     }
   };
 
@@ -126,15 +126,14 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     stub_ = greet::GreetService::NewStub(channel_);
   }
 
-  void on_probe_answered(const grpc::Status& status) {
+  void on_probe_ended(const grpc::Status& status) {
     probe_ = nullptr;
     if (watcher_ == nullptr) return;
-    switch (status.error_code()) {
-      case grpc::StatusCode::UNAVAILABLE:
-      case grpc::StatusCode::DEADLINE_EXCEEDED:
-      case grpc::StatusCode::CANCELLED:
-      case grpc::StatusCode::INTERNAL: return fail(status.error_message());
-      default: break;  // UNIMPLEMENTED, above all: an answer is an answer
+    // UNIMPLEMENTED, NOT_SERVING, UNAVAILABLE: an answer is an answer. What gRPC itself says of a
+    // connection that broke looks like one; but then the connection is closed.
+    const bool timed_out = status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
+    if (timed_out || (!status.ok() && sockets_.hung_up(socket_))) {
+      return fail(status.error_message());
     }
     deadline_.cancel();
     connected_ = true;
