@@ -180,7 +180,8 @@ The lab's own channel on real connections. Use it through greetlab.Channel.)");
           py::kw_only(), py::arg("target"), py::arg("policy"), py::arg("shuffle_address_list"),
           py::arg("cooldown"), py::arg("connection_per_call"), py::arg("name"), py::arg("seed"),
           py::arg("trace_capacity"))
-      .def("tell_pod_changed", &LabChannel::tell_pod_changed, py::arg("pod"), py::arg("change"),
+      .def("tell_pod_changed", &LabChannel::tell_pod_changed, py::arg("pod"), py::arg("ip"),
+           py::arg("change"), py::arg("ends"),
            "Puts into the trace that the cluster did this to a pod.")
       .def(
           "tell_endpoints_changed",

@@ -99,7 +99,8 @@ py::array fields_column(const TraceHandle& trace, const Rows& rows, std::string_
   }(std::make_index_sequence<std::variant_size_v<Fact>>());
   if (!column) {
     throw std::invalid_argument("no field '" + std::string(field) + "' of a kind '" +
-                                std::string(kind) + "': cpp/core/fact.h lists them all");
+                                std::string(kind) +
+                                "': greetlab._core.fact_fields(kind) lists them");
   }
   return *column;
 }
@@ -217,6 +218,17 @@ their numbers, times and durations are nanoseconds.)")
         return names;
       },
       "The names of all kinds of facts; a trace's column `kind` counts in this order.");
+
+  module.def(
+      "fact_fields",
+      [](std::string_view kind) {
+        std::vector<std::string> names;
+        if (const FactKind* const found = find_fact_kind(kind)) {
+          names.assign(found->fields.begin(), found->fields.end());
+        }
+        return names;
+      },
+      py::arg("kind"), "The names of a kind's fields, in their order; none for no kind.");
 }
 
 }  // namespace greetlab

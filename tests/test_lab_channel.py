@@ -67,6 +67,25 @@ def test_a_story_counts_from_its_clients_first_event(cluster):
     assert first.seconds > 1  # the machine's clock, which other processes share
 
 
+@pytest.mark.parametrize("service", ["greetserver", "greetserver-headless"])
+def test_a_kill_comes_before_what_it_causes_and_is_its_cause(own, service):
+    with own.channel(service) as channel:
+        victim = next(iter(channel.greet("A").by_pod))
+        own.kill(victim)
+        wait_until(lambda: len(channel.trace.of("ConnectionLost")) == 1)
+        cause = channel.trace.first("ConnectionLost").cause
+    assert (cause.kind, cause.pod, cause.change) == ("PodChanged", victim, "killed")
+
+
+def test_a_failed_call_says_where_it_was_sent(own):
+    own.fail("pod-1", 1)
+    address = f"{own.pods[0].ip}:{own.port}"
+    with Channel(f"static:{address}") as channel:
+        channel.greet("A")
+        ended = channel.trace.last("CallEnded")
+    assert f"call 1, sent to {address}, failed with UNAVAILABLE: injected error" in str(ended)
+
+
 def test_what_the_cluster_does_stands_in_its_clients_traces(own):
     with own.channel("greetserver") as channel, own.channel("greetserver", engine="grpc") as other:
         own.slow("pod-2", 0.001)

@@ -455,13 +455,13 @@ def test_what_only_a_simulator_can_know_is_marked():
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        (lambda: sim(pods=20_000), "at most 10000"),
+        (lambda: sim(pods=20_000), "10000 at most"),
         (lambda: sim(seed=-1), "0 at least"),
         (lambda: sim().kill("pod-9"), "no pod 'pod-9': there is pod-1, pod-2, pod-3"),
         (lambda: sim().channel("greetserver", policy="best"), "'best': there is pick_first"),
         (lambda: sim().channel("greetserver", engine="grpc"), "the sim has 'lab' only"),
         (lambda: sim().run(-1), "fork"),
-        (lambda: sim().slow("pod-1", -1), "0 or more"),
+        (lambda: sim().slow("pod-1", -1), "latency -1: it is 0 at least"),
         (lambda: sim(latency=-1), "seconds are a number"),
     ],
 )
@@ -584,3 +584,17 @@ def test_round_robin_counts_differ_by_one_at_most_while_nobody_comes_or_goes(pod
     # A naive model: after the first, everybody in turn.
     turn = [call.pod for call in answered]
     assert all(turn[i] == turn[i - pods] for i in range(pods, calls))
+
+
+def test_a_field_that_there_is_not_is_named():
+    cluster = sim()
+    with pytest.raises(ValueError, match="no field 'pd': there is call, code, connection, message"):
+        cluster.trace.of("CallEnded", pd="pod-1")
+
+
+@pytest.mark.parametrize("bad", ["3", 2.5, True])
+def test_pods_are_a_whole_number(bad):
+    with pytest.raises(TypeError, match=r"pods .*: a whole number"):
+        gl.Cluster.sim(pods=bad)
+    with pytest.raises(TypeError, match=r"pods .*: a whole number"):
+        sim().scale(bad)

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Self
 
-from greetlab import _core
+from greetlab import _core, arguments
 from greetlab.calls import Calls
 from greetlab.client import Client
 from greetlab.trace import Trace
@@ -167,13 +167,15 @@ class Channel(Client):
         """Cancels what is in flight and closes the connections. Closing twice is fine."""
         self._closing()
 
-    def tell_pod_changed(self, pod: str, change: str) -> None:
-        """Puts into the trace what the cluster did to a pod: "killed", "started", ...
+    def tell_pod_changed(self, pod: str, ip: str, change: str, *, ends: bool = False) -> None:
+        """Puts into the trace what the cluster does to a pod: "killed", "started", ...
 
         A trace tells so what the channel only feels. gRPC's engine has no such trace.
+
+        ends: its connections end because of it. To be told before it is done.
         """
         if isinstance(self._channel, _core.LabChannel):
-            self._channel.tell_pod_changed(pod, change)
+            self._channel.tell_pod_changed(pod, ip, change, ends)
 
     def tell_endpoints_changed(self, service: str, addresses: Sequence[str]) -> None:
         """The same for what the cluster lists as a service's endpoints: "10.244.0.3:50051", ..."""
@@ -192,10 +194,11 @@ class Channel(Client):
         keep_results: bool,
     ) -> Calls:
         self._check_open()
-        _check_whole("the number of calls", n, 0)
-        _check_whole("concurrency", concurrency, 1)
-        if not timeout > 0:
-            raise ValueError(f"timeout {timeout!r}: seconds, more than 0")
+        arguments.whole("the number of calls", n, 0)
+        arguments.whole("concurrency", concurrency, 1)
+        arguments.timeout(timeout)
+        for name in names:
+            arguments.word("a name", name)
         log = self._channel.run(
             *names, n, concurrency, every, timeout, wait_for_ready, keep_results
         )
@@ -204,10 +207,3 @@ class Channel(Client):
     def _check_open(self) -> None:
         if not self._closing.alive:
             raise ValueError(f"{self.title}: this channel is closed; open another one")
-
-
-def _check_whole(what: str, value: int, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{what} {value!r}: a whole number")
-    if not least <= value <= 2**31 - 1:
-        raise ValueError(f"{what} {value}: it is {least} at least")

@@ -28,7 +28,8 @@ class Verdict:
         sign = {"pass": "✔", "fail": "✘", "unknown": "?"}[self.status]
         return f"{sign} {self.status.upper():7} {self.exercise}: {self.sentence}"
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return f"<{self.status} {self.exercise}>"  # `check` has printed the sentence
 
     def _ipython_display_(self) -> None:
         """Nothing: `check` has printed it, and a cell's last value would print it again."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from greetlab import _core
+from greetlab import _core, arguments
 from greetlab.channel import Channel
 from greetlab.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster, Pod
 from greetlab.dns_server import ClusterDns
@@ -99,12 +99,12 @@ class LocalCluster(Cluster):
         if not sys.platform.startswith("linux"):
             raise OSError("a local cluster needs Linux, where all of 127.0.0.0/8 is loopback")
         _check_pods(pods)
-        _check("port", port, 1, 65535)
+        arguments.number("port", port, 1, 65535)
         service_port = port if service_port is None else service_port
-        _check("service_port", service_port, 1, 65535)
-        _check("endpoint_lag", endpoint_lag, 0, 1e6)
-        _check("dns_ttl", dns_ttl, 0, 2**31 - 1)
-        _check("seed", seed or 0, 0, 2**64 - 1)
+        arguments.number("service_port", service_port, 1, 65535)
+        arguments.number("endpoint_lag", endpoint_lag, 0, 1e6)
+        arguments.number("dns_ttl", dns_ttl, 0, 2**31 - 1)
+        arguments.number("seed", seed or 0, 0, 2**64 - 1)
         self.port = port
         self.service_port = service_port
         self.seed = secrets.randbits(63) if seed is None else seed
@@ -220,7 +220,7 @@ class LocalCluster(Cluster):
             self._check_open()
             self._channels.add(channel)
             for pod in self._pods.values():
-                channel.tell_pod_changed(pod.name, "started")
+                channel.tell_pod_changed(pod.name, pod.ip, "started")
             self._tell_endpoints([channel])
         return channel
 
@@ -240,7 +240,7 @@ class LocalCluster(Cluster):
         name = found.answer_name or f"{service}.{SEARCH[0]}"
         if port is None:
             port = self.service_port if found.addresses == [self.cluster_ip] else self.port
-        _check("port", port, 1, 65535)
+        arguments.number("port", port, 1, 65535)
         return f"dns://{self.dns_address}/{name.rstrip('.')}.:{port}"
 
     # What can be done to it.
@@ -261,8 +261,8 @@ class LocalCluster(Cluster):
         with self._lock:
             victim = self._find(pod)
             assert victim.server is not None
+            self._tell(victim, "killed", ends=True)
             victim.server.kill()
-            self._tell(pod, "killed")
             if self._endpoint_lag > 0 and victim.listed:
                 victim.cancel_delisting()
                 victim.delisting = threading.Timer(self._endpoint_lag, self._delist, [victim])
@@ -277,8 +277,8 @@ class LocalCluster(Cluster):
             again = self._find(pod)
             assert again.server is not None
             if again.server.alive:
+                self._tell(again, "killed", ends=True)
                 again.server.kill()
-                self._tell(pod, "killed")
             try:
                 self._serve([again])
             except BaseException:
@@ -294,7 +294,7 @@ class LocalCluster(Cluster):
             leaving = self._find(pod)
             assert leaving.server is not None
             leaving.draining = True
-            self._tell(pod, "draining")
+            self._tell(leaving, "draining", ends=True)
             self._delist(leaving)
             leaving.server.terminate()
 
@@ -304,23 +304,23 @@ class LocalCluster(Cluster):
         latency: seconds.
         """
         least, most = latency if isinstance(latency, tuple) else (latency, latency)
-        _check("latency", least, 0, 1e6)
-        _check("latency", most, 0, 1e6)
+        arguments.number("latency", least, 0, 1e6)
+        arguments.number("latency", most, 0, 1e6)
         if least > most:
             raise ValueError(f"latency {latency!r}: the smaller number first")
         self._control(pod).set_latency(least, most)
-        self._tell(pod, "slowed" if most > 0 else "fast again")
+        self._tell(self._find(pod), "slowed" if most > 0 else "fast again")
 
     def fail(self, pod: str, rate: float) -> None:
         """Makes a pod fail this share of its calls (0 to 1) with UNAVAILABLE."""
-        _check("rate", rate, 0, 1)
+        arguments.number("rate", rate, 0, 1)
         self._control(pod).set_error_rate(rate)
-        self._tell(pod, "failing" if rate > 0 else "well again")
+        self._tell(self._find(pod), "failing" if rate > 0 else "well again")
 
     def set_serving(self, pod: str, serving: bool) -> None:
         """Sets what a pod's health service says. It stays listed and takes its traffic."""
         self._control(pod).set_serving(serving)
-        self._tell(pod, "SERVING" if serving else "NOT_SERVING")
+        self._tell(self._find(pod), "SERVING" if serving else "NOT_SERVING")
 
     def close(self) -> None:
         """Ends every process and closes every socket. Closing twice is fine."""
@@ -354,7 +354,7 @@ class LocalCluster(Cluster):
     def _address(self, number: int) -> str:
         """Of the pod that is made as the `number`th: 127.N.1.1 is the first."""
         high, low = divmod(number - 1, 254)
-        _check("number of pods ever made", number, 1, 90 * 254)
+        arguments.number("number of pods ever made", number, 1, 90 * 254)
         return f"127.{self.network}.{1 + high}.{1 + low}"
 
     def _serve(self, pods: list[_LocalPod], also: Iterable[ClusterIpProxy] = ()) -> None:
@@ -374,7 +374,7 @@ class LocalCluster(Cluster):
             pod.server, pod.client = server, _core.ControlClient(pod.control)
             pod.listed, pod.draining = True, False
             self._pods[pod.name] = pod
-            self._tell(pod.name, "started")
+            self._tell(pod, "started")
         self._publish()
 
     def _start_servers(self, pods: list[_LocalPod], servers: list[GreetServer]) -> None:
@@ -394,6 +394,7 @@ class LocalCluster(Cluster):
         for pod in list(self._pods.values()):
             if pod.draining and pod.server is not None and not pod.server.alive:
                 pod.server.wait()
+                self._tell(pod, "stopped")
                 self._processes.remove(pod.server)
                 del self._pods[pod.name]
 
@@ -424,9 +425,9 @@ class LocalCluster(Cluster):
             for service in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE):
                 channel.tell_endpoints_changed(service, listed)
 
-    def _tell(self, pod: str, change: str) -> None:
+    def _tell(self, pod: _LocalPod, change: str, *, ends: bool = False) -> None:
         for channel in list(self._channels):
-            channel.tell_pod_changed(pod, change)
+            channel.tell_pod_changed(pod.name, pod.ip, change, ends=ends)
 
     def _find(self, name: str) -> _LocalPod:
         self._check_open()
@@ -497,13 +498,6 @@ def _check_pods(pods: int) -> None:
         raise ValueError(f"{pods} pods: a local cluster has 0 to {MOST_PODS}")
 
 
-def _check(name: str, value: float, least: float, most: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} {value!r}: a number")
-    if not least <= value <= most:
-        raise ValueError(f"{name} {value!r}: it is {least} at least and {most:g} at most")
-
-
 def _seconds(value: float) -> str:
-    _check("seconds", value, 0.001, 1e9)
+    arguments.number("seconds", value, 0.001, 1e9)
     return f"{value:f}s"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from greetlab import _core
+from greetlab import _core, arguments
 from greetlab.calls import Calls
 from greetlab.client import Client
 from greetlab.cluster import Cluster, Pod
@@ -101,11 +101,10 @@ class SimChannel(Client):
         every: seconds from one call's start to the next one's, however many are in flight; 0: the
             next begins when one ends.
         """
-        if n < 0 or concurrency < 1 or every < 0 or not timeout > 0:
-            raise ValueError(
-                f"{n} calls, {concurrency} at a time, every {every} s, {timeout} s each: no number "
-                "of calls is negative, and at least 1 is in flight, for more than 0 s"
-            )
+        arguments.whole("the number of calls", n, 0)
+        arguments.whole("concurrency", concurrency, 1)
+        arguments.number("every", every, 0, 9e9)
+        arguments.timeout(timeout)
 
         def begin(world: SimCluster) -> _core.SimLoad:
             channel = world.channels[self._number]._channel
@@ -219,6 +218,7 @@ class SimCluster(Cluster):
             "dns_cache": dns_cache,
             "trace_capacity": trace_capacity,
         }
+        arguments.whole("pods", pods, 0, 10_000)
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"seed {seed!r}: it is 0 at least and less than 2**64")
         self._core = _core.SimCluster(**self._options)
@@ -331,8 +331,7 @@ class SimCluster(Cluster):
 
     def scale(self, pods: int) -> None:
         """Adds pods, or drains the newest ones, until this many serve."""
-        if pods < 0:
-            raise ValueError(f"{pods} pods: 0 at least")
+        arguments.whole("pods", pods, 0, 10_000)
         self._do(lambda world: world._core.scale(pods))
 
     def kill(self, pod: str) -> None:
@@ -354,14 +353,15 @@ class SimCluster(Cluster):
     def slow(self, pod: str, latency: float | tuple[float, float]) -> None:
         """Makes a pod take this many seconds longer; two numbers: a uniform draw; 0: no more."""
         least, most = latency if isinstance(latency, tuple) else (latency, latency)
-        if not 0 <= least <= most:
+        arguments.number("latency", least, 0, 1e6)
+        arguments.number("latency", most, 0, 1e6)
+        if not least <= most:
             raise ValueError(f"latency {latency!r}: seconds, 0 or more, the smaller one first")
         self._do(lambda world: world._core.slow(pod, least, most))
 
     def fail(self, pod: str, rate: float) -> None:
         """Makes a pod fail this share of its calls (0 to 1) with UNAVAILABLE."""
-        if not 0 <= rate <= 1:
-            raise ValueError(f"rate {rate!r}: a share of the calls, 0 to 1")
+        arguments.number("rate", rate, 0, 1)
         self._do(lambda world: world._core.fail(pod, rate))
 
     def set_serving(self, pod: str, serving: bool) -> None:

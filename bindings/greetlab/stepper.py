@@ -63,6 +63,8 @@ class Stepper:
     """
 
     def __init__(self, trace: Trace) -> None:
+        if not isinstance(trace, Trace):
+            raise TypeError(f"Stepper() goes through a Trace, such as channel.trace, not {trace!r}")
         self.trace = trace
         self.position = 0
         """How many events have happened."""

@@ -46,7 +46,7 @@ def _endpoints(event: Event) -> str:
 
 
 def _query(event: Event) -> str:
-    answer = {"ok": "has records", "no_data": "exists, without that record"}.get(
+    answer = {"ok": "has records", "no_data": "exists, but has no such record"}.get(
         event.status, f"is {event.status.upper()}"
     )
     return f"DNS: {event.name} {event.type} {answer} ({_ms(event.round_trip)})"
@@ -72,7 +72,7 @@ def _picker(event: Event) -> str:
     }.get(
         event.picker,
         f"calls are shared by {event.picker} among {_plural(event.ready, 'READY connection')} "
-        f"from now on, beginning with number {event.start + 1}",
+        f"from now on, beginning with number {event.start + 1} of them",
     )
 
 
@@ -88,7 +88,9 @@ def _lost(event: Event) -> str:
 def _call_ended(event: Event) -> str:
     if event.code == "OK":
         return f"call {event.call} was answered by {event.pod}"
-    return f"call {event.call} failed with {event.code}: {event.message}"
+    to = event.trace.of_connection(event.who, event.connection)
+    sent = f", sent to {to}," if to else ""
+    return f"call {event.call}{sent} failed with {event.code}: {event.message}"
 
 
 _SENTENCES: dict[str, Callable[[Event], str]] = {
@@ -101,7 +103,7 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "LookupEnded": _lookup_ended,
     "ReresolutionRequested": lambda e: f"{e.who} would like newer addresses",
     "CooldownStarted": lambda e: (
-        f"the last lookup was too short ago: the next one waits until {_until(e)}"
+        f"the last lookup is too recent: the next one waits until {_until(e)}"
     ),
     "ResolverBackoffStarted": lambda e: (
         f"the lookup was of no use: it is tried again at {_until(e)}"

@@ -102,10 +102,18 @@ class Trace:
             code = self._words.index(who) if who in self._words else -1
             rows = rows[self.core.who[rows] == code]
         if fields:
+            self._check_fields(kinds or KINDS, fields)
             wanted = fields.items()
             keep = [row for row in rows if wanted <= self.core.fields(int(row)).items()]
             rows = np.array(keep, dtype=np.int64)
         return Trace(self.core, rows)
+
+    @staticmethod
+    def _check_fields(kinds: Iterable[str], fields: Iterable[str]) -> None:
+        known = {name for kind in kinds for name in _core.fact_fields(kind)}
+        for name in fields:
+            if name not in known:
+                raise ValueError(f"no field {name!r}: there is {', '.join(sorted(known))}")
 
     def between(self, start: float, end: float) -> Trace:
         """The events from `start` seconds until before `end` seconds."""
@@ -134,6 +142,18 @@ class Trace:
     def of_subchannel(self, who: str, subchannel: int) -> str | None:
         """The address of a client's subchannel; None if the trace does not tell."""
         return self._addresses.get((who, subchannel))
+
+    def of_connection(self, who: str, connection: int) -> str | None:
+        """The address that a client's connection leads to; None if the trace does not tell."""
+        return self._dialled.get((who, connection))
+
+    @cached_property
+    def _dialled(self) -> dict[tuple[str, int], str | None]:
+        begun = Trace(self.core).of("ConnectStarted")
+        return {
+            (e.who, e.fields["connection"]): self.of_subchannel(e.who, e.fields["subchannel"])
+            for e in begun
+        }
 
     @cached_property
     def _addresses(self) -> dict[tuple[str, int], str]:

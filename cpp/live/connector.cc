@@ -3,6 +3,7 @@
 #include <grpcpp/create_channel_posix.h>
 #include <grpcpp/generic/generic_stub.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -166,7 +167,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
                      EventId because, const Link::Done& done) {
     --in_flight_;
     Outcome outcome{{code_of(status.error_code()), status.error_message()}, Symbol::none, false};
-    if (status.ok()) outcome.pod = pod_of(response);
+    if (status.ok()) outcome.pod = pod_ = pod_of(response);
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
       const Refusal refused = refusal(status);
       outcome.unsent = refused != Refusal::none;
@@ -190,9 +191,20 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   void lose(Graceful graceful) {
     if (watcher_ == nullptr) return;
     const EventId lost = trace_.emit(
-        dial_.who, up_, [&] { return ConnectionLost{dial_.subchannel, id_, graceful}; });
+        dial_.who, why_lost(), [&] { return ConnectionLost{dial_.subchannel, id_, graceful}; });
     const auto self = shared_from_this();
     std::exchange(watcher_, nullptr)->on_lost(lost);
+  }
+
+  // What the cluster did to its pod, where we were told; else all there is to say is that it was
+  // up.
+  EventId why_lost() const {
+    EventId cause = up_;
+    const auto by_ip = world_.ended_ips_.find(dial_.address.ip);
+    if (by_ip != world_.ended_ips_.end()) cause = std::max(cause, by_ip->second);
+    const auto by_name = world_.ended_pods_.find(pod_);
+    if (by_name != world_.ended_pods_.end()) cause = std::max(cause, by_name->second);
+    return cause;
   }
 
   void hang_up() {
@@ -212,6 +224,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   EventId up_ = EventId::none;
   Sockets::Id socket_ = 0;
   std::string local_;
+  Symbol pod_ = Symbol::none;  // who answered last
   Timer deadline_;
   Probe* probe_ = nullptr;  // while it is asked
   std::shared_ptr<grpc::Channel> channel_;
@@ -243,6 +256,11 @@ LiveConnector::LiveConnector(Loop& loop, Sockets& sockets, Trace& trace, std::st
       trace_(trace),
       arguments_(connection_arguments(authority)),
       authority_(std::move(authority)) {}
+
+void LiveConnector::pod_ends(Symbol pod, const std::string& ip, EventId event) {
+  ended_pods_[pod] = event;
+  ended_ips_[ip] = event;
+}
 
 std::string LiveConnector::local_address(const Link& link) {
   return static_cast<const Handle&>(link).local();

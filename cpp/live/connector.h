@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 
 #include "core/connector.h"
 #include "live/loop.h"
@@ -36,6 +37,11 @@ class LiveConnector final : public Connector {
 
   std::unique_ptr<Link> dial(const Dial& dial, Link::Watcher& watcher) override;
 
+  /// The cluster has ended a pod, and said so before it did: what its connections suffer from now
+  /// on follows from `event`.
+  /// @param pod by its name, for connections that do not know its address (a ClusterIP's).
+  void pod_ends(Symbol pod, const std::string& ip, EventId event);
+
   /// Our end of a connection that one of these made: "127.0.0.1:40312".
   static std::string local_address(const Link& link);
 
@@ -49,6 +55,8 @@ class LiveConnector final : public Connector {
   const grpc::ChannelArguments arguments_;
   const std::string authority_;
   std::uint32_t connections_ = 0;
+  std::unordered_map<Symbol, EventId> ended_pods_;
+  std::unordered_map<std::string, EventId> ended_ips_;
 };
 
 }  // namespace greetlab

@@ -132,10 +132,12 @@ class LabChannel::Impl {
     return shown;
   }
 
-  void tell_pod_changed(std::string pod, std::string change) {
-    loop_.post([this, pod = std::move(pod), change = std::move(change)] {
-      trace_.emit(trace_.symbol("cluster"), EventId::none,
-                  [&] { return PodChanged{trace_.symbol(pod), trace_.symbol(change)}; });
+  void tell_pod_changed(std::string pod, std::string ip, std::string change, bool ends) {
+    loop_.post([this, pod = std::move(pod), ip = std::move(ip), change = std::move(change), ends] {
+      const Symbol who = trace_.symbol(pod);
+      const EventId event = trace_.emit(trace_.symbol("cluster"), EventId::none,
+                                        [&] { return PodChanged{who, trace_.symbol(change)}; });
+      if (ends) connector_.pod_ends(who, ip, event);
     });
   }
 
@@ -315,8 +317,8 @@ std::uint64_t LabChannel::dropped() const {
   return impl_->dropped();
 }
 
-void LabChannel::tell_pod_changed(std::string pod, std::string change) {
-  impl_->tell_pod_changed(std::move(pod), std::move(change));
+void LabChannel::tell_pod_changed(std::string pod, std::string ip, std::string change, bool ends) {
+  impl_->tell_pod_changed(std::move(pod), std::move(ip), std::move(change), ends);
 }
 
 void LabChannel::tell_endpoints_changed(std::string service, std::vector<Address> addresses) {

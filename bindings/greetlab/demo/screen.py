@@ -43,7 +43,7 @@ class Screen:
             mark = Text("yes", "green") if check.held else Text("NO", "bold red")
             marks.add_row(mark, check.claim)
         self._console.print(Padding(marks, (1, 2)))
-        self._console.print(Text("  Data, picture and summary: ") + Text(folder, "bold"))
+        self._console.print(Text("  The data, and report.html to open: ") + Text(folder, "bold"))
         self._console.print()
 
     # Each act: its heading and what stands under it.

@@ -87,6 +87,8 @@ class Reading:
     """
 
     def __init__(self, trace: Trace, pods: Iterable[Pod] = ()) -> None:
+        if not isinstance(trace, Trace):
+            raise TypeError(f"this picture is drawn from a Trace, such as channel.trace: {trace!r}")
         core = trace.core
         self.trace = trace
         self.world = trace.world
