@@ -80,6 +80,7 @@ def to_read(notebook: NotebookNode) -> NotebookNode:
             if "data" in output:
                 output.data = {kind: output.data[kind] for kind in STILL if kind in output.data}
                 if "image/png" in output.data:
+                    output.data.pop("text/html", None)  # the same image again
                     output.data["image/png"] = smaller(output.data["image/png"])
     return notebook
 

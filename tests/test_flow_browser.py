@@ -1,39 +1,25 @@
 """The animated flow in a browser, from a file, with the network off."""
 
-import os
 import re
-import shutil
-from pathlib import Path
 
 import pytest
+from browser import FLOW, chromium, colors, picture_folder, position, until
 from support import as_live
 
 import greetlab as gl
 from greetlab import story
 from greetlab.stepper import Stepper
 
-CHROMIUM = shutil.which("chromium")
-if CHROMIUM is None:
-    pytest.skip("no browser: apt-get install chromium", allow_module_level=True)
-playwright = pytest.importorskip("playwright.sync_api")
-
-FLOW = "document.querySelector('.gl-flow').flow"
-
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Where screenshots go: FLOW_PICTURES, or the run's own folder."""
-    folder = Path(os.environ.get("FLOW_PICTURES") or tmp_path_factory.mktemp("flow"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return picture_folder(tmp_path_factory, "flow")
 
 
 @pytest.fixture
@@ -82,44 +68,12 @@ def sticky(times=24):
     return cluster.trace
 
 
-def until(page, condition):
-    """Waits, frame by frame; Playwright's own waiting needs eval(), which the page forbids."""
-    page.evaluate(
-        f"""new Promise((done, failed) => {{
-          const end = performance.now() + 15_000;
-          const look = () => {{
-            if ({condition}) done();
-            else if (performance.now() > end) failed(new Error("waited for 15 s"));
-            else requestAnimationFrame(look);
-          }};
-          look();
-        }})"""
-    )
-
-
-def position(page):
-    return page.evaluate(f"{FLOW}.player.position")
-
-
-def canvas_colors(page, selector):
-    """How many colours a canvas shows; an empty one has one."""
-    return page.evaluate(
-        """(selector) => {
-          const canvas = document.querySelector(selector);
-          const { width, height } = canvas;
-          const data = canvas.getContext("2d").getImageData(0, 0, width, height).data;
-          return new Set(new Uint32Array(data.buffer)).size;
-        }""",
-        selector,
-    )
-
-
 def test_it_is_drawn(show, pictures):
     page = show(gl.Flow(killed()))
     page.keyboard.press("End")
     until(page, f"!{FLOW}.asked")
-    assert canvas_colors(page, ".gl-scene") > 50
-    assert canvas_colors(page, ".gl-lanes") > 20
+    assert colors(page, ".gl-scene") > 50
+    assert colors(page, ".gl-lanes") > 20
     assert page.inner_text(".gl-badge") == "SIM"
     assert "greetserver-headless · round_robin" in page.inner_text("h3")
     page.screenshot(path=pictures / "killed.png", full_page=True)

@@ -1,14 +1,12 @@
 """`greetlab notebooks`: copies that keep the learner's work, and JupyterLab on loopback."""
 
 import json
-import re
 import socket
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 
 import pytest
+from notebook_server import greetlab, link
 from support import wait_until
 
 from greetlab.notebooks import copy_notebooks, jupyter_command
@@ -39,17 +37,6 @@ def test_without_jupyterlab_it_says_what_to_do(tmp_path, monkeypatch):
         jupyter_command(tmp_path, browser=False)
 
 
-def greetlab(*arguments, **options):
-    command = [sys.executable, "-c", "from greetlab.cli import main; main()", "notebooks"]
-    return subprocess.Popen(
-        [*command, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        **options,
-    )
-
-
 def listens(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -65,14 +52,7 @@ def test_a_folder_that_cannot_be_is_an_error_in_words(tmp_path):
 def test_it_opens_jupyterlab_on_loopback_with_a_token(tmp_path):
     with greetlab(tmp_path, "--no-browser") as process:
         try:
-            said = []
-            for line in process.stdout:
-                said.append(line)
-                if link := re.search(r"http://(\S+?):(\d+)/lab\b(?:\S*\?token=(\w+))?", line):
-                    break
-            else:
-                pytest.fail("".join(said))
-            host, port, token = link.groups()
+            host, port, token, said = link(process)
             assert token
             assert host in ("127.0.0.1", "localhost")
             assert any("01_lookup.ipynb" in line and "new" in line for line in said)

@@ -166,6 +166,7 @@ def test_a_notebook_shows_the_image_with_its_summary():
     shown, how = figure._repr_mimebundle_()
     assert shown["image/png"].startswith(b"\x89PNG")
     assert shown["text/plain"] == how["image/png"]["alt"] == figure.alt
+    assert f'alt="{figure.alt}"' in shown["text/html"]
     [pod] = calls.by_pod
     assert f"of 6 requests, {pod} 6" in figure.alt
 

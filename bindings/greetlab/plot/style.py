@@ -6,7 +6,9 @@ told apart on white, and a figure must not change its meaning with the page that
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
+from html import escape
 from io import BytesIO
 from typing import Any
 
@@ -62,8 +64,15 @@ class Picture(Figure):
         return file.getvalue()
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        shown = {"alt": self.alt, "width": round(self.get_figwidth() * 96)}
-        return {"image/png": self.png(), "text/plain": self.alt}, {"image/png": shown}
+        png, width = self.png(), round(self.get_figwidth() * 96)
+        # JupyterLab takes the width from the metadata, but not the alternative text.
+        source = f"data:image/png;base64,{b64encode(png).decode()}"
+        html = f'<img alt="{escape(self.alt)}" width="{width}" src="{source}">'
+        shown = {"alt": self.alt, "width": width}
+        return (
+            {"text/html": html, "image/png": png, "text/plain": self.alt},
+            {"image/png": shown},
+        )
 
 
 def bare(axes: Axes) -> None:
