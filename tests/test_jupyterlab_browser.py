@@ -173,7 +173,9 @@ def test_it_can_be_shown(flow, pictures, theme):
         assert flow.evaluate("document.documentElement.scrollWidth") <= width
         flow.locator(".gl-flow").scroll_into_view_if_needed()
         flow.screenshot(path=pictures / f"{theme}-{width}-flow.png")
-        flow.locator(".jp-OutputArea img").nth(1).scroll_into_view_if_needed()
+        figure = flow.locator(".jp-OutputArea img").nth(1)
+        figure.scroll_into_view_if_needed()
+        figure.evaluate("(it) => it.decode()")
         flow.screenshot(path=pictures / f"{theme}-{width}-figure.png")
 
 

@@ -114,7 +114,7 @@ class Flow {
     this.watched = new ResizeObserver(() => this.resize());
     this.watched.observe(this.root);
     this.dark = matchMedia("(prefers-color-scheme: dark)");
-    this.repaint = () => this.resize(true);
+    this.repaint = () => requestAnimationFrame(() => this.resize(true));
     this.dark.addEventListener("change", this.repaint);
     this.themes = new MutationObserver(this.repaint);
     const attributeFilter = ["data-jp-theme-light", "class"];
@@ -131,9 +131,12 @@ class Flow {
   resize(anew = false) {
     const ratio = Math.min(window.devicePixelRatio || 1, 3);
     const width = this.panels[0].section.clientWidth;
-    if (!width || (width === this.width && !anew)) return;
+    const theme = isDark(this.dark) ? "dark" : "light";
+    // Hidden while the theme changes, as in JupyterLab: it is painted when it is seen again.
+    const same = width === this.width && theme === this.root.dataset.theme;
+    if (!width || (same && !anew)) return;
     this.width = width;
-    this.root.dataset.theme = isDark(this.dark) ? "dark" : "light";
+    this.root.dataset.theme = theme;
     this.theme = readTheme(this.root);
     // On a stage all of it is larger, not only longer.
     const zoom = Math.min(1.45, Math.max(1, width / 1150));
