@@ -166,6 +166,7 @@ def test_a_click_on_a_request_tells_why(flow):
 def test_it_can_be_shown(flow, pictures, theme):
     choose(flow, "Settings", "Theme", THEMES[theme])
     until(flow, f"{FLOW}.root.dataset.theme === '{theme}'")
+    flow.wait_for_selector("#jupyterlab-splash", state="detached")
     flow.evaluate(f"{FLOW}.player.scrub({FLOW}.clock.length * 0.6)")
     for width, height in [(1280, 800), (1920, 1080)]:
         flow.set_viewport_size({"width": width, "height": height})
