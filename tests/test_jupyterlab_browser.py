@@ -44,6 +44,7 @@ def lab(server):
     """The page, with every cell of the notebook run."""
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(15_000)
         wrong = []
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(server[1])
