@@ -192,6 +192,8 @@ The lab's own channel on real connections. Use it through greetlab.Channel.)");
           },
           py::arg("service"), py::arg("addresses"),
           "Puts into the trace that the cluster lists these as the service's endpoints.")
+      .def("flush", &LabChannel::flush, py::call_guard<Unlocked>(),
+           "Waits until what was told of the cluster stands in the trace.")
       .def_property_readonly("state", [](LabChannel& channel) {
         const Unlocked unlocked;
         return to_string(channel.state());

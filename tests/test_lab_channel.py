@@ -86,12 +86,20 @@ def test_a_failed_call_says_where_it_was_sent(own):
     assert f"call 1, sent to {address}, failed with UNAVAILABLE: injected error" in str(ended)
 
 
+def test_what_was_before_a_client_began_is_not_among_its_steps(cluster):
+    with cluster.channel("greetserver") as channel:
+        steps = list(channel.steps("Ada"))
+        told = [event.kind for event in channel.trace]
+    assert steps[0].kind == "CallStarted"
+    assert {event.who for event in steps} == {channel.name}
+    assert told[:5] == ["PodChanged"] * 3 + ["EndpointsChanged"] * 2
+
+
 def test_what_the_cluster_does_stands_in_its_clients_traces(own):
     with own.channel("greetserver") as channel, own.channel("greetserver", engine="grpc") as other:
         own.slow("pod-2", 0.001)
         own.kill("pod-3")
         own.scale(3)
-        wait_until(lambda: len(channel.trace.of("EndpointsChanged")) == 6)
         changes = [(event.pod, event.change) for event in channel.trace.of("PodChanged")]
         listed = [event.count for event in channel.trace.of("EndpointsChanged")]
         assert len(other.trace) == 0
@@ -156,8 +164,10 @@ def test_a_goaway_is_known_by_the_call_that_it_refused():
         lost = channel.trace.of("ConnectionLost")
         unsent = channel.trace.of("CallUnsent")
     assert calls.ok == 60
-    assert {event.graceful for event in lost} == {"yes"}
-    assert len(unsent) >= len(lost) >= 1
+    graceful = [event.graceful for event in lost]
+    assert "yes" in graceful
+    assert "no" not in graceful
+    assert len(unsent) >= graceful.count("yes")
 
 
 def test_calls_that_break_off_show_that_it_was_not_in_order(own):

@@ -161,6 +161,8 @@ class Channel(Client):
     @property
     def trace(self) -> Trace:
         """What has happened so far; with engine "grpc": that calls began and how they ended."""
+        if isinstance(self._channel, _core.LabChannel) and self._closing.alive:
+            self._channel.flush()
         return Trace(self._channel.trace(self.world))
 
     def close(self) -> None:

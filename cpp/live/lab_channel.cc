@@ -150,6 +150,10 @@ class LabChannel::Impl {
     });
   }
 
+  void flush() {
+    look([] {});
+  }
+
   const Trace& trace() const { return trace_; }
   std::span<const Event> events() const {
     return recording_ ? recording_->events() : std::span<const Event>{};
@@ -323,6 +327,10 @@ void LabChannel::tell_pod_changed(std::string pod, std::string ip, std::string c
 
 void LabChannel::tell_endpoints_changed(std::string service, std::vector<Address> addresses) {
   impl_->tell_endpoints_changed(std::move(service), std::move(addresses));
+}
+
+void LabChannel::flush() {
+  impl_->flush();
 }
 
 void LabChannel::close() {

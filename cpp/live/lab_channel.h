@@ -57,11 +57,13 @@ class LabChannel {
   std::uint64_t dropped() const;
 
   /// Puts into the trace what the cluster did, so that it tells what the channel only feels. Soon,
-  /// in the order in which they are told; nothing once it is closed.
+  /// in the order in which they are told; nothing once it is closed. `flush` waits until it is
+  /// there.
   /// @param change as `PodChanged` has it: "killed", "started", ...
   /// @param ends its connections end because of it. To be told before it is done.
   void tell_pod_changed(std::string pod, std::string ip, std::string change, bool ends);
   void tell_endpoints_changed(std::string service, std::vector<Address> addresses);
+  void flush();
 
   /// Cancels what is in flight and closes the connections. Later calls fail with CANCELLED. From
   /// within `interrupted` it does not wait: that thread takes the rest down on its way out.

@@ -190,6 +190,7 @@ void Loop::run(Task task) {
 }
 
 bool Loop::drive(Waiter& waiter, const Interrupted& interrupted) {
+  run_posts();  // what was posted before we came happens before what we came for
   waiter.begin();
   Time attention = now() + kAttention;
   while (!waiter.done()) {
@@ -235,18 +236,21 @@ void Loop::turn(Time until) {
   }
   for (std::size_t i = 0; i < count; ++i) finished[i].first->proceed(finished[i].second);
 
-  if (has_posts_) {
-    {
-      const std::lock_guard lock(posts_mutex_);
-      running_posts_.swap(posts_);
-      has_posts_ = false;
-    }
-    for (Task& task : running_posts_) std::exchange(task, nullptr)();
-    running_posts_.clear();
-  }
+  run_posts();
   const Time now_is = now();
   while (timers_.next() <= now_is) timers_.take()();
   if (!waiters_.empty()) tell_waiters();
+}
+
+void Loop::run_posts() {
+  if (!has_posts_) return;
+  {
+    const std::lock_guard lock(posts_mutex_);
+    running_posts_.swap(posts_);
+    has_posts_ = false;
+  }
+  for (Task& task : running_posts_) std::exchange(task, nullptr)();
+  running_posts_.clear();
 }
 
 void Loop::tell_waiters() {

@@ -76,6 +76,7 @@ class Loop final : public Clock {
   bool drive(Waiter& waiter, const Interrupted& interrupted);
   bool follow(const std::shared_ptr<Waiter>& waiter, const Interrupted& interrupted);
   void turn(Time until);
+  void run_posts();
   void tell_waiters();
   void wake();
 
