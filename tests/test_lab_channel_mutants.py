@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 import threading
 import time
@@ -262,7 +263,13 @@ def test_who_waits_while_another_thread_drives_can_be_interrupted(cluster, pods)
 
 def test_small_writes_are_not_held_back(pods):
     def no_delay(fd):
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(fd)) as one:
+        try:
+            if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+                return None
+            copy = os.dup(fd)
+        except OSError:  # closed meanwhile
+            return None
+        with socket.socket(fileno=copy) as one:
             if one.family == socket.AF_INET and "{}:{}".format(*one.getsockname()) == local:
                 return one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         return None

@@ -41,6 +41,8 @@ def test_whichever_pod_chance_chose(calls, pod):
     seen = guess.compare(calls, whichever=True)
     assert seen.distance == 1
     assert seen.guessed[pod] == 59
+    assert str(seen).startswith("1 request would have to move: ")
+    assert "and your number for that place is " in str(seen)
 
 
 def test_a_total_that_cannot_be(calls):

@@ -72,7 +72,8 @@ class Prediction:
             happened = {name: happened[name] for name in guessed}
         elif guessed.get(FAILED):
             happened.setdefault(FAILED, 0)
-        return Comparison(guessed, happened, title, world, moves=not isinstance(result, Lookup))
+        moves = not isinstance(result, Lookup)
+        return Comparison(guessed, happened, title, world, moves, whichever)
 
     def __str__(self) -> str:
         if not self.counts:
@@ -96,6 +97,8 @@ class Comparison:
     world: str
     moves: bool
     """Whether it is about requests, each of which went to one place."""
+    whichever: bool = False
+    """Whether the guess was laid over the pods by size: which pod was meant does not count."""
 
     @property
     def distance(self) -> int | None:
@@ -130,6 +133,10 @@ class Comparison:
         if distance == 0:
             return f"Exactly: all {ran:,} requests went where you said."
         move = f"{distance:,} request{'s' * (distance != 1)} would have to move"
+        if self.whichever:
+            return (
+                f"{move}: {worst} had {it_was:,}, and your number for that place is {you_said:,}."
+            )
         return f"{move}: {worst} had {it_was:,}, and you said {you_said:,}."
 
     def _off(self, name: str) -> int:

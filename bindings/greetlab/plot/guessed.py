@@ -61,7 +61,7 @@ def guessed(comparison: Comparison) -> Picture:
         )  # fmt: skip
         if guess:
             axes.text(
-                beside, row, f"you said {guess.get(name, 0):,}", va="center", ha="left",
+                beside, row, f"guess {guess.get(name, 0):,}", va="center", ha="left",
                 transform=axes.get_yaxis_transform(), fontsize=SMALL, color=QUIET,
             )  # fmt: skip
     axes.set_title(comparison.sentence, loc="left", fontsize=NORMAL, color=INK)
