@@ -19,8 +19,6 @@ from greetlab.cluster import Cluster, Pod
 from greetlab.lookup import Lookup
 from greetlab.trace import Trace
 
-POLICIES = ("pick_first", "round_robin", "random")
-
 
 @dataclass(frozen=True)
 class SimSubchannel:
