@@ -1,0 +1,43 @@
+"""The command line: `greetlab`. A module a command; what they share is in `shared`."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from greetlab.cli.demo import demo
+from greetlab.cli.notebooks import notebooks
+
+app = typer.Typer(
+    help="See, and break, how gRPC load balancing on Kubernetes really works.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("greetlab"))
+        raise typer.Exit
+
+
+@app.callback()
+def _greetlab(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    pass
+
+
+for command in (demo, notebooks):
+    app.command()(command)
+
+
+def main() -> None:
+    """The console script."""
+    app()
