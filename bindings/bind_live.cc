@@ -214,7 +214,7 @@ gRPC's own channel, with gRPC's own policies. Use it through greetlab.Channel.)"
            py::kw_only(), py::arg("target"), py::arg("policy"), py::arg("shuffle_address_list"),
            py::arg("cooldown"), py::arg("connection_per_call"), py::arg("name"),
            py::arg("trace_capacity"))
-      .def_property_readonly("state", &NativeChannel::state);
+      .def_property_readonly("state", [](const NativeChannel& channel) { return channel.state(); });
   bind_methods(native);
 }
 

@@ -38,3 +38,10 @@ greetlab_need(CLI11_INCLUDE_DIR "the command line library CLI11" "libcli11-dev")
 find_package(Threads REQUIRED)
 find_package(nlohmann_json QUIET CONFIG)
 greetlab_need(nlohmann_json_FOUND "nlohmann's JSON library" "nlohmann-json3-dev")
+
+# Header only.
+find_path(BEAST_INCLUDE_DIR boost/beast.hpp)
+greetlab_need(BEAST_INCLUDE_DIR "the HTTP library Boost.Beast" "libboost-dev")
+
+pkg_check_modules(PROMETHEUS QUIET IMPORTED_TARGET prometheus-cpp-core)
+greetlab_need(PROMETHEUS_FOUND "the metrics library prometheus-cpp" "prometheus-cpp-dev")

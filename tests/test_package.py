@@ -24,7 +24,7 @@ def test_it_carries_what_it_needs():
     package = files("greetlab")
     assert (package / "py.typed").is_file()
     assert (package / "_core.pyi").is_file()
-    for name in ("greet-server", "greet-client", "clusterip"):
+    for name in ("greet-server", "greet-client", "greet-gateway", "clusterip"):
         said = subprocess.run(
             [executables.path(name), "--version"], capture_output=True, text=True, env={}
         )
@@ -38,7 +38,7 @@ def test_a_missing_executable_is_named():
 
 def test_the_console_script_is_the_server_itself():
     scripts = {script.name for script in entry_points(group="console_scripts")}
-    assert {"greetlab", "greet-server"} <= scripts
+    assert {"greetlab", "greet-server", "greet-client", "greet-gateway"} <= scripts
     script = Path(sys.executable).with_name("greet-server")
     said = subprocess.run([script, "--help"], capture_output=True, text=True)
     assert "--max-connection-age" in said.stdout

@@ -9,17 +9,20 @@ ROOT = Path(__file__).parent.parent
 
 MAY_INCLUDE = {
     "core": set(),
+    "flags": {"core"},
     "traceio": {"core"},
     "lb": {"core"},
     "sim": {"core", "lb"},
     "dns": {"core"},
     "clusterip": {"core"},
-    "greet": {"core"},
+    "greet": {"core", "flags"},
     "live": {"core", "lb", "dns"},
-    "client": {"core", "live", "traceio"},
+    "client": {"core", "flags", "live", "traceio"},
+    "gateway": {"core", "flags", "live", "traceio"},
 }
 """Rooms of cpp/ and the other rooms whose headers they may include. bindings may include all, and
-nobody includes bindings. Generated headers (greet.pb.h) are proto/'s; greet and live use them."""
+nobody includes bindings. Generated headers (greet.pb.h) are proto/'s; greet, live and
+gateway use them."""
 
 PURE = {"core", "lb", "sim"}
 """Rooms without a clock, a random device, a socket or a thread: the world hands those in."""

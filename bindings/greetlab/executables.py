@@ -12,7 +12,7 @@ from typing import NoReturn
 def path(name: str) -> Path:
     """Where an executable of ours is.
 
-    name: "greet-server", "greet-client" or "clusterip".
+    name: "greet-server", "greet-client", "greet-gateway" or "clusterip".
 
     Raises FileNotFoundError if the installation does not hold it.
     """
@@ -33,6 +33,11 @@ def greet_server() -> NoReturn:
 def greet_client() -> NoReturn:
     """The console script `greet-client`."""
     _become("greet-client")
+
+
+def greet_gateway() -> NoReturn:
+    """The console script `greet-gateway`."""
+    _become("greet-gateway")
 
 
 def _become(name: str) -> NoReturn:

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -12,9 +11,10 @@
 #include <random>
 
 #include "client/report.h"
-#include "core/duration.h"
+#include "flags/parsed_option.h"
 #include "live/lab_channel.h"
 #include "live/native_channel.h"
+#include "live/own_world.h"
 #include "traceio/json_lines.h"
 
 namespace greetlab {
@@ -31,21 +31,6 @@ struct Flags {
   bool quiet = false;
   std::string trace;  // a file; "-": standard output
 };
-
-void add_duration(CLI::App& app, const std::string& flag, Duration& value,
-                  const std::string& help) {
-  app.add_option_function<std::string>(
-         flag,
-         [&value, flag](const std::string& text) {
-           try {
-             value = parse_duration(text);
-           } catch (const std::invalid_argument& error) {
-             throw CLI::ValidationError(flag, error.what());
-           }
-         },
-         help)
-      ->type_name("DURATION");
-}
 
 void declare(CLI::App& app, Flags& flags) {
   LoadConfig& load = flags.load.config;
@@ -84,11 +69,6 @@ std::atomic<bool> stopped{false};
 
 bool is_stopped() {
   return stopped;
-}
-
-// In a pod, Kubernetes sets this.
-const char* world() {
-  return std::getenv("KUBERNETES_SERVICE_HOST") != nullptr ? "KUBE" : "LOCAL";
 }
 
 // The same for both engines.
@@ -131,7 +111,7 @@ int run(const Flags& flags) {
     NativeChannel channel(options);
     return call(channel, flags, [&](std::ostream& out) {
       const CallRecorder& calls = channel.recorder();
-      write_trace(out, calls.events(), calls.symbols(), calls.dropped(), world());
+      write_trace(out, calls.events(), calls.symbols(), calls.dropped(), own_world());
     });
   }
   LabChannelOptions options;
@@ -144,7 +124,7 @@ int run(const Flags& flags) {
   LabChannel channel(options);
   return call(channel, flags, [&](std::ostream& out) {
     channel.close();  // its end belongs to the trace
-    write_trace(out, channel.events(), channel.trace().symbols(), channel.dropped(), world());
+    write_trace(out, channel.events(), channel.trace().symbols(), channel.dropped(), own_world());
   });
 }
 

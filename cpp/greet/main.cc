@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "core/duration.h"
+#include "flags/parsed_option.h"
 #include "greet/server.h"
 
 namespace greetlab {
@@ -25,10 +26,6 @@ struct Flags {
   int lifeline = -1;
 };
 
-milliseconds parse_milliseconds(const std::string& text) {
-  return std::chrono::duration_cast<milliseconds>(parse_duration(text));
-}
-
 // "20ms", or "5ms..20ms" for a uniform draw between the two.
 Latency parse_latency(const std::string& text) {
   const auto dots = text.find("..");
@@ -41,22 +38,6 @@ Latency parse_latency(const std::string& text) {
   return latency;
 }
 
-// A flag whose text is read by `parse`; what `parse` throws becomes CLI11's error for that flag.
-template <class Parse, class Store>
-CLI::Option* add_parsed(CLI::App& app, const std::string& flag, const std::string& help,
-                        Parse parse, Store store) {
-  return app.add_option_function<std::string>(
-      flag,
-      [=](const std::string& text) {
-        try {
-          store(parse(text));
-        } catch (const std::invalid_argument& error) {
-          throw CLI::ValidationError(flag, error.what());
-        }
-      },
-      help);
-}
-
 void declare(CLI::App& app, Flags& flags) {
   GreetServerOptions& server = flags.server;
   app.set_version_flag("--version", GREETLAB_VERSION);
@@ -67,14 +48,10 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--pod-name", server.pod.name, "who answers")->envname("POD_NAME");
   app.add_option("--pod-ip", server.pod.ip, "from which address")->envname("POD_IP");
 
-  const auto age = "--max-connection-age";
-  add_parsed(app, age, "GOAWAY for connections older than this, +-10 % (gRFC A9); default: never",
-             parse_milliseconds, [&](milliseconds value) { server.max_connection_age = value; })
-      ->type_name("DURATION");
-  add_parsed(app, "--max-connection-age-grace",
-             "how long calls on such a connection may go on; default: for ever", parse_milliseconds,
-             [&](milliseconds value) { server.max_connection_age_grace = value; })
-      ->type_name("DURATION");
+  add_duration(app, "--max-connection-age", server.max_connection_age,
+               "GOAWAY for connections older than this, +-10 % (gRFC A9); default: never");
+  add_duration(app, "--max-connection-age-grace", server.max_connection_age_grace,
+               "how long calls on such a connection may go on; default: for ever");
 
   add_parsed(app, "--latency", "wait before each answer: 20ms, or 5ms..20ms for a uniform draw",
              parse_latency, [&](Latency value) { server.latency = value; })
@@ -90,9 +67,7 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--lifeline", flags.lifeline,
                  "exit when this inherited descriptor reaches its end: the parent is gone")
       ->type_name("FD");
-  add_parsed(app, "--grace", "after SIGTERM, how long calls may go on; default: 5s",
-             parse_milliseconds, [&](milliseconds value) { flags.grace = value; })
-      ->type_name("DURATION");
+  add_duration(app, "--grace", flags.grace, "after SIGTERM, how long calls may go on; default: 5s");
 }
 
 sigset_t stop_signals() {

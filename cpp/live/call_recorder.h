@@ -20,12 +20,14 @@ namespace greetlab {
 class CallRecorder {
  public:
   /// @param capacity how many events are kept; 0: none.
-  explicit CallRecorder(const std::string& who, std::size_t capacity) {
-    if (capacity > 0) recording_.emplace(capacity);
+  /// @param listener hears of them in place of that; may be nullptr.
+  CallRecorder(const std::string& who, std::size_t capacity, Trace::Listener* listener)
+      : listener_(listener) {
+    if (listener_ == nullptr && capacity > 0) listener_ = &recording_.emplace(capacity);
     who_ = symbols_.intern(who);
   }
 
-  bool on() const { return recording_.has_value(); }
+  bool on() const { return listener_ != nullptr; }
 
   struct Begun {
     CallId call{};
@@ -60,7 +62,7 @@ class CallRecorder {
     Event event{std::max(now, last_), id, cause, who_, Certainty::observed, 0, fact};
     event.kind = static_cast<std::uint8_t>(fact.index());
     last_ = event.at;  // two threads may come in another order than they looked at the clock
-    recording_->on_event(event);
+    listener_->on_event(event);
     return id;
   }
 
@@ -74,6 +76,7 @@ class CallRecorder {
   Symbols symbols_;
   Symbol who_;
   std::optional<Recording> recording_;
+  Trace::Listener* listener_;
   std::map<std::pair<Symbol, std::string>, ConnectionId> connections_;
   std::uint32_t calls_ = 0;
   std::uint32_t events_ = 0;

@@ -48,7 +48,9 @@ class LabChannel::Impl {
     if (options_.target.kind != Target::Kind::addresses) {
       resolver_.emplace(resolver_config(options_.target));
     }
-    if (options_.trace_capacity > 0) {
+    if (options_.listener != nullptr) {
+      trace_.listen(options_.listener);
+    } else if (options_.trace_capacity > 0) {
       recording_.emplace(options_.trace_capacity);
       trace_.listen(&*recording_);
     }
@@ -83,6 +85,20 @@ class LabChannel::Impl {
     return log;
   }
 
+  void greet(greet::GreetingRequest request, Duration timeout, GreetDone done) {
+    if (!enter()) return done({Code::cancelled, "the channel is closed"}, {});
+    loop_.post([this, call = std::make_shared<OneCall>(std::move(request), std::move(done)),
+                deadline = loop_.now() + timeout] {
+      if (channel_ == nullptr) {  // closed meanwhile
+        return call->done({Code::cancelled, "the channel is closed"}, {});
+      }
+      channel_->call(call->exchange, {false, deadline}, [call](const CallResult& result) {
+        call->done(result.status, call->exchange.response());
+      });
+    });
+    leave();
+  }
+
   WaitResult wait_ready(bool all, Duration timeout, const Interrupted& interrupted) {
     if (!enter()) return WaitResult::closed;
     WaitResult result = WaitResult::interrupted;
@@ -111,9 +127,12 @@ class LabChannel::Impl {
     return result;
   }
 
-  ConnectivityState state() {
+  ConnectivityState state(bool connect) {
     ConnectivityState state = ConnectivityState::shutdown;
-    look([&] { state = channel_->state(); });
+    look([&] {
+      if (connect && channel_->state() == ConnectivityState::idle) channel_->connect();
+      state = channel_->state();
+    });
     return state;
   }
 
@@ -202,6 +221,16 @@ class LabChannel::Impl {
     const greet::GreetingRequest request_;
   };
 
+  // One that nobody waits for.
+  struct OneCall {
+    OneCall(greet::GreetingRequest what, GreetDone then)
+        : request(std::move(what)), exchange(request), done(std::move(then)) {}
+
+    const greet::GreetingRequest request;
+    GreetExchange exchange;
+    const GreetDone done;
+  };
+
   // On the loop, or before anybody else knows us.
   Channel& open_channel() {
     return channels_.emplace_back(
@@ -247,6 +276,8 @@ class LabChannel::Impl {
   // Nobody is inside, and nobody will be. Whoever comes first does it.
   void take_down() {
     const std::lock_guard lock(down_mutex_);
+    if (!sockets_) return;
+    loop_.run([] {});  // what was posted last hears that we are closed
     resolver_.reset();
     loop_.stop();
     sockets_.reset();
@@ -301,8 +332,12 @@ WaitResult LabChannel::wait_ready(bool all, Duration timeout, const Interrupted&
   return impl_->wait_ready(all, timeout, interrupted);
 }
 
-ConnectivityState LabChannel::state() {
-  return impl_->state();
+void LabChannel::greet(greet::GreetingRequest request, Duration timeout, GreetDone done) {
+  impl_->greet(std::move(request), timeout, std::move(done));
+}
+
+ConnectivityState LabChannel::state(bool connect) {
+  return impl_->state(connect);
 }
 
 std::vector<SubchannelView> LabChannel::subchannels() {

@@ -11,6 +11,7 @@
 
 #include "core/interrupted.h"
 #include "core/trace.h"
+#include "live/greet_done.h"
 #include "live/greet_load.h"
 #include "live/subchannel_view.h"
 #include "live/target.h"
@@ -29,6 +30,8 @@ struct LabChannelOptions {
   std::uint64_t seed = 0;
   /// How many events are kept; 0: nobody listens.
   std::size_t trace_capacity = 0;
+  /// Hears of each in place of that, on the loop. Outlives the channel.
+  Trace::Listener* listener = nullptr;
 };
 
 /// The channel of lb/, with a loop of its own, real sockets and real DNS. Not connected until the
@@ -45,10 +48,15 @@ class LabChannel {
   /// flight is cancelled, and what was not started stays a row with status 1 (CANCELLED).
   CallLog run(const GreetLoad& load, const Interrupted& interrupted);
 
+  /// Makes one call and returns. `done` hears of its end on the loop, where it may not wait for
+  /// anything; CANCELLED where the channel is closed, and then on this thread.
+  void greet(greet::GreetingRequest request, Duration timeout, GreetDone done);
+
   /// Connects, and waits until the channel is READY; with `all`, until each of its subchannels is.
   WaitResult wait_ready(bool all, Duration timeout, const Interrupted& interrupted);
 
-  ConnectivityState state();
+  /// @param connect leave IDLE, as a call would.
+  ConnectivityState state(bool connect = false);
   std::vector<SubchannelView> subchannels();
 
   /// What has happened so far; stays when it is closed.

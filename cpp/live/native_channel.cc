@@ -12,6 +12,7 @@
 
 #include "greet.grpc.pb.h"
 #include "live/gate.h"
+#include "live/native_calls.h"
 #include "live/native_load.h"
 #include "live/own_process.h"
 
@@ -73,7 +74,9 @@ Dialled dial(const NativeChannelOptions& options) {
 class NativeChannel::Impl {
  public:
   explicit Impl(NativeChannelOptions options)
-      : options_(checked(std::move(options))), recorder_(options_.name, options_.trace_capacity) {
+      : options_(checked(std::move(options))),
+        recorder_(options_.name, options_.trace_capacity, options_.listener),
+        calls_(recorder_) {
     Dialled dialled = dial(options_);
     channel_ = std::move(dialled.channel);
     channelz_id_ = dialled.channelz_id;
@@ -96,6 +99,12 @@ class NativeChannel::Impl {
     return log;
   }
 
+  void greet(greet::GreetingRequest request, Duration timeout, GreetDone done) {
+    if (!enter()) return done({Code::cancelled, "the channel is closed"}, {});
+    calls_.start(*stub_, std::move(request), timeout, std::move(done));
+    leave();
+  }
+
   WaitResult wait_ready(bool all, Steady::time_point deadline, const Interrupted& interrupted) {
     if (!enter()) return WaitResult::closed;
     const WaitResult result = await_ready(all, deadline, interrupted);
@@ -103,10 +112,10 @@ class NativeChannel::Impl {
     return result;
   }
 
-  std::string state() const {
+  std::string state(bool connect) const {
     require_own_process();
     const std::lock_guard lock(mutex_);
-    return channel_ ? name_of(channel_->GetState(false)) : "SHUTDOWN";
+    return channel_ ? name_of(channel_->GetState(connect)) : "SHUTDOWN";
   }
 
   std::vector<SubchannelView> subchannels() const {
@@ -161,6 +170,7 @@ class NativeChannel::Impl {
 
   // Whoever comes first does it.
   void take_down() {
+    calls_.cancel();
     std::shared_ptr<grpc::Channel> channel;
     {
       const std::lock_guard lock(mutex_);
@@ -215,6 +225,7 @@ class NativeChannel::Impl {
   const NativeChannelOptions options_;
   const pid_t pid_ = getpid();
   CallRecorder recorder_;
+  NativeCalls calls_;
   Gate gate_;
   std::int64_t channelz_id_ = 0;
   mutable std::mutex mutex_;  // guards what follows
@@ -242,13 +253,18 @@ CallLog NativeChannel::run(const GreetLoad& load, const Interrupted& interrupted
   return impl_->run(load, interrupted);
 }
 
+void NativeChannel::greet(greet::GreetingRequest request, std::chrono::nanoseconds timeout,
+                          GreetDone done) {
+  impl_->greet(std::move(request), timeout, std::move(done));
+}
+
 WaitResult NativeChannel::wait_ready(bool all, std::chrono::nanoseconds timeout,
                                      const Interrupted& interrupted) {
   return impl_->wait_ready(all, Steady::now() + timeout, interrupted);
 }
 
-std::string NativeChannel::state() const {
-  return impl_->state();
+std::string NativeChannel::state(bool connect) const {
+  return impl_->state(connect);
 }
 
 std::vector<SubchannelView> NativeChannel::subchannels() const {

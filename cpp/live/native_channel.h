@@ -12,6 +12,7 @@
 #include "core/interrupted.h"
 #include "live/call_recorder.h"
 #include "live/channelz.h"
+#include "live/greet_done.h"
 #include "live/greet_load.h"
 
 namespace greetlab {
@@ -32,6 +33,8 @@ struct NativeChannelOptions {
   std::string name = "client-1";
   /// How many events are kept: that calls began, and how they ended. 0: none.
   std::size_t trace_capacity = 0;
+  /// Hears of them in place of that. Outlives the channel.
+  Trace::Listener* listener = nullptr;
 };
 
 /// Safe to use from several threads. Not connected until the first call or `wait_ready`.
@@ -46,6 +49,10 @@ class NativeChannel {
   /// what is in flight, and what was not started stays a row with status 1 (CANCELLED).
   CallLog run(const GreetLoad& load, const Interrupted& interrupted);
 
+  /// Makes one call and returns. `done` hears of its end on a thread of gRPC's; CANCELLED where the
+  /// channel is closed, and then on this one.
+  void greet(greet::GreetingRequest request, std::chrono::nanoseconds timeout, GreetDone done);
+
   /// Connects, and waits until the channel is READY; with `all`, until every one of its
   /// subchannels is. gRPC tells nobody when a second subchannel of a READY channel becomes READY,
   /// so `all` asks channelz, each millisecond, until it says so.
@@ -53,7 +60,8 @@ class NativeChannel {
 
   /// The channel's connectivity state as gRPC names it: "IDLE", "CONNECTING", "READY",
   /// "TRANSIENT_FAILURE" or "SHUTDOWN".
-  std::string state() const;
+  /// @param connect leave IDLE, as a call would.
+  std::string state(bool connect = false) const;
 
   /// Observed by channelz, now. Empty before the first connect, and after IDLE.
   std::vector<SubchannelView> subchannels() const;

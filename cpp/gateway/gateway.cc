@@ -1,0 +1,131 @@
+#include "gateway/gateway.h"
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/http/field.hpp>
+#include <boost/beast/http/verb.hpp>
+#include <chrono>
+#include <sstream>
+#include <utility>
+
+#include "gateway/rest.h"
+#include "live/answer.h"
+
+namespace greetlab {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+
+namespace {
+
+struct Answer {
+  Status status;
+  greet::GreetingResponse response;
+};
+
+/// Makes a call, and comes back on the io_context's own thread when it has ended.
+asio::awaitable<Answer> ask(asio::io_context& io, Backend& backend, greet::GreetingRequest request,
+                            Duration deadline) {
+  const auto begin = [&](auto handler) {
+    // Shared, for std::function copies.
+    const auto resume = std::make_shared<decltype(handler)>(std::move(handler));
+    backend.greet(std::move(request), deadline,
+                  [&io, resume](const Status& status, const greet::GreetingResponse& response) {
+                    asio::post(io, [resume, answer = Answer{status, response}]() mutable {
+                      (*resume)(std::move(answer));
+                    });
+                  });
+  };
+  Answer answer = co_await asio::async_initiate<decltype(asio::use_awaitable), void(Answer)>(
+      begin, asio::use_awaitable);
+  co_return answer;
+}
+
+std::string_view text_of(boost::beast::string_view text) {
+  return {text.data(), text.size()};
+}
+
+}  // namespace
+
+Gateway::Gateway(asio::io_context& io, const GatewayOptions& options)
+    : io_(io),
+      deadline_(options.deadline),
+      recent_(options.trace_capacity > 0
+                  ? std::optional<RecentTrace>(std::in_place, options.trace_capacity)
+                  : std::nullopt),
+      backend_(Backend::open(options.backend,
+                             [this](const Event& event, const Symbols& symbols) {
+                               metrics_.on_event(event, symbols);
+                               if (recent_) recent_->add(event);
+                             })),
+      server_(io, options.listen, options.http,
+              {[this](const HttpRequest& request) { return handle(request); },
+               [this](unsigned status) { metrics_.responded(status); }}) {
+  backend_->state();  // connects
+}
+
+Gateway::~Gateway() {
+  backend_->close();
+}
+
+asio::awaitable<Reply> Gateway::handle(const HttpRequest& request) {
+  const bool json = wants_json(text_of(request[http::field::accept]));
+  const std::string_view target = text_of(request.target());
+  const std::string_view path = target.substr(0, target.find('?'));
+  const bool to_look = path == "/healthz" || path == "/readyz" || path == "/metrics" ||
+                       (path == "/trace" && recent_);
+  Reply reply;
+  if (path == "/greet" && request.method() == http::verb::post) {
+    reply = co_await greet(request);
+  } else if (to_look &&
+             (request.method() == http::verb::get || request.method() == http::verb::head)) {
+    reply = look(path);
+  } else if (path == "/greet" || to_look) {
+    const std::string allow = to_look ? "GET, HEAD" : "POST";
+    reply = reply_to(Refusal(405, std::string(path) + " takes " + allow + "."), json);
+    reply.allow = allow;
+  } else {
+    const std::string off = path == "/trace" ? " (it is off: see --trace)" : "";
+    reply = reply_to(Refusal(404, "there is nothing at " + std::string(path) + off +
+                                      ": POST /greet, GET /healthz, /readyz, /metrics."),
+                     json);
+  }
+  co_return reply;
+}
+
+asio::awaitable<Reply> Gateway::greet(const HttpRequest& request) {
+  const bool json = wants_json(text_of(request[http::field::accept]));
+  greet::GreetingRequest greeting;
+  try {
+    greeting = read_greeting(text_of(request[http::field::content_type]), request.body());
+  } catch (const Refusal& refusal) {
+    co_return reply_to(refusal, json);
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  const Answer answer = co_await ask(io_, *backend_, std::move(greeting), deadline_);
+  const AnsweringPod pod = answering_pod(answer.response);
+  metrics_.call_ended(std::string(pod.name.empty() ? pod.ip : pod.name), answer.status.code,
+                      std::chrono::steady_clock::now() - begin);
+  co_return reply_to(answer.status, answer.response, json);
+}
+
+Reply Gateway::look(std::string_view path) {
+  if (path == "/healthz") return {200, "ok\n"};
+  if (path == "/readyz") return readiness();
+  if (path == "/metrics") {
+    return {200, metrics_.text(backend_->subchannels(), server_.connections()),
+            "text/plain; version=0.0.4; charset=utf-8"};
+  }
+  std::ostringstream lines;
+  recent_->write(lines, backend_->symbols());
+  return {200, std::move(lines).str(), "application/jsonl"};
+}
+
+Reply Gateway::readiness() {
+  if (server_.draining()) return {503, "draining\n"};
+  const std::string state = backend_->state();
+  return {state == "READY" ? 200U : 503U, "the channel is " + state + '\n'};
+}
+
+}  // namespace greetlab
