@@ -16,6 +16,7 @@ ldd "$bin"/* | grep -o '/[^ ]*\.so[^ ]*' | sort -u | while read -r library; do
 done | sort -u | while read -r package; do
   cp --dereference --parents "/usr/share/doc/$package/copyright" "$root"
 done
+cp --dereference --recursive --parents /usr/share/common-licenses "$root"  # to which those refer
 
 # The same contents give the same layer, whenever they are built.
 find "$root" -exec touch --no-dereference --date=@0 {} +
