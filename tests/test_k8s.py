@@ -96,6 +96,7 @@ def backends(objects, service):
     return selected(selector, objects)
 
 
+@functools.cache
 def said_by(name, *arguments):
     return subprocess.run(
         [executables.path(name), *arguments], capture_output=True, text=True, timeout=10, env={}
