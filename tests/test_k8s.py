@@ -447,7 +447,8 @@ def test_the_pods_of_these_tests_are_those_of_the_manifests():
     assert sorted(labels) == sorted(pod.labels[NAME] for pod in (SERVER, CLIENT, GATEWAY))
 
 
-def _one_side_lets(objects, direction, pod, peer, port, protocol):
+def lets(objects, direction, pod, peer, port, protocol="TCP"):
+    """Whether the policies of one side, the pod's, let pass what it sends to or gets from a peer."""
     if pod.namespace != "greetlab":
         return True
     policies = [
@@ -457,25 +458,26 @@ def _one_side_lets(objects, direction, pod, peer, port, protocol):
         and selects(policy["spec"]["podSelector"], pod.labels)
     ]
 
-    def is_meant(rule):
-        if "namespaceSelector" not in rule:
-            same = peer.namespace == pod.namespace
+    def means_peer(entry):
+        if "namespaceSelector" not in entry:
+            there = peer.namespace == pod.namespace
         else:
             name = {"kubernetes.io/metadata.name": peer.namespace}
-            same = selects(rule["namespaceSelector"], name)
-        return same and selects(rule.get("podSelector", {}), peer.labels)
+            there = selects(entry["namespaceSelector"], name)
+        return there and selects(entry.get("podSelector", {}), peer.labels)
 
-    return not policies or any(
-        any(map(is_meant, rule["to" if direction == "Egress" else "from"]))
-        and any(p["port"] == port and p.get("protocol", "TCP") == protocol for p in rule["ports"])
-        for policy in policies
-        for rule in policy.get(direction.lower(), [])
-    )
+    def passes(rule):
+        peers = rule.get("to" if direction == "Egress" else "from")  # none: all
+        ports = [(entry["port"], entry.get("protocol", "TCP")) for entry in rule["ports"]]
+        return (peers is None or any(map(means_peer, peers))) and (port, protocol) in ports
+
+    rules = [rule for policy in policies for rule in policy.get(direction.lower(), [])]
+    return not policies or any(map(passes, rules))
 
 
 def may_call(objects, caller, called, port, protocol="TCP"):
     """What the NetworkPolicies say: the caller's side and the other one's have to agree."""
-    return _one_side_lets(objects, "Egress", caller, called, port, protocol) and _one_side_lets(
+    return lets(objects, "Egress", caller, called, port, protocol) and lets(
         objects, "Ingress", called, caller, port, protocol
     )
 
@@ -483,12 +485,14 @@ def may_call(objects, caller, called, port, protocol="TCP"):
 def test_clients_and_gateways_may_call_the_servers_and_only_there(objects):
     for caller in (CLIENT, GATEWAY):
         assert may_call(objects, caller, SERVER, 50051)
-        assert not may_call(objects, caller, SERVER, 22)
+        # Either side alone would refuse another port.
+        assert not lets(objects, "Egress", caller, SERVER, 22)
+        assert not lets(objects, "Ingress", SERVER, caller, 22)
 
 
 def test_nobody_else_may_call_the_servers(objects):
     for caller in (SERVER, STRANGER, ELSEWHERE, CONTROLLER):
-        assert not may_call(objects, caller, SERVER, 50051)
+        assert not lets(objects, "Ingress", SERVER, caller, 50051)
 
 
 def test_who_calls_may_ask_dns_by_either_protocol(objects):
@@ -507,7 +511,7 @@ def test_only_the_ingress_controller_may_call_the_gateway_and_only_with_an_ingre
     assert may_call(objects_of("ingress"), CONTROLLER, GATEWAY, 9091)
     assert not may_call(objects_of("gateway"), CONTROLLER, GATEWAY, 9091)
     for caller in (CLIENT, STRANGER, ELSEWHERE):
-        assert not may_call(objects_of("ingress"), caller, GATEWAY, 9091)
+        assert not lets(objects_of("ingress"), "Ingress", GATEWAY, caller, 9091)
 
 
 # The image
