@@ -448,7 +448,7 @@ def test_the_pods_of_these_tests_are_those_of_the_manifests():
 
 
 def lets(objects, direction, pod, peer, port, protocol="TCP"):
-    """Whether the policies of one side, the pod's, let pass what it sends to or gets from a peer."""
+    """Whether the policies of one side, the pod's, let it call a peer, or be called by one."""
     if pod.namespace != "greetlab":
         return True
     policies = [
