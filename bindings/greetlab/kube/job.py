@@ -9,7 +9,6 @@ from importlib.metadata import version
 from greetlab.kube.kubectl import Object
 from greetlab.kube.namespace import NAMESPACE
 
-CONTAINER = "greet-client"
 KEPT = 600
 """Seconds that Kubernetes keeps a Job that ended and that nobody came to delete."""
 GRACE = 60
@@ -57,7 +56,7 @@ def manifest(arguments: Sequence[str], image: str, timeout: float) -> Object:
                     },
                     "containers": [
                         {
-                            "name": CONTAINER,
+                            "name": "greetclient",
                             "image": image,
                             "imagePullPolicy": "IfNotPresent",
                             "command": ["greet-client"],

@@ -161,16 +161,7 @@ class Kubectl:
     ) -> str:
         command = [self._program, *arguments]
         try:
-            done = subprocess.run(
-                command,
-                input=stdin,
-                stdin=subprocess.DEVNULL if stdin is None else None,
-                capture_output=True,
-                text=True,
-                timeout=timeout,
-                # Ctrl-C in the terminal is for Python, which then cleans up with kubectl.
-                start_new_session=True,
-            )
+            done = _execute(command, stdin, timeout)
         except subprocess.TimeoutExpired as error:
             raise KubectlError(f"{what}: kubectl gave no answer within {timeout:.0f} s") from error
         except OSError as error:
@@ -181,6 +172,20 @@ class Kubectl:
         server = _SERVER_ERROR.match(said)
         reason, detail = server.groups() if server else ("", said)
         raise KubectlError(f"{what}: {said}", reason, detail.strip())
+
+
+def _execute(
+    command: list[str], stdin: str | None, timeout: float
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        input="" if stdin is None else stdin,  # it never waits for somebody's typing
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        # Ctrl-C in the terminal is for Python, which then cleans up with kubectl.
+        start_new_session=True,
+    )
 
 
 def _sentence(stderr: str) -> str:

@@ -40,7 +40,8 @@ def trouble(pod: Object) -> str:
         return reason
     for condition in pod["status"].get("conditions") or ():
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return f"no node takes it: {condition.get('message', condition.get('reason'))}"
+            why = str(condition.get("message", condition.get("reason"))).rstrip(".")
+            return f"no node takes it: {why}"
     states = [c["state"] for c in pod["status"].get("containerStatuses") or ()]
     for ended in [state["terminated"] for state in states if "terminated" in state]:
         return f"it ended with exit status {ended['exitCode']} ({ended.get('reason', 'Error')})"

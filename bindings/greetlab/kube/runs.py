@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from greetlab.kube import job, log, namespace
-from greetlab.kube.kubectl import Kubectl, Object
+from greetlab.kube.kubectl import Kubectl, KubectlError, Object
 from greetlab.kube.pods import hopeless, trouble
 from greetlab.trace import Trace
 
@@ -73,7 +74,8 @@ def run_client(
         trace, words = log.split(kubectl.logs(pod, namespace.NAMESPACE))
     finally:
         chosen = [name, f"--namespace={namespace.NAMESPACE}", "--cascade=background"]
-        kubectl.delete("jobs.batch", chosen)
+        with suppress(KubectlError):  # then it goes by itself, after its ttlSecondsAfterFinished
+            kubectl.delete("jobs.batch", chosen)
     status = ending["exitCode"]
     if status not in (0, 1):  # 1: calls have failed, and the trace tells
         how = f"it was ended, {ending.get('reason', 'Error')}, exit status {status}"
