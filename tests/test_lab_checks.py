@@ -77,6 +77,14 @@ def test_flags_are_as_good_as_variables_and_win(kubectl):
     assert judge(1, "lab").verdict.ok
 
 
+def test_a_target_names_the_service_too(kubectl):
+    objects = solution()
+    target = "dns:///greetserver-headless.greetlab.svc.cluster.local:50051"
+    env(objects, GRPC_TARGET=target, GRPC_SVC=None, GRPC_SERVER_PORT=None)
+    kubectl.deploy(objects)
+    assert judge(1, "lab").verdict.ok
+
+
 def test_an_answer_in_plain_text_names_the_pod_too(kubectl):
     names = servers(settled(solution()))
     text = "response from Greet rpc: Hello, Ada Lovelace from pod: name({}), ip(10.244.0.4)."
@@ -331,6 +339,13 @@ def test_what_comes_from_a_config_map_is_unknown(kubectl):
     pod["containers"][0]["envFrom"] = [{"configMapRef": {"name": "settings"}}]
     kubectl.deploy(objects)
     assert "ConfigMap" in unknown()
+
+
+def test_a_target_of_another_kind_is_unknown(kubectl):
+    objects = solution()
+    env(objects, GRPC_TARGET="static:10.244.0.4:50051")
+    kubectl.deploy(objects)
+    assert "static:10.244.0.4:50051, and no dns:///NAME:PORT" in unknown()
 
 
 def test_an_answer_of_something_else_is_unknown(kubectl):

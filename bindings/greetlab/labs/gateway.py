@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from greetlab.exercises.exercise import CannotLook
@@ -9,7 +10,8 @@ from greetlab.kube.kubectl import Object
 from greetlab.kube.namespace import NAMESPACE
 from greetlab.labs.lab import Wrong
 
-DEFAULTS = {"GRPC_SERVER_PORT": "50051", "GRPC_POLICY": "pick_first"}
+DEFAULT_PORT = "50051"
+DEFAULT_POLICY = "pick_first"
 POLICIES = ("pick_first", "round_robin", "random")
 _FLAGS = {
     "--service": "GRPC_SVC",
@@ -17,7 +19,9 @@ _FLAGS = {
     "--server-host": "GRPC_SERVER_HOST",
     "--server-port": "GRPC_SERVER_PORT",
     "--policy": "GRPC_POLICY",
+    "--target": "GRPC_TARGET",
 }
+_TARGET = re.compile(r"dns:///(?P<host>[^:/]+):(?P<port>[0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -59,18 +63,29 @@ def read(deployment: Object) -> Gateway:
     """
     container = deployment["spec"]["template"]["spec"]["containers"][0]
     told = dict(_variables(container)) | dict(_flags(container))
-    settings = DEFAULTS | told
-    service, namespace = settings.get("GRPC_SVC"), settings.get("POD_NAMESPACE")
-    if service and not namespace:
-        raise Wrong("GRPC_SVC is set and POD_NAMESPACE is not: the name is not whole.")
-    if service:
-        host, told_by = f"{service}.{namespace}.svc.cluster.local", "GRPC_SVC"
-    elif settings.get("GRPC_SERVER_HOST"):
-        host, told_by = settings["GRPC_SERVER_HOST"], "GRPC_SERVER_HOST"
-    else:
-        raise Wrong("the gateway's environment names no Service: neither by GRPC_SVC nor by host.")
-    port, policy = settings["GRPC_SERVER_PORT"], settings["GRPC_POLICY"]
-    return Gateway(host, told_by, port, policy, bool(told.get("GRPC_POLICY")))
+    policy, set_policy = told.get("GRPC_POLICY") or DEFAULT_POLICY, bool(told.get("GRPC_POLICY"))
+    host, told_by, port = _dialled(told)
+    return Gateway(host, told_by, port, policy, set_policy)
+
+
+def _dialled(told: dict[str, str]) -> tuple[str, str, str]:
+    """The name, the variable that it is from, and the port."""
+    port = told.get("GRPC_SERVER_PORT") or DEFAULT_PORT
+    if target := told.get("GRPC_TARGET"):
+        found = _TARGET.fullmatch(target)
+        if found is None:
+            raise CannotLook(f"the gateway's target is {target}, and no dns:///NAME:PORT.")
+        return found["host"], "GRPC_TARGET", found["port"]
+    if service := told.get("GRPC_SVC"):
+        if not (namespace := told.get("POD_NAMESPACE")):
+            raise Wrong(
+                "GRPC_SVC is set and POD_NAMESPACE is not, so the gateway looks for the Service in "
+                "the namespace default."
+            )
+        return f"{service}.{namespace}.svc.cluster.local", "GRPC_SVC", port
+    if host := told.get("GRPC_SERVER_HOST"):
+        return host, "GRPC_SERVER_HOST", port
+    raise Wrong("the gateway's environment names no Service: neither by GRPC_SVC nor by host.")
 
 
 def _variables(container: Object) -> list[tuple[str, str]]:
@@ -90,8 +105,6 @@ def _variables(container: Object) -> list[tuple[str, str]]:
 
 def _flags(container: Object) -> list[tuple[str, str]]:
     words = [*(container.get("command") or ()), *(container.get("args") or ())]
-    if any(word.split("=")[0] == "--target" for word in words):
-        raise CannotLook("the gateway has its target from the flag --target.")
     found = []
     for word, after in zip(words, [*words[1:], ""], strict=True):
         flag, equals, value = word.partition("=")
