@@ -468,3 +468,32 @@ def test_every_lab_has_its_folder():
     for lab in all_labs().values():
         readme = LAB_1.parent / f"{lab.number:02}_{lab.name}" / "README.md"
         assert f"greetlab check {lab.number}" in readme.read_text()
+
+
+# What the READMEs print is what the commands print.
+
+
+def checks_in(readme):
+    """The blocks that a README shows of `greetlab check`, names of pods and addresses aside."""
+    text = (LAB_1.parent / readme / "README.md").read_text()
+    blocks = re.findall(r"```\n((?:[^`\n]*\n)*?)```", text)
+    return [plain(block) for block in blocks if "lab " in block and block.lstrip()[:1] in "✔✘"]
+
+
+def plain(text):
+    text = re.sub(r"-[0-9a-f]{10}-[0-9a-z]{5}", "-POD", re.sub(r"v1\.\d+\.\d+", "VERSION", text))
+    return re.sub(r"\d+\.\d+\.\d+\.\d+", "ADDRESS", text)
+
+
+def printed(number):
+    return plain(greetlab("check", str(number), "--context", "greetlab").stdout)
+
+
+def test_the_readmes_show_what_the_checks_really_print(kubectl):
+    kubectl.set(contexts=["greetlab"])
+    cluster(kubectl)
+    assert checks_in("00_setup") == [printed(0)]
+    kubectl.deploy(start())
+    unsolved = printed(1)
+    kubectl.deploy(solution())
+    assert checks_in("01_sticky_to_round_robin") == [unsolved, printed(1)]

@@ -61,14 +61,14 @@ class Seen:
         """
         path = f"/api/v1/namespaces/{NAMESPACE}/services/{service}:{port}/proxy/greet"
         reply = self.kubectl.post(path, '{"first_name": "Ada", "last_name": "Lovelace"}')
-        pod = _pod_of(reply)
+        pod = pod_of(reply)
         if pod is None:
             told = f"{reply[:80]!r}"
             raise CannotLook(f"what answers behind the Service {service} is no gateway: {told}.")
         return pod
 
 
-def _pod_of(reply: str) -> str | None:
+def pod_of(reply: str) -> str | None:
     """Who answered: kubectl accepts JSON, so the reply is that; the greeting's text has it, too."""
     try:
         told = json.loads(reply)
