@@ -92,6 +92,17 @@ def test_the_command_prints_the_report_and_keeps_trace_and_picture(cluster, tmp_
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
+def test_json_is_one_document(cluster):
+    done = greetlab("kube", "run", "--context", "lab", "--json", "--", TARGET)
+    assert json.loads(done.stdout) == {
+        "world": "KUBE",
+        "calls": 60,
+        "ok": 60,
+        "connections": 3,
+        "by_pod": {"pod-1": 20, "pod-2": 20, "pod-3": 20},
+    }
+
+
 def test_calls_that_failed_are_no_failure_to_run_them(cluster):
     cluster.set(job_pods=[ended(1)], log=client("static:127.255.255.1:9", "-n", "2"))
     done = greetlab("kube", "run", "--context", "lab", "--", TARGET)
@@ -264,7 +275,7 @@ def test_ctrl_c_deletes_the_job(kubectl_on_path):
     ) as process:
         wait_until(lambda: kubectl_on_path.verbs()[-2:] == ["create", "get"])
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) != 0
+        assert process.wait(10) == 130
     assert kubectl_on_path.verbs()[-1] == "delete"
     assert jobs(kubectl_on_path) == []
 
@@ -317,6 +328,14 @@ def test_clean_tells_what_carries_our_label_elsewhere(kubectl):
     done = greetlab("clean", "--context", "lab")
     assert "left alone, outside of it: Service default/greetserver" in done.stdout
     assert len(kubectl.objects) == 1
+
+
+def test_clean_has_json_too(kubectl):
+    kubectl.set(objects=[NAMESPACE])
+    told = json.loads(greetlab("clean", "--context", "lab", "--json").stdout)
+    assert told == {"context": "lab", "deleted": {}, "elsewhere": []}
+    told = json.loads(greetlab("clean", "--context", "lab", "--json").stdout)
+    assert told["deleted"] is None
 
 
 def test_clean_needs_a_context_by_name(kubectl):

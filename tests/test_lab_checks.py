@@ -172,7 +172,7 @@ WRONG = {
     "no selector": (lambda: service(solution(), selector=None), {}, "has no selector"),
     "a selector that is too wide": (
         lambda: service(solution(), selector={"app.kubernetes.io/part-of": "greetlab"}), {},
-        "and so also greetgateway-.*, which is no pod of greetserver",
+        "which also chooses greetgateway-.*, no pod of greetserver",
     ),
     "publishNotReadyAddresses": (
         lambda: service(solution(), publishNotReadyAddresses=True), {}, "publishNotReadyAddresses"
@@ -232,6 +232,22 @@ def test_each_wrong_state_fails_with_its_own_sentence_which_never_tells_the_fix(
     for name, (_, _, other) in WRONG.items():
         if name != state:
             assert not re.search(other, verdict.sentence), f"this is the sentence of {name}, too"
+
+
+def test_a_ready_pod_that_is_no_endpoint_is_named(kubectl):
+    kubectl.deploy(solution())
+    things = kubectl.objects
+    (piece,) = [
+        thing
+        for thing in things
+        if thing["kind"] == "EndpointSlice" and "headless" in thing["metadata"]["name"]
+    ]
+    piece["endpoints"][1]["conditions"]["ready"] = False
+    kubectl.set(objects=things)
+    assert judge(1, "lab").verdict.sentence == (
+        "1 of 3 ready pods are not among the endpoints of your Service greetserver-headless: "
+        "greetserver-5d9c7b8f6d-9xq4d."
+    )
 
 
 # What only the greetings show.

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
 from greetlab.cli.shared import ContextOption, Terminal, failing_in_words
 
+if TYPE_CHECKING:
+    from greetlab.kube import Run
+
+INTERRUPTED = 130
+"""As a shell tells of Ctrl-C."""
 PICTURES = (".png", ".svg", ".pdf")
 
 kube = typer.Typer(help="On a real Kubernetes, through kubectl.", no_args_is_help=True)
@@ -34,6 +42,9 @@ def run(
         str | None, typer.Option(help="Where greet-client is. Default: greetlab:<this version>.")
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds until it must have ended.")] = 300.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
+    ] = False,
 ) -> None:
     """Run greet-client in the cluster, and bring its trace back.
 
@@ -44,22 +55,48 @@ def run(
     from greetlab.kube import Kubectl, run_client
     from greetlab.kube.job import own_image
 
-    console = Terminal(highlight=False, soft_wrap=True)
-    with failing_in_words("kube run"):
-        for file in (out, plot):  # before the work, not after it
-            if file is not None and not file.absolute().parent.is_dir():
-                raise ValueError(f"write {file}: there is no folder {file.parent}")
-        if plot is not None and plot.suffix not in PICTURES:
-            raise ValueError(f"draw {plot}: a picture's name ends in {', '.join(PICTURES)}")
-        kubectl = Kubectl(context)
-        done = run_client(kubectl, arguments or [], image=image or own_image(), timeout=timeout)
+    try:
+        with failing_in_words("kube run"):
+            for file in (out, plot):  # before the work, not after it
+                if file is not None and not file.absolute().parent.is_dir():
+                    raise ValueError(f"write {file}: there is no folder {file.parent}")
+            if plot is not None and plot.suffix not in PICTURES:
+                raise ValueError(f"draw {plot}: a picture's name ends in {', '.join(PICTURES)}")
+            kubectl = Kubectl(context)
+            with Console(stderr=True).status(f"greet-client runs in context {kubectl.context}"):
+                done = run_client(
+                    kubectl, arguments or [], image=image or own_image(), timeout=timeout
+                )
+            _keep(done, out, plot)
+    except KeyboardInterrupt:  # the Job is deleted by now
+        raise typer.Exit(INTERRUPTED) from None
+    if as_json:
+        typer.echo(json.dumps(_summary(done), indent=2))
+    else:
+        console = Terminal(highlight=False, soft_wrap=True)
         console.print(done.words, markup=False)
-        if out is not None:
-            done.trace.save(out)
-            console.print(f"the trace, {len(done.trace):,} events: {out}", markup=False)
-        if plot is not None:
-            import greetlab as gl
-
-            gl.plot.requests(done.trace).savefig(plot)
-            console.print(f"the picture: {plot}", markup=False)
+        for file in (out, plot):
+            if file is not None:
+                console.print(f"written: {file}", markup=False)
     raise typer.Exit(0 if done.all_ok else 1)
+
+
+def _keep(done: Run, out: Path | None, plot: Path | None) -> None:
+    if out is not None:
+        done.trace.save(out)
+    if plot is not None:
+        from greetlab.plot import requests
+
+        requests(done.trace).savefig(plot)
+
+
+def _summary(done: Run) -> dict[str, Any]:
+    ended = done.trace.of("CallEnded")
+    by_pod = Counter(event.fields["pod"] for event in ended.of("CallEnded", code="OK"))
+    return {
+        "world": done.trace.world,
+        "calls": len(ended),
+        "ok": by_pod.total(),
+        "connections": len(done.trace.of("Connected")),
+        "by_pod": dict(sorted(by_pod.items())),
+    }

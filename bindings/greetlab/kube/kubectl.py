@@ -22,7 +22,6 @@ REQUEST_TIMEOUT = 10.0
 """Seconds that the API server may take for an answer."""
 _SLACK = 10.0
 """Seconds that kubectl may take beside: to start, to log in, to give up."""
-_KLOG = re.compile(r"[EWIF]\d{4} ")  # kubectl's own log, which comes before its sentence
 _SERVER_ERROR = re.compile(
     r"(?:error: )?error from server \((\w+)\): (.*)", re.DOTALL | re.IGNORECASE
 )
@@ -193,8 +192,7 @@ def _execute(
 
 
 def _sentence(stderr: str) -> str:
-    """What kubectl said last, without its log and its warnings."""
+    """What kubectl said last: its error, or else its last line. Its log comes before that."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    told = [line for line in lines if not _KLOG.match(line) and not line.startswith("Warning:")]
-    errors = [n for n, line in enumerate(told) if line.lower().startswith(("error", "unable"))]
-    return " ".join(told[errors[-1] :] if errors else told[-1:])
+    errors = [n for n, line in enumerate(lines) if line.lower().startswith("error")]
+    return " ".join(lines[errors[-1] :] if errors else lines[-1:])

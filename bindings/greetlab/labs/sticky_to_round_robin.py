@@ -124,7 +124,7 @@ def _selects(seen: Seen, service: Object, servers: dict[str, Object]) -> None:
     others = sorted(set(chosen) - set(servers))
     if others:
         raise Wrong(
-            f"your Service {name} selects {told}, and so also {', '.join(others)}, which is no pod "
+            f"your Service {name} selects {told}, which also chooses {', '.join(others)}, no pod "
             f"of {SERVER}."
         )
 
