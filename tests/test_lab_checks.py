@@ -234,6 +234,16 @@ def test_each_wrong_state_fails_with_its_own_sentence_which_never_tells_the_fix(
             assert not re.search(other, verdict.sentence), f"this is the sentence of {name}, too"
 
 
+def test_a_pod_that_was_evicted_and_replaced_does_not_count(kubectl):
+    kubectl.deploy(solution())
+    things = kubectl.objects
+    old = json.loads(json.dumps(find(things, "Pod", servers(things)[0])))
+    old["metadata"]["name"] += "-old"
+    old["status"] = {"phase": "Failed", "reason": "Evicted", "message": "low on memory"}
+    kubectl.set(objects=[*things, old])
+    assert judge(1, "lab").verdict.ok
+
+
 def test_a_ready_pod_that_is_no_endpoint_is_named(kubectl):
     kubectl.deploy(solution())
     things = kubectl.objects

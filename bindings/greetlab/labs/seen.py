@@ -36,11 +36,12 @@ class Seen:
         }
 
     def pods_of(self, selector: dict[str, str]) -> dict[str, Object]:
-        """The pods that a selector chooses, without those that are about to go."""
+        """The pods that a selector chooses, without those that are about to go, or have ended."""
         return {
             name: pod
             for name, pod in self.all("Pod").items()
             if "deletionTimestamp" not in pod["metadata"]
+            and pod["status"].get("phase") not in ("Failed", "Succeeded")
             and selector.items() <= (pod["metadata"].get("labels") or {}).items()
         }
 
