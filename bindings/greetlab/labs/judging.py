@@ -10,6 +10,7 @@ from greetlab.checking import Verdict
 from greetlab.exercises.exercise import CannotLook
 from greetlab.kube.kubectl import Kubectl, KubectlError
 from greetlab.labs.lab import Lab, Wrong
+from greetlab.labs.seen import Seen
 
 LABS = ("setup", "sticky_to_round_robin")
 """The modules, each with a `LAB`, in the order of their numbers."""
@@ -50,7 +51,7 @@ def judge(number: int, context: str | None) -> Judgement:
     lab = find(number)
     right: list[str] = []
     try:
-        seen = lab.look(Kubectl(context))
+        seen = Seen(Kubectl(context))
         for step in lab.steps:
             right.append(step(seen))
     except Wrong as wrong:

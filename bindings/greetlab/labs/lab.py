@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from greetlab.kube.kubectl import Kubectl
 from greetlab.labs.seen import Seen
 
 Step = Callable[[Seen], str]
@@ -35,7 +34,3 @@ class Lab:
     def title(self) -> str:
         """ "lab 1"."""
         return f"lab {self.number}"
-
-    def look(self, kubectl: Kubectl) -> Seen:
-        """What the steps look at, gathered as they ask for it."""
-        return Seen(kubectl)
