@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from greetlab.cli.check import check
+from greetlab.cli.clean import clean
 from greetlab.cli.demo import demo
+from greetlab.cli.kube import kube
 from greetlab.cli.notebooks import notebooks
 
 app = typer.Typer(
@@ -34,8 +37,9 @@ def _greetlab(
     pass
 
 
-for command in (demo, notebooks):
+for command in (demo, notebooks, check, clean):
     app.command()(command)
+app.add_typer(kube, name="kube")
 
 
 def main() -> None:

@@ -5,9 +5,19 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import typer
 from rich.console import Console
+
+ContextOption = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        envvar="GREETLAB_CONTEXT",
+        help="Of the kubeconfig: your cluster's. The current one is never taken by itself.",
+    ),
+]
 
 
 class Terminal(Console):
