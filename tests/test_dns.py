@@ -145,7 +145,7 @@ def test_a_clusterip_service_has_one_address_and_a_headless_one_has_all(cluster)
     headless = resolver.lookup("greetserver-headless")
     assert sorted(headless.addresses) == ["10.244.0.1", "10.244.0.2", "10.244.0.3"]
     assert headless.answer_name == "greetserver-headless.default.svc.cluster.local"
-    assert headless.ttl == 5
+    assert headless.ttl == 30
 
 
 def test_every_query_is_a_fact(cluster):
@@ -156,7 +156,7 @@ def test_every_query_is_a_fact(cluster):
     assert [first.type, second.type] == ["A", "AAAA"]
     assert first.name == SERVICE
     assert first.server == f"{cluster.address}:{PORT}"
-    assert (first.transport, first.status, first.rcode, first.ttl) == ("udp", "ok", "NOERROR", 5)
+    assert (first.transport, first.status, first.rcode, first.ttl) == ("udp", "ok", "NOERROR", 30)
     assert (second.status, second.rcode, second.ttl) == ("no_data", "NOERROR", None)
     assert first.authoritative
     assert before < first.started_ns < first.started_ns + first.round_trip_ns < after
@@ -562,7 +562,7 @@ def test_a_lookup_reads_well_in_a_terminal(cluster):
     headline, columns, first, second = repr(
         resolver_of(cluster, search=SEARCH).lookup("greetserver")
     ).splitlines()
-    assert headline == f"greetserver is {SERVICE}: 10.96.0.7 (ttl 5 s)"
+    assert headline == f"greetserver is {SERVICE}: 10.96.0.7 (ttl 30 s)"
     assert columns.split() == ["type", "name", "server", "over", "answer", "ttl", "time"]
     assert first.split()[:7] == [
         "A",
@@ -570,7 +570,7 @@ def test_a_lookup_reads_well_in_a_terminal(cluster):
         f"{cluster.address}:{PORT}",
         "udp",
         "NOERROR",
-        "5",
+        "30",
         "s",
     ]
     assert "NOERROR, no data" in second

@@ -64,7 +64,7 @@ def test_dig_sees_an_authoritative_answer_with_the_ttl(server):
     output = dig(server, SERVICE, "A", "+norecurse")
     assert "status: NOERROR" in output
     assert "flags: qr aa;" in output
-    assert [f"{SERVICE}.", "5", "IN", "A", "10.96.0.7"] in [
+    assert [f"{SERVICE}.", "30", "IN", "A", "10.96.0.7"] in [
         line.split() for line in output.splitlines()
     ]
 
@@ -178,14 +178,43 @@ def test_a_port_without_a_name_has_no_srv(server):
 
 
 @pytest.mark.parametrize(
-    ("count", "edns", "fits"),
-    [(28, False, True), (29, False, False), (72, 0, True), (73, 0, False)],
+    ("pods_there", "size", "told"),
+    [
+        (28, None, 28),
+        (29, None, 28),  # 512 bytes without EDNS
+        (40, 512, 27),  # the OPT record takes 11 of them
+        (40, 100, 27),  # less than 512 means 512 (RFC 6891 6.2.3)
+        (72, 1232, 72),
+        (73, 1232, 72),
+        (200, 4096, 200),
+    ],
 )
-def test_28_addresses_fit_in_512_bytes_and_72_in_1232(server, count, edns, fits):
-    server.set_service("greetserver", endpoints=pods(count))
-    reply = ask(server, SERVICE, edns=edns)
-    assert bool(reply.flags & dns.flags.TC) is not fits
-    assert len(texts(reply)) == (count if fits else 0)
+def test_what_does_not_fit_is_left_out_a_record_at_a_time_and_tc_says_so(
+    server, pods_there, size, told
+):
+    server.set_service("greetserver", endpoints=pods(pods_there))
+    reply = ask(server, SERVICE, edns=0 if size else False, payload=size or 512)
+    assert len(texts(reply)) == told
+    assert bool(reply.flags & dns.flags.TC) == (told < pods_there)
+    assert len(reply.wire) <= max(512, size or 512)
+    assert set(texts(reply)) <= {ip for _, ip in pods(pods_there)}
+
+
+def test_an_additional_section_that_does_not_fit_is_cut_and_tc_set_as_coredns_does(server):
+    server.set_service("greetserver", ports={"grpc": (80, 50051)}, endpoints=pods(12))
+    name = f"_grpc._tcp.{SERVICE}"
+    udp, tcp = ask(server, name, "SRV"), ask(server, name, "SRV", tcp=True)
+    assert len(texts(tcp, "additional")) == len(texts(tcp)) == 12
+    assert udp.flags & dns.flags.TC
+    assert len(texts(udp, "additional")) < 12
+
+
+def test_a_client_that_takes_more_than_a_datagram_holds_still_gets_one(server):
+    server.set_service("greetserver", endpoints=[(None, f"10.1.{i // 250}.{i % 250}")
+                                                 for i in range(4091)])  # fmt: skip
+    reply = ask(server, SERVICE, edns=0, payload=65535)
+    assert reply.flags & dns.flags.TC
+    assert len(texts(reply)) > 4000
 
 
 def test_tcp_carries_what_udp_cannot(server):

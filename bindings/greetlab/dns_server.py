@@ -1,41 +1,42 @@
-"""The local cluster's DNS: what CoreDNS answers in a real one.
+"""The local cluster's DNS server: questions come in over UDP and TCP, `dns_zone` has the answers.
 
-It follows the kubernetes/dns specification, version 1.1.0, for services and the pods behind them:
-https://github.com/kubernetes/dns/blob/master/docs/specification.md
+It treats messages as CoreDNS does, whose library miekg/dns takes or rejects them by their header
+(acceptfunc.go), and whose usual plugins shuffle addresses (loadbalance) and cut an answer to what
+the client takes (request.Scrub).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import random
 import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+import dns.exception
 import dns.flags
 import dns.message
 import dns.name
 import dns.opcode
 import dns.rcode
-import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-_Records = dict[dns.rdatatype.RdataType, list[dns.rdata.Rdata]]
-_Zone = dict[dns.name.Name, _Records]
+from greetlab.dns_zone import Answer, Endpoint, Port, Service, Zone
 
-_SPECIFICATION = "1.1.0"
 _OUR_UDP_PAYLOAD = 1232  # what survives any path unfragmented (dnsflagday.net/2020)
-_PATIENCE = 10.0  # seconds that a TCP client may take over one question
+_LARGEST_DATAGRAM = 65507  # what IPv4 can carry, whatever a client says that it takes
+_PATIENCE = (
+    10.0  # seconds that a TCP client may take over one question, or be idle (RFC 7766 6.2.3)
+)
 _QUERIES_KEPT = 10_000
+_HEADER = 12  # bytes
 
 
 class DnsQuery(NamedTuple):
@@ -55,13 +56,6 @@ class DnsQuery(NamedTuple):
     """'NOERROR', 'NXDOMAIN', ..."""
 
 
-@dataclass(frozen=True)
-class _Service:
-    cluster_ip: str | None
-    ports: Mapping[str, tuple[int, int]]
-    endpoints: Sequence[tuple[str | None, str]]
-
-
 class ClusterDns:
     """A DNS server for one cluster's domain, over UDP and TCP, in one background thread.
 
@@ -69,9 +63,10 @@ class ClusterDns:
         address: the IP address to listen on.
         port: the same for UDP and TCP.
         domain: the cluster's domain. Any other name is REFUSED, for nothing is forwarded; but what
-            a search list leaves of a name that does not exist ("web.default") is NXDOMAIN.
+            a search list leaves of a name that does not exist ("web.default") is NXDOMAIN, and so
+            are the reverse names of private addresses. CoreDNS forwards them all.
         ttl: seconds, of every record. 5 is the default of CoreDNS's kubernetes plugin; the Corefile
-            that most clusters run says 30.
+            that kubeadm and minikube install says 30.
         seed: of the order of the addresses in an answer, which CoreDNS shuffles as well.
 
     Raises:
@@ -79,16 +74,23 @@ class ClusterDns:
     """
 
     def __init__(
-        self, address: str, port: int, domain: str = "cluster.local", *, ttl: int = 5, seed: int = 0
+        self,
+        address: str,
+        port: int,
+        domain: str = "cluster.local",
+        *,
+        ttl: int = 30,
+        seed: int = 0,
     ) -> None:
         self.address = address
         self.port = port
         self._domain = dns.name.from_text(domain)
         self._ttl = ttl
         self._random = random.Random(seed)
-        self._services: dict[tuple[str, str], _Service] = {}
+        self._services: dict[tuple[str, str], Service] = {}
+        self._serial = 0
         self._writing = threading.Lock()
-        self._zone = self._make_zone()
+        self._change_zone()
         self._queries: deque[DnsQuery] = deque(maxlen=_QUERIES_KEPT)
         self._outage: dns.rcode.Rcode | None = None
 
@@ -129,8 +131,10 @@ class ClusterDns:
         namespace: str = "default",
         *,
         cluster_ip: str | None = None,
-        ports: Mapping[str, tuple[int, int]] | None = None,
-        endpoints: Sequence[tuple[str | None, str]] = (),
+        ports: Mapping[str, Port | tuple[int, int]] | None = None,
+        endpoints: Sequence[Endpoint | tuple[str | None, str]] = (),
+        publish_not_ready_addresses: bool = False,
+        external_name: str | None = None,
     ) -> None:
         """Adds a service, or replaces it: an answer has either the old records or the new ones.
 
@@ -138,21 +142,26 @@ class ClusterDns:
             name: the service.
             namespace: where it is.
             cluster_ip: its virtual IP; None makes it headless.
-            ports: name to (service port, target port). Only named ports have an SRV record: with
-                the service port of a ClusterIP, with the target port of a headless service.
-            endpoints: (hostname, ip) of each *ready* pod, for a headless service. The hostname is
-                the one in the pod's specification, as a StatefulSet sets it; pods of a Deployment
-                have None, and are named after their IP (10-244-0-3).
+            ports: name to (service port, target port), and the protocol if it is not "tcp". A port
+                named "" has no SRV record of its own.
+            endpoints: (hostname, ip) of each pod, and whether it is ready if it is not. A ClusterIP
+                service has its address with them or without, and names for each.
+            publish_not_ready_addresses: tells of pods that are not ready, too.
+            external_name: makes it an alias, with nothing else of the above.
 
         Raises:
             ValueError: an IP address is none.
         """
-        for ip in [cluster_ip] if cluster_ip else [ip for _, ip in endpoints]:
-            ipaddress.ip_address(ip)
-        service = _Service(cluster_ip, dict(ports or {}), tuple(endpoints))
+        service = Service(
+            (cluster_ip,) if cluster_ip else (),
+            {port_name: Port(*port) for port_name, port in (ports or {}).items()},
+            tuple(Endpoint(*endpoint) for endpoint in endpoints),
+            publish_not_ready_addresses,
+            external_name,
+        )
         with self._writing:
             self._services[name, namespace] = service
-            self._zone = self._make_zone()
+            self._change_zone()
 
     def remove_service(self, name: str, namespace: str = "default") -> None:
         """Forgets a service: its names are NXDOMAIN from now on.
@@ -162,7 +171,7 @@ class ClusterDns:
         """
         with self._writing:
             del self._services[name, namespace]
-            self._zone = self._make_zone()
+            self._change_zone()
 
     def set_outage(self, rcode: str | None) -> None:
         """Answers every question with this, such as "SERVFAIL"; None: as it should, again.
@@ -172,120 +181,73 @@ class ClusterDns:
         """
         self._outage = None if rcode is None else dns.rcode.from_text(rcode)
 
-    # The records ------------------------------------------------------------------------------
-
-    def _make_zone(self) -> _Zone:
-        """Every name with its records, anew: a reader holds either the old zone or this one."""
-        zone: _Zone = {}
-
-        def add(name: dns.name.Name, kind: str, data: str) -> None:
-            records = zone.setdefault(name, {})
-            records.setdefault(dns.rdatatype.from_text(kind), []).append(_rdata(kind, data))
-            # The names above one that exists exist, too, without records (RFC 8020).
-            while name != self._domain:
-                name = name.parent()
-                zone.setdefault(name, {})
-
-        def add_address(name: dns.name.Name, ip: str) -> None:
-            add(name, "AAAA" if ":" in ip else "A", ip)
-
-        add(
+    def _change_zone(self) -> None:
+        """Another zone: a question under way keeps the one that it found."""
+        self._serial += 1
+        self._zone = Zone(
             self._domain,
-            "SOA",
-            f"ns.dns.{self._domain} hostmaster.{self._domain} 1 7200 1800 86400 {self._ttl}",
+            self._ttl,
+            self._services,
+            nameserver=self.address,
+            serial=self._serial,
         )
-        add(_under(self._domain, "dns-version"), "TXT", f'"{_SPECIFICATION}"')
-        for (name, namespace), service in self._services.items():
-            at = _under(self._domain, name, namespace, "svc")
-            if service.cluster_ip:
-                add_address(at, service.cluster_ip)
-                hosts = [at]
-            else:
-                hosts = []
-                for hostname, ip in service.endpoints:
-                    hosts.append(_under(at, hostname or ip.replace(".", "-").replace(":", "-")))
-                    add_address(at, ip)
-                    add_address(hosts[-1], ip)
-            for port_name, (service_port, target_port) in service.ports.items():
-                port = service_port if service.cluster_ip else target_port
-                for host in hosts:
-                    weight = max(1, 100 // len(hosts))  # CoreDNS: the pods share 100
-                    add(_under(at, f"_{port_name}", "_tcp"), "SRV", f"0 {weight} {port} {host}")
-        return zone
 
     # The answers ------------------------------------------------------------------------------
 
     def _answer(self, wire: bytes, transport: str, client: tuple[Any, ...]) -> bytes | None:
         """The reply to one message; None if it deserves none."""
-        try:
-            query = dns.message.from_wire(wire)
-        except Exception:  # whatever the bytes make dnspython raise: the server goes on
-            return _formerr(wire)
-        if query.flags & dns.flags.QR:  # a reply: to answer it could go on for ever
+        # Noise, or a reply: to answer that could go on for ever.
+        if len(wire) < _HEADER or wire[2] & 0x80:
             return None
+        if wire[2] >> 3 & 0xF != dns.opcode.QUERY:
+            return _rejection(wire, dns.rcode.NOTIMP)
+        if int.from_bytes(wire[4:6], "big") != 1:  # RFC 9619: a query has one question
+            return _rejection(wire, dns.rcode.FORMERR)
+        try:
+            query = dns.message.from_wire(wire, ignore_trailing=True)
+        except Exception:  # whatever the bytes make dnspython raise: the server goes on
+            return _rejection(wire, dns.rcode.FORMERR)
 
-        response = dns.message.make_response(query, our_payload=_OUR_UDP_PAYLOAD)
-        response.set_rcode(self._fill(query, response))
-        if query.question:
-            question = query.question[0]
-            self._queries.append(
-                DnsQuery(
-                    at_ns=time.monotonic_ns(),
-                    client=f"{client[0]}:{client[1]}",
-                    transport=transport,
-                    name=question.name.to_text(omit_final_dot=True),
-                    type=dns.rdatatype.to_text(question.rdtype),
-                    rcode=dns.rcode.to_text(response.rcode()),
-                )
-            )
-        # Without EDNS a client takes 512 bytes over UDP (RFC 1035 4.2.1), with it what it says, but
-        # never less (RFC 6891 6.2.3). An answer that does not fit is left out, and TC set.
-        limit = max(512, query.payload) if transport == "udp" else 65535
-        # The shuffling is ours: dnspython's own knows no seed.
-        return response.to_wire(max_size=limit, prefer_truncation=True, want_shuffle=False)
-
-    def _is_short(self, name: dns.name.Name) -> bool:
-        """Whether it is the bare end of a search list: "web", "web.default", "web.default.svc".
-
-        A real cluster's DNS sends those upstream, where they are NXDOMAIN: there is no such TLD.
-        """
-        labels = name.labels[:-1]  # without the root's
-        ends = {b"svc", *(namespace.encode() for _, namespace in list(self._services))}
-        return len(labels) == 1 or (len(labels) > 1 and labels[-1].lower() in ends)
-
-    def _fill(self, query: dns.message.Message, response: dns.message.Message) -> dns.rcode.Rcode:
-        if query.opcode() != dns.opcode.QUERY:
-            return dns.rcode.NOTIMP
-        if self._outage is not None:
-            return self._outage
-        if len(query.question) != 1:
-            return dns.rcode.FORMERR
         question = query.question[0]
-        name = question.name
+        response = dns.message.make_response(query, our_payload=_OUR_UDP_PAYLOAD)
+        answer = self._look_up(query)
+        response.set_rcode(answer.rcode)
+        response.flags |= dns.flags.AA if answer.authoritative else 0
+        response.answer = [self._shuffled(rrset) for rrset in answer.answer]
+        response.authority = list(answer.authority)
+        response.additional = [self._shuffled(rrset) for rrset in answer.additional]
+        self._queries.append(
+            DnsQuery(
+                at_ns=time.monotonic_ns(),
+                client=f"{client[0]}:{client[1]}",
+                transport=transport,
+                name=question.name.to_text(omit_final_dot=True),
+                type=dns.rdatatype.to_text(question.rdtype),
+                rcode=dns.rcode.to_text(response.rcode()),
+            )
+        )
+        # Without EDNS a client takes 512 bytes over UDP (RFC 1035 4.2.1), with it what it says, but
+        # never less (RFC 6891 6.2.3).
+        takes = min(max(512, query.payload), _LARGEST_DATAGRAM)
+        return _fitted(response, takes if transport == "udp" else 65535)
+
+    def _look_up(self, query: dns.message.Message) -> Answer:
+        if self._outage is not None:
+            return Answer(self._outage, authoritative=False)
+        question = query.question[0]
         if question.rdclass != dns.rdataclass.IN:
-            return dns.rcode.REFUSED
-        if not name.is_subdomain(self._domain):
-            return dns.rcode.NXDOMAIN if self._is_short(name) else dns.rcode.REFUSED
+            return Answer(dns.rcode.REFUSED, authoritative=False)
+        if query.edns > 0:  # RFC 6891 6.1.3; -1 is none
+            return Answer(dns.rcode.BADVERS, authoritative=False)
+        return self._zone.answer(question.name, question.rdtype)
 
-        response.flags |= dns.flags.AA
-        zone = self._zone
-        found = zone.get(name, {}).get(question.rdtype)
-        if not found:
-            soa = zone[self._domain][dns.rdatatype.SOA]
-            response.authority.append(self._rrset(self._domain, soa))
-            return dns.rcode.NOERROR if name in zone else dns.rcode.NXDOMAIN
-
-        answer = list(found)
-        self._random.shuffle(answer)
-        response.answer.append(self._rrset(name, answer))
-        if question.rdtype == dns.rdatatype.SRV:
-            for target in [record.target for record in answer]:  # type: ignore[attr-defined]
-                for addresses in zone.get(target, {}).values():
-                    response.additional.append(self._rrset(target, addresses))
-        return dns.rcode.NOERROR
-
-    def _rrset(self, name: dns.name.Name, records: Sequence[dns.rdata.Rdata]) -> dns.rrset.RRset:
-        return dns.rrset.from_rdata_list(name, self._ttl, records)
+    def _shuffled(self, rrset: dns.rrset.RRset) -> dns.rrset.RRset:
+        """Addresses in another order each time; SRV records stay as they are (loadbalance)."""
+        if rrset.rdtype not in (dns.rdatatype.A, dns.rdatatype.AAAA):
+            return rrset
+        records = list(rrset)
+        self._random.shuffle(records)
+        return dns.rrset.from_rdata_list(rrset.name, rrset.ttl, records)
 
     # The sockets ------------------------------------------------------------------------------
 
@@ -362,16 +324,24 @@ def _listen(address: str, port: int) -> tuple[socket.socket, socket.socket]:
     return udp, tcp
 
 
-def _under(parent: dns.name.Name, *labels: str) -> dns.name.Name:
-    return dns.name.from_text(".".join(labels), origin=parent)
+def _fitted(response: dns.message.Message, limit: int) -> bytes:
+    """The reply in so many bytes: with TC, and as many records as there is room for, if need be.
+
+    CoreDNS leaves out records, not sets of them, and sets TC for any (miekg/dns msg_truncate.go):
+    a client that does not come again over TCP sees some of the pods.
+    """
+    with contextlib.suppress(dns.exception.TooBig):
+        return response.to_wire(max_size=limit, want_shuffle=False)  # our shuffling knows a seed
+    for section in (response.answer, response.authority, response.additional):
+        section[:] = [
+            dns.rrset.from_rdata(rrset.name, rrset.ttl, record)
+            for rrset in section
+            for record in rrset
+        ]
+    response.flags |= dns.flags.TC
+    return response.to_wire(max_size=limit, prefer_truncation=True, want_shuffle=False)
 
 
-def _rdata(kind: str, data: str) -> dns.rdata.Rdata:
-    return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(kind), data)
-
-
-def _formerr(wire: bytes) -> bytes | None:
-    """FORMERR to what looks like a question; silence to noise, and to replies."""
-    if len(wire) < 12 or wire[2] & 0x80:
-        return None
-    return wire[:2] + bytes([0x80 | wire[2] & 0x79, dns.rcode.FORMERR]) + bytes(8)
+def _rejection(wire: bytes, rcode: dns.rcode.Rcode) -> bytes:
+    """A bare header that says why a question is not looked at: its id, opcode and RD are kept."""
+    return wire[:2] + bytes([0x80 | wire[2] & 0x79, rcode]) + bytes(8)
