@@ -1,20 +1,30 @@
 """The cluster's DNS server, as dig and dnspython see it: kubernetes/dns specification 1.1.0."""
 
+import logging
 import random
 import socket
 import subprocess
 import threading
 
+import dns.edns
 import dns.flags
 import dns.message
+import dns.name
+import dns.opcode
 import dns.query
 import dns.rcode
+import dns.rdataclass
 import dns.rdatatype
+import dns.reversename
 import dns.update
 import pytest
-from support import free_ip
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from support import free_ip, wait_until
 
+from greetlab import dns_server
 from greetlab.dns_server import ClusterDns
+from greetlab.dns_zone import Endpoint, Port
 
 PORT = 5353
 SERVICE = "greetserver.default.svc.cluster.local"
@@ -86,7 +96,83 @@ def test_dig_sees_edns_echoed(server):
     assert "; EDNS:" not in dig(server, SERVICE, "A", "+noedns")
 
 
+def test_dig_finds_the_service_of_an_address_and_the_names_of_a_pods(server):
+    assert dig(server, "-x", "10.96.0.7", "+short") == f"{SERVICE}.\n"
+    assert dig(server, "-x", "10.244.0.2", "+short") == f"10-244-0-2.{HEADLESS}.\n"
+    assert "status: NXDOMAIN" in dig(server, "-x", "10.244.0.9")
+
+
+def test_dig_gets_the_address_that_is_in_a_pods_name(server):
+    name = "10-244-0-1.default.pod.cluster.local"
+    assert dig(server, name, "+short") == "10.244.0.1\n"
+
+
+def test_dig_follows_an_alias(server):
+    server.set_service("alias", external_name=SERVICE)
+    words = dig(server, "alias.default.svc.cluster.local", "+short").split()
+    assert words == [f"{SERVICE}.", "10.96.0.7"]
+
+
+def test_dig_sees_pods_that_are_not_ready_only_if_they_are_published(server):
+    not_ready = [Endpoint("web-0", "10.244.0.5", ready=False)]
+    server.set_service("web", endpoints=not_ready)
+    name = "web-0.web.default.svc.cluster.local"
+    assert "status: NXDOMAIN" in dig(server, name)
+    server.set_service("web", endpoints=not_ready, publish_not_ready_addresses=True)
+    assert dig(server, name, "+short") == "10.244.0.5\n"
+
+
+def test_dig_finds_the_port_of_another_protocol(server):
+    server.set_service("kube-dns", "kube-system", cluster_ip="10.96.0.10",
+                       ports={"dns": Port(53, 1053, "UDP")})  # fmt: skip
+    at = "kube-dns.kube-system.svc.cluster.local"
+    assert dig(server, f"_dns._udp.{at}", "SRV", "+short") == f"0 100 53 {at}.\n"
+
+
+def test_dig_is_given_no_transfer_of_the_zone(server):
+    assert "; Transfer failed." in dig(server, "cluster.local", "AXFR")
+    assert ask(server, "cluster.local", "IXFR").rcode() == dns.rcode.REFUSED
+
+
+def test_dig_is_told_badvers_by_a_server_that_knows_edns_0_only(server):
+    output = dig(server, SERVICE, "+edns=1", "+noednsneg")
+    assert "status: BADVERS" in output
+    assert "EDNS: version: 0" in output
+    assert "ANSWER: 0" in output
+    assert "10.96.0.7" in dig(server, SERVICE, "+edns=1")  # it negotiates, and comes again
+
+
+def test_dig_asks_for_any_and_gets_nothing_for_there_is_no_such_record(server):
+    output = dig(server, SERVICE, "ANY", "+notcp")
+    assert "status: NOERROR" in output
+    assert "ANSWER: 0, AUTHORITY: 1" in output
+
+
 # Names that are there, and names that are not
+
+
+def test_the_case_of_the_question_comes_back_as_it_was(server):
+    name = "gReEtSeRvEr.DeFaUlT.sVc.ClUsTeR.lOcAl."
+    reply = ask(server, name)
+    assert reply.question[0].name.to_text() == name
+    assert reply.answer[0].name.to_text() == name
+
+
+def test_a_change_raises_the_serial_and_a_no_may_be_remembered_for_the_ttl(server):
+    def soa():
+        (rrset,) = ask(server, "nobody.default.svc.cluster.local").authority
+        return rrset
+
+    before = soa()
+    server.set_service("another", cluster_ip="10.96.0.9")
+    assert soa()[0].serial == before[0].serial + 1
+    assert (before.ttl, before[0].minimum) == (30, 30)
+
+
+def test_a_ttl_of_its_own():
+    with ClusterDns(free_ip(), PORT, ttl=5) as server:
+        server.set_service("greetserver", cluster_ip="10.96.0.7")
+        assert ask(server, SERVICE).answer[0].ttl == 5
 
 
 def test_names_are_compared_without_regard_to_case(server):
@@ -157,6 +243,15 @@ def test_srv_of_a_headless_service_gives_the_target_port_and_each_pod(server):
     reply = ask(server, f"_grpc._tcp.{HEADLESS}", "SRV")
     assert sorted(texts(reply)) == [f"0 33 50051 10-244-0-{i}.{HEADLESS}." for i in (1, 2, 3)]
     assert sorted(texts(reply, "additional")) == [f"10.244.0.{i}" for i in (1, 2, 3)]
+
+
+def test_srv_records_keep_their_order_and_their_addresses_are_shuffled(server):
+    name = f"_grpc._tcp.{HEADLESS}"
+    assert len({tuple(texts(ask(server, name, "SRV"))) for _ in range(12)}) == 1
+    twins = [("twin", f"10.244.0.{i}") for i in range(1, 9)]
+    server.set_service("greetserver-headless", ports={"grpc": (80, 50051)}, endpoints=twins)
+    orders = {tuple(texts(ask(server, name, "SRV"), "additional")) for _ in range(12)}
+    assert len(orders) > 1
 
 
 def test_srv_names_a_pod_by_its_hostname_if_it_has_one(server):
@@ -235,7 +330,248 @@ def test_the_addresses_are_shuffled_and_the_seed_decides_how(server):
         assert orders(twin) == first
 
 
+# EDNS
+
+
+def test_edns_is_answered_with_edns_and_its_absence_with_none(server):
+    reply = ask(server, SERVICE, edns=0, payload=4096)
+    assert (reply.edns, reply.payload) == (0, 1232)
+    assert ask(server, SERVICE).edns == -1
+
+
+def test_an_option_that_it_does_not_know_is_no_matter(server):
+    query = dns.message.make_query(SERVICE, "A", use_edns=0)
+    query.use_edns(0, options=[dns.edns.GenericOption(65001, b"?")])
+    reply = dns.query.udp(query, server.address, 2, PORT)
+    assert texts(reply) == ["10.96.0.7"]
+    assert not reply.options
+
+
+# What it rejects
+
+
+def raw(server, wire, *, tcp=False):
+    """The reply to these bytes, None for silence: a good question behind them is answered."""
+    good = dns.message.make_query(SERVICE, "A", id=0xBEEF)
+    kind = socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET, kind) as client:
+        client.settimeout(2)
+        client.connect((server.address, PORT))
+        client.sendall(len(wire).to_bytes(2, "big") + wire if tcp else wire)
+        if not tcp:
+            client.send(good.to_wire())
+            reply = client.recv(65535)
+            return None if reply[:2] == b"\xbe\xef" else reply
+        length = client.recv(2, socket.MSG_WAITALL)
+        return client.recv(int.from_bytes(length, "big"), socket.MSG_WAITALL) if length else None
+
+
+def query_wire(**options):
+    return dns.message.make_query(SERVICE, "A", id=0xABCD, **options).to_wire()
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+@pytest.mark.parametrize("opcode", [code for code in range(16) if code != dns.opcode.QUERY])
+def test_what_is_no_query_is_notimp_whatever_follows(server, opcode, tcp):
+    for tail in (query_wire()[12:], b"", b"\xff" * 9):
+        wire = b"\xab\xcd" + bytes([opcode << 3 | 1]) + query_wire()[3:12] + tail
+        reply = dns.message.from_wire(raw(server, wire, tcp=tcp))
+        assert (reply.id, int(reply.opcode()), reply.rcode()) == (0xABCD, opcode, dns.rcode.NOTIMP)
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+@pytest.mark.parametrize("count", [0, 2])
+def test_no_question_and_two_questions_are_formerr(server, count, tcp):
+    query = dns.message.Message(id=0xABCD)
+    for name in [SERVICE, HEADLESS][:count]:
+        query.find_rrset(query.question, dns.name.from_text(name), dns.rdataclass.IN,
+                         dns.rdatatype.A, create=True, force_unique=True)  # fmt: skip
+    reply = dns.message.from_wire(raw(server, query.to_wire(), tcp=tcp))
+    assert (reply.id, reply.rcode()) == (0xABCD, dns.rcode.FORMERR)
+
+
+@pytest.mark.parametrize("kind", ["CH", "HS", "ANY"])
+def test_a_class_that_is_not_the_internets_is_refused(server, kind):
+    query = dns.message.make_query("version.bind", "TXT", rdclass=kind)
+    reply = dns.query.udp(query, server.address, 2, PORT)
+    assert (reply.rcode(), reply.answer) == (dns.rcode.REFUSED, [])
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_a_reply_is_never_answered(server, tcp):
+    wire = query_wire()
+    for flags in range(0x80, 0x100):
+        assert raw(server, wire[:2] + bytes([flags]) + wire[3:], tcp=tcp) is None
+        if tcp:
+            break  # a connection each; the byte is the same one
+
+
+def test_two_opt_records_are_formerr(server):
+    wire = bytearray(query_wire(use_edns=0))
+    wire[11] = 2
+    wire += wire[-11:]
+    assert dns.message.from_wire(raw(server, bytes(wire))).rcode() == dns.rcode.FORMERR
+
+
+def test_what_trails_a_question_is_no_matter(server):
+    reply = dns.message.from_wire(raw(server, query_wire() + b"trailing"))
+    assert texts(reply) == ["10.96.0.7"]
+
+
+# TCP
+
+
+def receive(connection):
+    reply, _ = dns.query.receive_tcp(connection)
+    return reply
+
+
+def test_questions_that_come_together_are_answered_in_turn(server):
+    names = [SERVICE, HEADLESS, "nobody.default.svc.cluster.local"]
+    wires = [dns.message.make_query(name, "A").to_wire() for name in names]
+    with socket.create_connection((server.address, PORT), timeout=2) as connection:
+        connection.sendall(b"".join(len(wire).to_bytes(2, "big") + wire for wire in wires))
+        replies = [receive(connection) for _ in names]
+    assert [str(reply.question[0].name) for reply in replies] == [f"{name}." for name in names]
+    assert [len(texts(reply)) for reply in replies] == [1, 3, 0]
+
+
+def test_a_question_may_come_byte_by_byte(server):
+    wire = query_wire()
+    with socket.create_connection((server.address, PORT), timeout=2) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in len(wire).to_bytes(2, "big") + wire:
+            connection.sendall(bytes([byte]))
+        assert texts(receive(connection)) == ["10.96.0.7"]
+
+
+def test_after_a_rejected_question_the_connection_takes_the_next(server):
+    with socket.create_connection((server.address, PORT), timeout=2) as connection:
+        for wire in (query_wire()[:-1], query_wire()):
+            connection.sendall(len(wire).to_bytes(2, "big") + wire)
+        assert receive(connection).rcode() == dns.rcode.FORMERR
+        assert texts(receive(connection)) == ["10.96.0.7"]
+
+
+@pytest.mark.parametrize("sent", [b"", b"\x00", b"\x00\x40abc", b"\xff\xff"])
+def test_a_connection_on_which_nothing_goes_on_is_closed(server, monkeypatch, sent):
+    monkeypatch.setattr(dns_server, "_PATIENCE", 0.05)
+    with socket.create_connection((server.address, PORT), timeout=2) as connection:
+        connection.sendall(sent)
+        assert connection.recv(1) == b""
+
+
+def test_a_client_that_asks_and_never_reads_is_let_go(server, monkeypatch):
+    monkeypatch.setattr(dns_server, "_PATIENCE", 0.05)
+    monkeypatch.setattr(
+        server, "_answer", lambda *_: bytes(65000)
+    )  # soon more than the kernel holds
+    question = b"\0\x0c" + bytes(12)
+    with socket.create_connection((server.address, PORT), timeout=2) as connection:
+        connection.sendall(question * 1000)
+        wait_until(lambda: not server._connections)
+
+
+@pytest.mark.parametrize("wire", [b"", b"noise", bytes(11)])
+def test_a_connection_that_carries_noise_is_closed(server, wire):
+    assert raw(server, wire, tcp=True) is None
+
+
+def test_a_hundred_connections_at_once_are_all_answered(server):
+    connections = [socket.create_connection((server.address, PORT), 2) for _ in range(100)]
+    for connection in connections:
+        dns.query.send_tcp(connection, dns.message.make_query(SERVICE, "A"))
+    for connection in reversed(connections):
+        with connection:
+            assert texts(receive(connection)) == ["10.96.0.7"]
+
+
 # What it survives
+
+
+# A header that looks like a query's, and a body that may be anything: random bytes alone hardly
+# ever get past the header.
+QUERY_HEADER = st.tuples(
+    st.binary(min_size=2, max_size=2), st.sampled_from([0, 1, 0x28, 0x80])
+).map(lambda parts: parts[0] + bytes([parts[1], 0, 0, 1]))
+COUNTS = st.lists(st.sampled_from([b"\0\0", b"\0\1", b"\xff\xff"]), min_size=3, max_size=3)
+LABELS = st.one_of(
+    st.sampled_from([b"\x03svc", b"\x07cluster", b"\x05local", b"\x07default", b"\x03pod",
+                     b"\x0bgreetserver", b"\0", b"\xc0\x0c", b"\xc0\xff", b"\x40", b"\x80"]),
+    st.binary(max_size=70),
+)  # fmt: skip
+QUERIES = st.builds(
+    lambda header, counts, labels, tail: header + b"".join(counts) + b"".join(labels) + tail,
+    QUERY_HEADER, COUNTS, st.lists(LABELS, max_size=8), st.binary(max_size=40),
+)  # fmt: skip
+
+
+def mutated(wire):
+    """The wire with some bytes replaced, and cut or repeated."""
+
+    def mutate(edits, cut, again):
+        mutant = bytearray(wire)
+        for at, byte in edits:
+            mutant[at % len(mutant)] = byte
+        return bytes(mutant[:cut] + mutant[: len(mutant) * again])
+
+    edits = st.lists(st.tuples(st.integers(0, 500), st.integers(0, 255)), max_size=6)
+    return st.builds(mutate, edits, st.integers(0, len(wire)), st.sampled_from([0, 1]))
+
+
+MUTANTS = st.sampled_from(
+    [
+        dns.message.make_query(SERVICE, "A", use_edns=0).to_wire(),
+        dns.message.make_query(f"_grpc._tcp.{HEADLESS}", "SRV").to_wire(),
+        dns.message.make_query("1-2-3-4.default.pod.cluster.local", "AAAA", use_edns=0).to_wire(),
+        dns.message.make_query("4.3.2.1.in-addr.arpa", "PTR").to_wire(),
+        dns.message.make_query("f." * 32 + "ip6.arpa", "PTR").to_wire(),
+        dns.message.make_query("cluster.local", "AXFR").to_wire(),
+    ]
+).flatmap(mutated)
+
+
+@pytest.fixture(scope="module")
+def fuzzed():
+    with ClusterDns(free_ip(), PORT) as server:
+        server.set_service("greetserver", cluster_ip="10.96.0.7", ports={"grpc": (80, 50051)})
+        server.set_service("greetserver-headless", ports={"grpc": (80, 50051)}, endpoints=pods(30))
+        yield server
+
+
+@settings(max_examples=600, deadline=None, derandomize=True)
+@given(st.one_of(st.binary(max_size=80), QUERIES, MUTANTS))
+@example(dns.message.make_query("\\255.\\000.svc.cluster.local", "A").to_wire())
+def test_whatever_comes_a_reply_is_well_formed_and_fits_and_no_reply_is_answered(fuzzed, wire):
+    reply = fuzzed._answer(wire, "udp", ("127.0.0.1", 1))
+    if len(wire) < 12 or wire[2] & 0x80:
+        assert reply is None
+        return
+    read = dns.message.from_wire(reply)
+    assert reply[:2] == wire[:2]
+    assert read.flags & dns.flags.QR
+    assert len(reply) <= 65507
+    assert read.edns >= 0 or len(reply) <= 512
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(wire=st.one_of(st.binary(min_size=1, max_size=300), QUERIES, MUTANTS), tcp=st.booleans())
+def test_whatever_is_sent_the_next_good_question_is_answered(fuzzed, wire, tcp):
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM) as client:
+        client.connect((fuzzed.address, PORT))
+        client.send(wire)
+    assert texts(ask(fuzzed, SERVICE, tcp=tcp)) == ["10.96.0.7"]
+
+
+def test_none_of_that_was_an_error_inside(server, caplog):
+    with caplog.at_level(logging.ERROR, logger="asyncio"):
+        draw = random.Random(5)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.connect((server.address, PORT))
+            for _ in range(300):
+                client.send(b"\xab\xcd\1\0\0\1" + draw.randbytes(draw.randrange(60)))
+        assert texts(ask(server, SERVICE, tcp=True)) == ["10.96.0.7"]
+    assert not caplog.records
 
 
 def test_a_broken_question_gets_formerr_and_noise_gets_silence(server):
