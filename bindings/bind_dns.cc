@@ -187,17 +187,22 @@ void bind_dns(py::module_& m) {
            "    attempts: times round the list of servers.\n\n"
            "Raises ValueError if one of these makes no sense.")
       .def_property_readonly("config", &DnsResolver::config, "What it was made with.")
-      .def("lookup", &lookup, "name"_a, "types"_a = std::vector<std::string>{"A", "AAAA"},
-           "Looks a name up, and waits for the outcome; Ctrl-C ends the wait.\n\n"
-           "The names of the search list are tried in order (resolv.conf(5)), each for all types "
-           "at once. A server that is silent, broken, or answers SERVFAIL, REFUSED or NOTIMP gives "
-           "way to the next; a truncated reply is asked for again over TCP; NXDOMAIN and an answer "
-           "without data lead to the next name; anything else ends the lookup.\n\n"
-           "Args:\n"
-           "    name: with a final dot, it is tried as it is and not otherwise.\n"
-           "    types: of 'A', 'AAAA', 'SRV'.\n\n"
-           "Returns a Lookup, whatever came of it. Raises ValueError for an empty name, or a type "
-           "that is none of these.");
+      .def(
+          "lookup", &lookup, "name"_a, "types"_a = std::vector<std::string>{"A", "AAAA"},
+          "Looks a name up, and waits for the outcome; Ctrl-C ends the wait.\n\n"
+          "The names of the search list are tried in order (resolv.conf(5)), each for all types "
+          "at once. A server that is silent, broken, or answers SERVFAIL, REFUSED or NOTIMP gives "
+          "way to the next; a truncated reply is asked for again over TCP; NXDOMAIN and an answer "
+          "without data lead to the next name; anything else ends the lookup.\n\n"
+          "It ends in time, whatever the servers do: after servers * attempts timeouts if they are "
+          "silent, after twice as many if UDP is truncated and TCP stalls; and only servers that "
+          "answer each name at the last moment make that count for each name of the search list."
+          "\n\n"
+          "Args:\n"
+          "    name: with a final dot, it is tried as it is and not otherwise.\n"
+          "    types: of 'A', 'AAAA', 'SRV'.\n\n"
+          "Returns a Lookup, whatever came of it. Raises ValueError for an empty name, or a type "
+          "that is none of these.");
 }
 
 }  // namespace greetlab

@@ -333,7 +333,7 @@ class Zone:
     def _rrset(
         self, name: dns.name.Name, kind: str, data: Iterable[str], ttl: int | None = None
     ) -> dns.rrset.RRset:
-        records = [_rdata(kind, each) for each in dict.fromkeys(data)]
+        records = [_rdata(kind, each) for each in data]
         return dns.rrset.from_rdata_list(name, self._ttl if ttl is None else ttl, records)
 
     def _below(self, *labels: str) -> dns.name.Name:

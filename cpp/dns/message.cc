@@ -122,7 +122,7 @@ std::optional<Record> read_record(Reader& reader) {
 
 }  // namespace
 
-std::optional<DnsMessage> read_message(std::span<const std::uint8_t> bytes) {
+std::optional<DnsMessage> read_message(std::span<const std::uint8_t> bytes, bool cut) {
   constexpr std::size_t kLongestMessage = 65535;  // what TCP's length prefix can say
   if (bytes.size() > kLongestMessage) return std::nullopt;
 
@@ -145,8 +145,11 @@ std::optional<DnsMessage> read_message(std::span<const std::uint8_t> bytes) {
 
   for (int i = 0; i < answers; ++i) {
     std::optional<Record> record = read_record(reader);
-    if (!record && message.truncated) break;
-    if (!record) return std::nullopt;
+    if (!record) {
+      message.truncated |= cut;
+      if (message.truncated) break;
+      return std::nullopt;
+    }
     message.answers.push_back(*std::move(record));
   }
   return message;

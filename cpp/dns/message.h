@@ -25,9 +25,10 @@ struct DnsMessage {
   std::vector<Record> answers;
 };
 
+/// @param cut The bytes may end too soon, though nobody set TC: then `truncated` says so.
 /// @return nothing if the bytes are no message with one question. Of a truncated message, the
 ///         answers that are whole.
-std::optional<DnsMessage> read_message(std::span<const std::uint8_t> bytes);
+std::optional<DnsMessage> read_message(std::span<const std::uint8_t> bytes, bool cut = false);
 
 /// The records that answer a question: those of `type` under `name`, or under the name that the
 /// CNAMEs among the records lead to. A stub resolver need not ask again: the server that recurses

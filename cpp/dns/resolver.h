@@ -15,8 +15,8 @@ namespace greetlab {
 
 class DnsWire;
 
-/// A stub resolver on c-ares (`Walk` has its rules). It caches nothing, and each lookup shows every
-/// query it took. Any thread may call it.
+/// A stub resolver on c-ares (`Walk` has its rules, and how long they can take). It caches nothing,
+/// and each lookup shows every query it took. Any thread may call it.
 class DnsResolver {
  public:
   /// Called while `lookup_now` waits, at least every 25 ms. Ends the lookup by throwing.

@@ -25,6 +25,12 @@ namespace greetlab {
 ///    next name. Anything else ends the lookup, because the name may well exist: going on could
 ///    find another one of the same beginning.
 /// 4. No name left: `no_data` if any of them existed, else `nxdomain`.
+///
+/// Whatever the servers do, it ends: a question over one transport takes a `timeout` at the most,
+/// so a type takes `servers * attempts * 2` of them for a name (2: UDP, then TCP), and the types go
+/// side by side. Servers that are silent end it after `servers * attempts` timeouts, at the first
+/// name. Only who answers each name at the last moment brings all of the search list into it:
+/// `names * servers * attempts * 2` timeouts.
 class Walk : public std::enable_shared_from_this<Walk> {
  public:
   using Done = std::function<void(Lookup)>;

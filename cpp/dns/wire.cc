@@ -42,8 +42,12 @@ DnsStatus status_of_ares(int status) {
 }
 
 void read_reply(std::span<const std::uint8_t> bytes, Query& query) {
+  // Who gets no EDNS must keep to 512 bytes or set TC (RFC 1035 4.2.1). Not all do, and c-ares 1.18
+  // cuts what is longer.
+  constexpr std::size_t kLongestDatagram = 512;
+  const bool cut = query.transport == DnsTransport::udp && bytes.size() == kLongestDatagram;
   query.reply.assign(bytes.begin(), bytes.end());
-  std::optional<DnsMessage> message = read_message(bytes);
+  std::optional<DnsMessage> message = read_message(bytes, cut);
   if (!message || !message->is_reply) {
     query.status = DnsStatus::malformed;
     return;
