@@ -1,5 +1,6 @@
 """The cluster's DNS server, as dig and dnspython see it: kubernetes/dns specification 1.1.0."""
 
+import errno
 import logging
 import random
 import socket
@@ -471,6 +472,30 @@ def test_a_client_that_asks_and_never_reads_is_let_go(server, monkeypatch):
     with socket.create_connection((server.address, PORT), timeout=2) as connection:
         connection.sendall(question * 1000)
         wait_until(lambda: not server._connections)
+
+
+def test_without_descriptors_a_client_waits_and_the_server_does_not_spin(server, monkeypatch):
+    tried = []
+
+    class OutOfDescriptors:
+        def fileno(self):
+            return listener.fileno()
+
+        def accept(self):
+            tried.append(None)
+            raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(dns_server, "_PAUSE", 0.05)
+    listener = server._tcp
+    server._tcp = OutOfDescriptors()
+    with socket.create_connection((server.address, PORT), timeout=2) as connection:
+        dns.query.send_tcp(connection, dns.message.make_query(SERVICE, "A"))
+        wait_until(lambda: tried)
+        for _ in range(20):  # a turn of its loop each
+            assert texts(ask(server, SERVICE)) == ["10.96.0.7"]
+        assert len(tried) < 5
+        server._tcp = listener
+        assert texts(receive(connection)) == ["10.96.0.7"]
 
 
 @pytest.mark.parametrize("wire", [b"", b"noise", bytes(11)])

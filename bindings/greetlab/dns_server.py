@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import random
 import socket
 import threading
@@ -35,6 +36,7 @@ _LARGEST_DATAGRAM = 65507  # what IPv4 can carry, whatever a client says that it
 _PATIENCE = (
     10.0  # seconds that a TCP client may take over one question, or be idle (RFC 7766 6.2.3)
 )
+_PAUSE = 0.1  # seconds until TCP clients are let in again, when there are no descriptors for them
 _QUERIES_KEPT = 10_000
 _HEADER = 12  # bytes
 
@@ -272,13 +274,18 @@ class ClusterDns:
                 self._udp.sendto(reply, client)
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):  # the client may be gone again
+        try:
             connection, client = self._tcp.accept()
-            connection.setblocking(False)
-            task = self._loop.create_task(self._serve_connection(connection, client))
-            self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
-            task.add_done_callback(lambda _: connection.close())
+        except OSError as error:  # the client may be gone again
+            if error.errno in (errno.EMFILE, errno.ENFILE):  # it is still there, and we would spin
+                self._loop.remove_reader(self._tcp)
+                self._loop.call_later(_PAUSE, self._loop.add_reader, self._tcp, self._accept)
+            return
+        connection.setblocking(False)
+        task = self._loop.create_task(self._serve_connection(connection, client))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+        task.add_done_callback(lambda _: connection.close())
 
     async def _serve_connection(self, connection: socket.socket, client: tuple[Any, ...]) -> None:
         """One client's questions, one after the other, each behind its length (RFC 1035 4.2.2)."""
