@@ -375,6 +375,14 @@ def test_a_server_that_closes_after_one_answer_is_asked_again_for_the_other():
     assert lookup.addresses == ["10.0.0.1", "fd00::1"]
 
 
+def test_a_connection_that_the_server_has_closed_meanwhile_is_not_used_again():
+    with BadServer(truncated, say(lambda q: framed(good(q)))) as server:
+        resolver = DnsResolver([f"{server.address}:{PORT}"], timeout=TIMEOUT, attempts=1)
+        for _ in range(3):
+            lookup = resolver.lookup("greetserver.", types=["A"])
+            assert statuses(lookup) == ["truncated", "ok"]
+
+
 # Servers that die, recover, refuse
 
 
