@@ -54,7 +54,7 @@ def _nobody(value: object) -> str | None:
 def _pod_port(value: object) -> str | None:
     answer = _lookup(value)
     if answer.status == "no_data":
-        return f"{answer.name} has no SRV record: only its named ports have one."
+        return f"{answer.name} has no SRV record: services have them, and their named ports."
     if not answer.ok:
         return f"{answer.name} came back empty: {answer.reason}."
     if not answer.srv:
@@ -124,7 +124,7 @@ EXERCISES = (
         wrong=(
             (_ask("_grpc._tcp.greetserver", ["SRV"]), "is the Service's"),
             (_ask("_grpc._udp.greetserver-headless", ["SRV"]), "came back empty"),
-            (_ask("greetserver-headless", ["SRV"]), "has no SRV record"),
+            (_ask(f"{_FULL}.", ["SRV"]), "has no SRV record"),
         ),
     ),
     Exercise(
