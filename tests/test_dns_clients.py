@@ -1,6 +1,6 @@
 """The cluster's DNS as resolvers see it that we did not write: dnspython's, gRPC's, and libc's.
 
-dig asks in test_dns_server.py, gRPC 1.51 (engine="grpc") in test_local_cluster.py.
+dig asks in test_dns_server.py, gRPC 1.51 (engine="grpc") in test_channel.py.
 """
 
 import json
