@@ -7,13 +7,19 @@ from typing import Annotated
 
 import typer
 
+from greetlab.cli.call import call
 from greetlab.cli.demo import demo
+from greetlab.cli.doctor import doctor
+from greetlab.cli.lookup import lookup
 from greetlab.cli.notebooks import notebooks
+from greetlab.cli.shared import Commands
+from greetlab.cli.trace import trace
+from greetlab.cli.up import up
 
 app = typer.Typer(
+    cls=Commands,
     help="See, and break, how gRPC load balancing on Kubernetes really works.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -34,10 +40,10 @@ def _greetlab(
     pass
 
 
-for command in (demo, notebooks):
+for command in (demo, lookup, call, up, trace, doctor, notebooks):
     app.command()(command)
 
 
 def main() -> None:
     """The console script."""
-    app()
+    app(prog_name="greetlab")

@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+"""Every command has it."""
+
+
+class Commands(TyperGroup):
+    """Says what is wrong with an argument in one sentence, and exits with 2."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Runs a command. typer itself would print the usage in front of the sentence."""
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)
+        try:
+            status = super().main(*args, standalone_mode=False, **extra)
+        except typer.TyperException as error:
+            context = getattr(error, "ctx", None)
+            where = context.command_path if context else "greetlab"
+            message = error.format_message()
+            if "\n" in message:  # `greetlab` alone: the help is the answer
+                typer.echo(message, err=True)
+            else:
+                complain(where, f"{message.removesuffix('.')}; see {where} --help")
+            sys.exit(2)
+        except typer.Abort:
+            sys.exit(1)
+        sys.exit(status if isinstance(status, int) else 0)
 
 
 class Terminal(Console):
@@ -21,6 +51,16 @@ class Terminal(Console):
             raise SystemExit(128 + signal.SIGPIPE) from None
 
 
+def complain(command: str, sentence: str) -> None:
+    """One line on standard error.
+
+    command: how it was called, "greetlab demo".
+    """
+    Console(stderr=True, highlight=False).print(
+        f"{command}: {sentence}", style="red", markup=False, soft_wrap=True
+    )
+
+
 @contextmanager
 def failing_in_words(command: str) -> Iterator[None]:
     """What could not be done is one sentence on standard error, and exit status 2.
@@ -30,7 +70,11 @@ def failing_in_words(command: str) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        Console(stderr=True, highlight=False).print(
-            f"greetlab {command}: {error}", style="red", markup=False, soft_wrap=True
-        )
+        complain(f"greetlab {command}", str(error))
         raise typer.Exit(2) from error
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output, at once."""
+    typer.echo(json.dumps(document, indent=2))
+    sys.stdout.flush()
