@@ -164,7 +164,7 @@ def _channels_share_a_name(trace: Trace) -> bool:
     return len(made) != len(set(made))
 
 
-def _rows(trace: Trace, kind: str, *fields: str) -> list[tuple[int, ...]]:
+def _rows(trace: Trace, kind: str, *fields: str) -> list[Any]:
     """Each event of a kind: its id, who, and these fields as numbers."""
     chosen = trace.of(kind)
     columns: list[Any] = [trace.core.id[chosen.rows], trace.core.who[chosen.rows]]
@@ -177,5 +177,3 @@ def _broken(rule: str, what: str, events: Iterable[int]) -> Iterator[Problem]:
     if found:
         count = "an event" if len(found) == 1 else f"each of {len(found)} events"
         yield Problem(rule, f"{count} {what}", found)
-
-

@@ -7,6 +7,7 @@ print(nslookup(resolver.lookup("greetserver")))
 from __future__ import annotations
 
 import ipaddress
+import re
 from html import escape
 from typing import Any
 
@@ -46,8 +47,10 @@ def pod_resolver(
         domain: the cluster's.
 
     Raises:
-        ValueError: the server is no IP address.
+        ValueError: the server is no IP address, or the namespace could not be one.
     """
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", namespace):  # RFC 1123
+        raise ValueError(f"namespace {namespace!r}: small letters, digits and dashes")
     return DnsResolver([_with_port(server)], search=pod_search(namespace, domain), ndots=NDOTS)
 
 

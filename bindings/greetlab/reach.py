@@ -31,14 +31,12 @@ def lines(cluster: LocalCluster) -> list[Line]:
     address = f"{cluster.cluster_ip}:{cluster.service_port}"
     method = "greet.GreetService/Greet"
     grpcurl = shlex.join(["grpcurl", "-plaintext", "-d", request, address, method])
-    # Without --wait-ready it would be a cold start: the pod that is READY first has the first calls.
+    # Without --wait-ready the pod that is READY first has the first calls: a cold start.
     round_robin = ["--policy", "round_robin", "--wait-ready"]
     return [
         Line("one virtual address", dig(CLUSTER_IP_SERVICE)),
         Line("the addresses of the pods", dig(HEADLESS_SERVICE)),
-        Line(
-            "the same as a pod asks", f"greetlab lookup {HEADLESS_SERVICE} --server {ip}:{port}"
-        ),
+        Line("the same as a pod asks", f"greetlab lookup {HEADLESS_SERVICE} --server {ip}:{port}"),
         Line("a new connection: any pod", grpcurl),
         Line("one connection: one pod", shlex.join(["greetlab", "call", sticky])),
         Line("shared by all pods", shlex.join(["greetlab", "call", fair, *round_robin])),

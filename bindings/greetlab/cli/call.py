@@ -52,7 +52,9 @@ def call(
         int | None,
         typer.Option(help=f"Pods of the cluster made for it.  [default: {DEFAULT_PODS}]"),
     ] = None,
-    trace: Annotated[Path | None, typer.Option(help="Write the trace there, as JSON lines.")] = None,
+    trace: Annotated[
+        Path | None, typer.Option(help="Write the trace there, as JSON lines.")
+    ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw which pod handled each request: .png, .svg, .pdf.")
     ] = None,

@@ -50,6 +50,8 @@ def doctor(
     A service is looked at from where this runs, with calls that it need not know. Exit status 0 if
     all is good, 1 if there is something to be done, 2 if it could not be looked at.
     """
+    from greetlab.doctor import examine_service
+
     if target is None:
         with failing_in_words("doctor"):
             options = {"policy": policy, "times": times, "timeout": timeout, "language": language}
@@ -57,9 +59,18 @@ def doctor(
                 raise ValueError(f"{given[0]} is about a service: it needs a TARGET")
         _examine_machine(as_json)
     else:
-        _examine_service(
-            target, policy or "pick_first", times or 30, timeout or 3.0, language, as_json
-        )
+        with failing_in_words("doctor"):
+            report = examine_service(
+                target,
+                policy=policy or "pick_first",
+                times=30 if times is None else times,
+                timeout=3.0 if timeout is None else timeout,
+            )
+        if as_json:
+            print_json(report.to_dict())
+        else:
+            _show(report, language)
+        raise typer.Exit(0 if report.healthy else 1)
 
 
 def _examine_machine(as_json: bool) -> None:
@@ -84,25 +95,11 @@ def _line(finding: Finding) -> Table:
     mark, style = _MARKS[finding.level]
     table = Table.grid(padding=(0, 2))
     table.add_column(width=4)
-    table.add_column(width=12)
+    table.add_column(min_width=12, no_wrap=True)
     table.add_row(Text(mark, style), finding.subject, Text(finding.saw))
     if finding.remedy:
         table.add_row("", "", Text(f"-> {finding.remedy}", "bold"))
     return table
-
-
-def _examine_service(
-    target: str, policy: str, times: int, timeout: float, language: str | None, as_json: bool
-) -> None:
-    from greetlab.doctor import examine_service
-
-    with failing_in_words("doctor"):
-        report = examine_service(target, policy=policy, times=times, timeout=timeout)
-    if as_json:
-        print_json(report.to_dict())
-    else:
-        _show(report, language)
-    raise typer.Exit(0 if report.healthy else 1)
 
 
 def _show(report: ServiceReport, language: str | None) -> None:
@@ -147,13 +144,17 @@ def _names(report: ServiceReport) -> Group:
         )
         took = f"{question.milliseconds:.1f} ms"
         lines.append(
-            Text.assemble(f"{question.type:5} {question.name}  ", (said, color), (f"  {took}", "dim"))
+            Text.assemble(
+                f"{question.type:5} {question.name}  ", (said, color), (f"  {took}", "dim")
+            )
         )
     if not report.questions and report.addresses:
         lines.append(Text("nothing was asked: the target is an address", "dim"))
     for address in report.addresses:
         reason = report.unreachable.get(address)
-        lines.append(Text(f"-> {address}" + (f"   {reason}" if reason else ""), "red" if reason else "bold"))
+        lines.append(
+            Text(f"-> {address}" + (f"   {reason}" if reason else ""), "red" if reason else "bold")
+        )
     return Group(*lines)
 
 

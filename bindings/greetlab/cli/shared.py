@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -20,23 +20,30 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 class Commands(TyperGroup):
     """Says what is wrong with an argument in one sentence, and exits with 2."""
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Runs a command. typer itself would print the usage in front of the sentence."""
-        if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)
         try:
-            status = super().main(*args, standalone_mode=False, **extra)
+            status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except typer.TyperException as error:
+            if not standalone_mode:
+                raise
             context = getattr(error, "ctx", None)
             where = context.command_path if context else "greetlab"
-            message = error.format_message()
+            message = error.format_message().replace("Value error, ", "")  # pydantic's
             if "\n" in message:  # `greetlab` alone: the help is the answer
                 typer.echo(message, err=True)
             else:
                 complain(where, f"{message.removesuffix('.')}; see {where} --help")
             sys.exit(2)
-        except typer.Abort:
-            sys.exit(1)
+        if not standalone_mode:
+            return status
         sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -70,7 +77,10 @@ def failing_in_words(command: str) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        complain(f"greetlab {command}", str(error))
+        sentence = str(error)
+        if isinstance(error, OSError) and error.filename:  # "[Errno 2] No such file ..."
+            sentence = f"{error.filename}: {error.strerror}"
+        complain(f"greetlab {command}", sentence.removeprefix(f"{command}: "))
         raise typer.Exit(2) from error
 
 

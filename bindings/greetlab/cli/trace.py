@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 
 def trace(
-    file: Annotated[Path, typer.Argument(help="What `call --trace`, `greet-client --trace` or "
-                                              "Trace.save wrote.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="What `call --trace`, `greet-client --trace` or Trace.save wrote."),
+    ],
     story: Annotated[bool, typer.Option("--story", help="A sentence for every event.")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Look for what cannot be true of any run.")
@@ -41,10 +43,7 @@ def trace(
     with failing_in_words("trace"):
         if story and check:
             raise ValueError("--story or --check: one of them at a time")
-        try:
-            read = Trace.load(file)
-        except ValueError as error:
-            raise ValueError(f"{file}: {error}") from error
+        read = Trace.load(file)
     if check:
         found = problems(read)
         if as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-# gRPC's name for the policy in a service config: grpc/grpc doc/service_config.md, "loadBalancingConfig".
+# grpc/grpc doc/service_config.md, "loadBalancingConfig".
 _CONFIG = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 
 
@@ -99,9 +99,16 @@ spec:
       port: {port}        # <- what your pods listen on: your Service's targetPort"""
 
 
+def is_service_name(host: str) -> bool:
+    """Whether it can be a Service's: no address, no list of them, not this machine."""
+    return re.fullmatch(r"[a-z][-a-z0-9]*(\.[-a-z0-9]+)*\.?", host) is not None and (
+        host != "localhost"
+    )
+
+
 def headless_name(host: str) -> str:
     """What the headless Service beside `host` is called: its first label, with "-headless"."""
-    if not re.search(r"[A-Za-z]", host) or ":" in host:  # an address
+    if not is_service_name(host):
         return "YOUR-SERVICE-headless.YOUR-NAMESPACE.svc.cluster.local"
     first, dot, rest = host.rstrip(".").partition(".")
-    return f"{first}-headless{dot}{rest}"
+    return f"{first.removesuffix('-headless')}-headless{dot}{rest}"

@@ -10,13 +10,16 @@ that; nobody's proto file is needed.)
 from __future__ import annotations
 
 import contextlib
+import socket
+import ssl
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from greetlab import arguments
 from greetlab.calls import Calls
 from greetlab.channel import Channel
 from greetlab.doctor.finding import Finding
-from greetlab.doctor.fixes import client_lines, headless_name, headless_service
+from greetlab.doctor.fixes import client_lines, headless_name, headless_service, is_service_name
 from greetlab.summary import ClientSummary, summarize
 from greetlab.trace import Trace
 
@@ -116,6 +119,7 @@ def examine_service(
 
     Raises ValueError for a target or a policy that there is not.
     """
+    arguments.timeout(timeout)
     report = ServiceReport(target, policy)
     calls, seen = _call(report, policy, times, timeout)
     report.questions = _questions(seen)
@@ -132,7 +136,7 @@ def examine_service(
         with Channel(target, connection_per_call=True, trace_capacity=0) as channel:
             report.behind = channel.greet(times=CONNECTIONS_TRIED, timeout=timeout).pods
     _judge(report)
-    _find(report, seen)
+    _find(report, seen, timeout)
     return report
 
 
@@ -160,9 +164,11 @@ def _run(policy: str, calls: Calls, seen: Trace, client: ClientSummary) -> Run:
 
 
 def _questions(seen: Trace) -> list[Question]:
-    return [
-        Question(e.type, e.name, e.status, e.round_trip / 1e6) for e in seen.of("QueryAnswered")
-    ]
+    """Of the first lookup that found something; if none did, of the first."""
+    ends = [event for event in seen.of("LookupEnded") if event.count] or seen.of("LookupEnded")
+    last = ends[0].id if len(ends) else 0
+    asked = [event for event in seen.of("QueryAnswered") if event.id < last]
+    return [Question(e.type, e.name, e.status, e.round_trip / 1e6) for e in asked]
 
 
 def _unreachable(seen: Trace) -> dict[str, str]:
@@ -210,8 +216,9 @@ def _judge_one_address(report: ServiceReport, run: Run) -> None:
     )
     if report.behind is None:
         report.unknown.append(
-            f"How many pods are behind {address}: a ClusterIP or another balancer of connections "
-            "looks like one server from here. If it is one pod, there is nothing to share."
+            f"How many pods are behind {address}: this service is not greet, so only the address "
+            "of a server is seen, and a ClusterIP looks like one server. If it is one pod, there "
+            "is nothing to share."
         )
     elif len(report.behind) > 1:
         report.verdict += (
@@ -245,15 +252,13 @@ def _fix(report: ServiceReport) -> Fix:
 
 
 def _host_and_port(report: ServiceReport) -> tuple[str, int]:
-    """The name of the target, or its first address where it has none (static:...)."""
-    target = report.target.rpartition("/")[2]
-    host, _, port = target.rpartition(":")
-    if report.target.startswith(("static:", "ipv4:", "ipv6:", "srv:")) or not port.isdigit():
-        host, _, port = report.addresses[0].rpartition(":")
-    return host, int(port)
+    """The target's name, or one to be filled in; the port is that of its addresses."""
+    port = int(report.addresses[0].rpartition(":")[2])
+    name = report.target.rpartition("/")[2].removesuffix(f":{port}")
+    return (name if is_service_name(name) else headless_name(name)), port
 
 
-def _find(report: ServiceReport, seen: Trace) -> None:
+def _find(report: ServiceReport, seen: Trace, timeout: float) -> None:
     if report.sticky:
         several = len(report.addresses) > 1
         report.findings.append(
@@ -264,25 +269,51 @@ def _find(report: ServiceReport, seen: Trace) -> None:
             )
         )  # fmt: skip
     _find_in_dns(report, seen)
-    if report.unreachable:
-        refused = any("refused" in reason for reason in report.unreachable.values())
-        port = "the port: on a headless name it is the pods' (targetPort), not the Service's"
-        tls = "whether the server wants TLS, which is not spoken here, or a firewall drops it"
-        for address, reason in report.unreachable.items():
-            report.findings.append(
-                Finding(address, "bad", f"cannot be reached: {reason}",
-                        f"look at {port if refused else tls}")
-            )  # fmt: skip
-    if report.speaks == "grpc":
+    for address, reason in report.unreachable.items():
+        report.findings.append(_unreached(address, reason, timeout))
+    if report.speaks == "grpc" and len(report.addresses) > 1:
         report.unknown.append(
-            "Which pod answers: this service is not greet, so all that is seen of a server is its "
-            "address. One address can be many pods."
+            "Whether an address is one pod: this service is not greet, so only the addresses of "
+            "servers are seen. Behind a balancer one can be many."
         )
     if report.speaks:
         report.unknown.append(
             "Whether clients will hear of new pods: gRPC asks DNS again only when a connection "
             "ends. A MAX_CONNECTION_AGE on the servers (gRFC A9) makes it so."
         )
+
+
+def _unreached(address: str, reason: str, timeout: float) -> Finding:
+    if "refused" in reason:
+        remedy = (
+            "look at the port (on a headless name it is the pods', targetPort), and whether pods "
+            "are ready"
+        )
+        return Finding(address, "bad", f"cannot be reached: {reason}", remedy)
+    if version := _tls_version(address, timeout):
+        return Finding(
+            address, "bad", f"wants {version}, and plaintext only is spoken here",
+            "look at it behind its TLS: in the pod, or through a plaintext port of it",
+        )  # fmt: skip
+    remedy = "does it speak HTTP/2 without TLS, and does no NetworkPolicy or firewall drop it?"
+    return Finding(address, "bad", f"no gRPC server: {reason}", remedy)
+
+
+def _tls_version(address: str, timeout: float) -> str | None:
+    """What a server's TLS calls itself; None if it speaks none. Nothing is sent but a hello."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    host, _, port = address.rpartition(":")
+    try:
+        with (
+            socket.create_connection((host.strip("[]"), int(port)), timeout) as plain,
+            context.wrap_socket(plain) as wrapped,
+        ):
+            return wrapped.version()
+    except OSError:  # ssl.SSLError is one
+        return None
 
 
 def _find_in_dns(report: ServiceReport, seen: Trace) -> None:
@@ -294,15 +325,13 @@ def _find_in_dns(report: ServiceReport, seen: Trace) -> None:
             "without a ready pod?",
             "no_data": "the name exists without addresses: are its pods ready?",
         }.get(last.status, "is the DNS server of /etc/resolv.conf, or of the target, reachable?")
-        report.findings.append(
-            Finding("DNS", "bad", f"{last.name}: {last.status.upper()}", remedy)
-        )
+        report.findings.append(Finding("DNS", "bad", f"{last.name}: {last.status.upper()}", remedy))
     misses = sum(question.status == "nxdomain" for question in report.questions)
     if report.addresses and misses:
         report.findings.append(
             Finding(
                 "ndots", "note",
-                f"{misses} of {len(report.questions)} DNS questions went to names that do not exist "
+                f"{misses} of {len(report.questions)} questions were for names that do not exist "
                 "(the search list)",
                 "a full name with a final dot is asked for at once",
             )
