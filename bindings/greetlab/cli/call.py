@@ -26,8 +26,9 @@ def call(
     target: Annotated[
         str,
         typer.Argument(
+            metavar="TARGET",
             help="A gRPC target, such as dns:///greetserver.default.svc.cluster.local:50051; "
-            f"{CLUSTER_IP_SERVICE} and {HEADLESS_SERVICE} are those of a cluster made for it."
+            f"{CLUSTER_IP_SERVICE} and {HEADLESS_SERVICE} are those of a cluster made for it.",
         ),
     ] = CLUSTER_IP_SERVICE,
     policy: Annotated[

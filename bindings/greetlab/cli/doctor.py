@@ -24,6 +24,7 @@ def doctor(
     target: Annotated[
         str | None,
         typer.Argument(
+            metavar="TARGET",
             help="A gRPC service of yours, as its clients have it: dns:///name:port. Without it: "
             "this machine.",
             show_default=False,

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def lookup(
-    name: Annotated[str, typer.Argument(help="greetserver, greetserver-headless, or any name.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="greetserver, greetserver-headless, or any name.")
+    ],
     types: Annotated[
         str, typer.Option("--type", help="What to ask for: A, AAAA, SRV, with commas between.")
     ] = "A,AAAA",

@@ -11,9 +11,9 @@ from greetlab.cli.shared import Json, Terminal, failing_in_words, print_json
 
 
 def notebooks(
-    folder: Annotated[Path, typer.Argument(help="Where your copies are, or will be.")] = Path(
-        "greetlab-notebooks"
-    ),
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where your copies are, or will be.")
+    ] = Path("greetlab-notebooks"),
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open a browser; else print the link.")
     ] = True,

@@ -26,11 +26,14 @@ class Commands(TyperGroup):
         prog_name: str | None = None,
         complete_var: str | None = None,
         standalone_mode: bool = True,
+        windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
         """Runs a command. typer itself would print the usage in front of the sentence."""
         try:
-            status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+            status = super().main(
+                args, prog_name, complete_var, False, windows_expand_args, **extra
+            )
         except typer.TyperException as error:
             if not standalone_mode:
                 raise
@@ -86,5 +89,4 @@ def failing_in_words(command: str) -> Iterator[None]:
 
 def print_json(document: Any) -> None:
     """One JSON document on standard output, at once."""
-    typer.echo(json.dumps(document, indent=2))
-    sys.stdout.flush()
+    Terminal().out(json.dumps(document, indent=2), highlight=False)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.columns import Columns
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 def trace(
     file: Annotated[
         Path,
-        typer.Argument(help="What `call --trace`, `greet-client --trace` or Trace.save wrote."),
+        typer.Argument(metavar="FILE", help="What `call --trace` or Trace.save wrote."),
     ],
     story: Annotated[bool, typer.Option("--story", help="A sentence for every event.")] = False,
     check: Annotated[
@@ -55,7 +54,7 @@ def trace(
         if as_json:
             print_json(_events(read))
         else:
-            Terminal(highlight=False).print(escape(read.story()), soft_wrap=True)
+            Terminal(highlight=False).print(read.story(), markup=False, soft_wrap=True)
     elif as_json:
         print_json(asdict(summarize(read)))
     else:

@@ -32,19 +32,23 @@ def up(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, also while it starts
     with contextlib.suppress(KeyboardInterrupt), failing_in_words("up"):
         with Cluster.local(pods=pods) as cluster:
+            ending = _hear_the_end()
             if as_json:
                 print_json(_document(cluster))
             _show(console, cluster)
-            _wait_for_the_end()
-        console.print(Text("ended: no process, no address is left", "dim"))
+            os.read(ending, 1)
+    console.print(Text("ended: no process, no address is left", "dim"))
 
 
-def _wait_for_the_end() -> None:
-    """Until Ctrl-C or SIGTERM. Further ones do not disturb what is already on its way."""
+def _hear_the_end() -> int:
+    """What can be read once Ctrl-C or SIGTERM has come.
+
+    From now on they raise nothing, so that further ones do not disturb what is on its way.
+    """
     heard, tell = os.pipe()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: os.write(tell, b"."))
-    os.read(heard, 1)
+    return heard
 
 
 def _document(cluster: LocalCluster) -> dict[str, Any]:
