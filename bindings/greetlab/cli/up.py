@@ -30,13 +30,16 @@ def up(
 
     console = Terminal(highlight=False, quiet=as_json)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, also while it starts
-    with contextlib.suppress(KeyboardInterrupt), failing_in_words("up"):
-        with Cluster.local(pods=pods) as cluster:
-            ending = _hear_the_end()
-            if as_json:
-                print_json(_document(cluster))
-            _show(console, cluster)
-            os.read(ending, 1)
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        failing_in_words("up"),
+        Cluster.local(pods=pods) as cluster,
+    ):
+        ending = _hear_the_end()
+        if as_json:
+            print_json(_document(cluster))
+        _show(console, cluster)
+        os.read(ending, 1)
     console.print(Text("ended: no process, no address is left", "dim"))
 
 
