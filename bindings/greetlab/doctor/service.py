@@ -134,7 +134,7 @@ def examine_service(
         report.speaks = "grpc"
     if report.speaks == "greet" and len(report.addresses) == 1:
         with Channel(target, connection_per_call=True, trace_capacity=0) as channel:
-            report.behind = channel.greet(times=CONNECTIONS_TRIED, timeout=timeout).pods
+            report.behind = channel.greet(times=CONNECTIONS_TRIED, timeout=timeout).pods or None
     _judge(report)
     _find(report, seen, timeout)
     return report
@@ -192,6 +192,12 @@ def _judge(report: ServiceReport) -> None:
         report.verdict = "Nothing to judge: nobody answered."
     elif len(report.addresses) == 1:
         _judge_one_address(report, run)
+    elif run.connections == 1 and run.policy != "pick_first":
+        report.sticky = True
+        report.verdict = (
+            f"Sticky for now: of {len(report.addresses)} addresses only one can be reached: all "
+            f"{run.calls} calls went to {_whereto(run)}."
+        )
     elif run.connections == 1:
         report.sticky = True
         report.verdict = (
@@ -202,7 +208,7 @@ def _judge(report: ServiceReport) -> None:
         report.sticky = False
         shares = ", ".join(f"{count} to {who}" for who, count in _shares(run).items())
         report.verdict = f"Not sticky: {run.calls} calls were shared: {shares}."
-    if report.sticky:
+    if report.sticky and (len(report.addresses) == 1 or run.policy == "pick_first"):
         report.fix = _fix(report)
 
 
@@ -260,14 +266,11 @@ def _host_and_port(report: ServiceReport) -> tuple[str, int]:
 
 def _find(report: ServiceReport, seen: Trace, timeout: float) -> None:
     if report.sticky:
-        several = len(report.addresses) > 1
-        report.findings.append(
-            Finding(
-                "sticky", "bad", report.verdict,
-                "round_robin in the client" if several
-                else "a headless Service, and round_robin in the client",
-            )
-        )  # fmt: skip
+        remedy = "make the other addresses reachable"
+        if report.fix:
+            remedy = "a headless Service, and " if report.fix.service else ""
+            remedy += "round_robin in the client"
+        report.findings.append(Finding("sticky", "bad", report.verdict, remedy))
     _find_in_dns(report, seen)
     for address, reason in report.unreachable.items():
         report.findings.append(_unreached(address, reason, timeout))
