@@ -71,7 +71,7 @@ def _network() -> Finding:
 def _executables() -> Finding:
     ours = version("greetlab")
     again = "install the package again: pip install --force-reinstall greetlab"
-    for name in ("greet-server", "greet-client", "clusterip"):
+    for name in executables.NAMES:
         try:
             said = subprocess.run(
                 [executables.path(name), "--version"], capture_output=True, text=True, timeout=10
@@ -83,7 +83,7 @@ def _executables() -> Finding:
         if ours not in said.stdout.split():
             other = f"{name} is {said.stdout.strip()}, the package is {ours}"
             return Finding("executables", "bad", other, again)
-    return Finding("executables", "good", f"greet-server, greet-client, clusterip {ours}")
+    return Finding("executables", "good", f"{', '.join(executables.NAMES)} {ours}")
 
 
 def _descriptors() -> Finding:

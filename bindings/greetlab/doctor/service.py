@@ -125,7 +125,7 @@ def examine_service(
     report.questions = _questions(seen)
     report.addresses = summarize(seen).clients[0].addresses
     report.unreachable = _unreachable(seen)
-    if policy != "round_robin" and len(report.addresses) > 1:
+    if policy != "round_robin" and report.runs[0].connections:
         _, seen = _call(report, "round_robin", times, timeout)
         report.unreachable = _unreachable(seen)
     if calls.ok:
@@ -217,7 +217,7 @@ def _judge_one_address(report: ServiceReport, run: Run) -> None:
     report.sticky = True
     (address,) = report.addresses
     report.verdict = (
-        f"Sticky: the name has one address, so there is one connection, with round_robin, too: all "
+        f"Sticky: the name has one address, so there is one connection, with any policy: all "
         f"{run.calls} calls went to {_whereto(run)}."
     )
     if report.behind is None:
