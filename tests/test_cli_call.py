@@ -1,5 +1,6 @@
 """`greetlab call`: who answered."""
 
+import itertools
 import signal
 
 import pytest
@@ -35,7 +36,16 @@ def test_round_robin_shares_a_headless_service(cluster, engine):
     assert "3 connections" in ended.said
 
 
-def test_many_at_a_time(cluster):
+def test_as_many_at_a_time_as_it_is_told(cluster, tmp_path):
+    path = tmp_path / "trace.jsonl"
+    greetlab("call", cluster.target("greetserver"), "-n", 20, "-c", 4, "--trace", path)
+    trace = gl.Trace.load(path)
+    in_flight = [1 if event.kind == "CallStarted" else -1
+                 for event in trace.of("CallStarted", "CallEnded")]  # fmt: skip
+    assert max(itertools.accumulate(in_flight)) == 4
+
+
+def test_very_many_are_counted(cluster):
     document = greetlab(
         "call", cluster.target("greetserver"), "-n", 5000, "-c", 16, "--json"
     ).document  # fmt: skip

@@ -108,6 +108,16 @@ def test_what_dns_was_asked_is_told(service, foreign):
     assert [(q.type, q.status) for q in report.questions] == [("A", "ok"), ("AAAA", "no_data")]
 
 
+def test_questions_asked_again_are_not_told_again():
+    sim = gl.Cluster.sim(seed=1)
+    channel = sim.channel("nowhere")
+    channel.greet(times=1)
+    sim.run(seconds=60)
+    assert len(sim.trace.of("LookupEnded")) > 2
+    once = service_doctor._questions(sim.trace)
+    assert len(once) * len(sim.trace.of("LookupEnded")) == len(sim.trace.of("QueryAnswered"))
+
+
 def test_greet_itself_says_how_many_pods_are_behind_one_address(cluster):
     report = examine_service(cluster.target("greetserver"))
     assert report.speaks == "greet"
@@ -158,6 +168,7 @@ def test_where_nothing_can_be_judged_it_says_so(service, ips, verdict, finding):
     report = ended.document
     assert report["sticky"] is None
     assert verdict in report["verdict"]
+    assert [run["calls"] for run in report["runs"]] == [1]  # thirty would take their time
     assert finding in str(report["findings"])
     assert all(finding["remedy"] for finding in report["findings"])
     assert report["fix"] is None

@@ -179,6 +179,30 @@ def test_only_some_of_the_events_are_named():
     assert str(Problem("calls", "one", (4,))) == "one (event 4)"
 
 
+def test_a_trace_that_was_full_does_not_say_that_calls_never_end(tmp_path):
+    def cut(header, events):
+        header["dropped"] = 1
+        return without("CallEnded")(header, events)
+
+    (problem,) = problems(gl.Trace.load(tampered(tmp_path, cut)))
+    assert problem.rule == "whole"
+
+
+def test_a_picker_begins_within_what_it_has(tmp_path):
+    def beyond(header, events):
+        picker = first(events, "PickerPublished", picker="round_robin", ready=3)
+        picker["start"] = picker["ready"]
+
+    (problem,) = problems(gl.Trace.load(tampered(tmp_path, beyond)))
+    assert problem.rule == "counts"
+
+
+def test_calls_that_nobody_answered_are_nobodys():
+    (client,) = summarize(gl.Trace.load(GOLDEN / "everybody_dies.jsonl")).clients
+    assert client.by_status["UNAVAILABLE"] > 0
+    assert client.by_pod == {}
+
+
 def test_an_empty_trace_can_be_true(tmp_path):
     path = tampered(tmp_path, lambda header, events: events.clear())
     for more in ((), ("--story",), ("--check",), ("--json",)):

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import re
 import shlex
 import shutil
@@ -13,6 +12,7 @@ import sys
 import psutil
 import pytest
 from command_line import command, greetlab, running
+from support import wait_until
 
 from greetlab import executables
 
@@ -42,11 +42,20 @@ def reached():
         process.communicate(timeout=10)
 
 
+def alive(process):
+    """Still running; not one that has ended, and that nobody has asked how."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def run(line):
     return subprocess.run(shlex.split(line), capture_output=True, text=True, timeout=30)
 
 
 def test_it_prints_a_line_for_every_way_to_reach_it(reached):
+    for line in reached:  # else it would be luck whether all pods share the first calls
+        assert ("round_robin" in line) == ("--wait-ready" in line)
     assert [line.split()[0] for line in reached] == [
         "dig", "dig", "greetlab", "grpcurl", "greetlab", "greetlab", "greet-client", "greetlab",
     ]  # fmt: skip
@@ -109,14 +118,29 @@ def test_it_ends_in_order_and_leaves_nothing(which):
     assert process.returncode == 0
     assert "ended" in said
     assert complaint == ""
-    assert not [child for child in children if child.is_running()]
+    assert not any(map(alive, children))
 
 
-def test_a_second_ctrl_c_does_not_disturb_the_end():
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_ended_while_it_starts(which):
+    with running("up", "--pods", "20") as process:
+        starting = psutil.Process(process.pid)
+        wait_until(starting.children)
+        children = starting.children(recursive=True)
+        process.send_signal(which)
+        process.communicate(timeout=10)
+    assert process.returncode == 0
+    # One that was just being started was nobody's yet: it ends by its lifeline.
+    wait_until(lambda: not any(map(alive, children)))
+
+
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+def test_to_be_told_again_does_not_disturb_the_end(which):
     with up() as (process, _):
         for _ in range(3):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGINT)
+            process.send_signal(which)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                psutil.Process(process.pid).children()  # a moment
         _, complaint = process.communicate(timeout=10)
     assert process.returncode == 0
     assert complaint == ""

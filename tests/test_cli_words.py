@@ -75,6 +75,7 @@ def test_an_error_names_what_there_is():
     assert "pick_first" in greetlab("call", "--policy", "ring_hash").complaint
     assert "A, AAAA, SRV" in greetlab("lookup", "web", "--type", "MX").complaint
     assert "dns:///name:port" in greetlab("call", "no-port").complaint
+    assert greetlab("lookup", "").complaint == "greetlab lookup: the name is empty\n"
 
 
 def test_a_file_that_cannot_be_written_is_told_before_the_work(monkeypatch):
