@@ -1,7 +1,26 @@
 """What the whole suite shares."""
 
+import pytest
+
 
 def pytest_addoption(parser):
     parser.addoption(
         "--renew", action="store_true", help="write the golden traces anew and show what changed"
     )
+
+
+@pytest.fixture
+def kubectl_on_path(tmp_path, monkeypatch):
+    """A scripted kubectl, as a program: tests/kube_world.py."""
+    from kube_world import FakeKubectl
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("GREETLAB_CONTEXT", raising=False)
+    return FakeKubectl(tmp_path)
+
+
+@pytest.fixture
+def kubectl(kubectl_on_path, monkeypatch):
+    """The same without its processes."""
+    monkeypatch.setattr("greetlab.kube.kubectl._execute", kubectl_on_path.execute)
+    return kubectl_on_path

@@ -57,8 +57,8 @@ def test_the_extension_shows_nothing_but_its_entry():
 def test_importing_is_light():
     heavy = python(
         "import sys, threading, greetlab\n"
-        "print([m for m in ('matplotlib', 'dns', 'rich', 'typer', 'asyncio', 'IPython')\n"
-        "       if m in sys.modules], threading.active_count())\n"
+        "print([m for m in ('matplotlib', 'dns', 'rich', 'typer', 'asyncio', 'IPython',\n"
+        "                   'greetlab.kube') if m in sys.modules], threading.active_count())\n"
     )
     assert heavy.strip() == "[] 1"
 

@@ -56,7 +56,7 @@ from greetlab.stepper import Stepper
 from greetlab.trace import Event, Trace
 
 if TYPE_CHECKING:
-    from greetlab import plot
+    from greetlab import kube, plot
     from greetlab.widget import Flow
 
 __all__ = [
@@ -102,6 +102,7 @@ __all__ = [
     "Trace",
     "Verdict",
     "check",
+    "kube",
     "nslookup",
     "plot",
     "predict",
@@ -112,6 +113,9 @@ def __getattr__(name: str) -> Any:
     # `plot` brings matplotlib along, which takes longer to import than all the rest together.
     if name == "plot":
         return import_module("greetlab.plot")
+    # `kube` is for who has a Kubernetes.
+    if name == "kube":
+        return import_module("greetlab.kube")
     # `Flow` brings the notebook's widgets along.
     if name == "Flow":
         return import_module("greetlab.widget").Flow

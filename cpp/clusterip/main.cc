@@ -9,11 +9,11 @@
 #include <exception>
 #include <iostream>
 #include <random>
-#include <sstream>
 #include <stdexcept>
 #include <string>
-#include <vector>
+#include <utility>
 
+#include "clusterip/command.h"
 #include "clusterip/fact_writer.h"
 #include "clusterip/proxy.h"
 #include "core/address.h"
@@ -39,26 +39,6 @@ constexpr const char* kProtocol =
     "  failed     id, source, endpoint or null, reason\n"
     "  closed     id, bytes_up, bytes_down, by (client or endpoint), reset\n"
     "  dropped    count: so many facts are missing here, because nobody read them in time";
-
-/// "a:p,b:p", or nothing at all.
-std::vector<Address> parse_endpoints(const std::string& text) {
-  std::vector<Address> endpoints;
-  std::istringstream stream(text);
-  for (std::string item; std::getline(stream, item, ',');) endpoints.push_back(parse_address(item));
-  return endpoints;
-}
-
-/// Carries out one line of standard input. @throws std::invalid_argument saying what is wrong.
-void command(const std::string& line, Proxy& proxy) {
-  std::istringstream stream(line);
-  std::string verb, endpoints, more;
-  stream >> verb >> endpoints >> more;
-  if (verb.empty()) return;
-  if (verb != "endpoints" || !more.empty()) {
-    throw std::invalid_argument("'" + line + "' (expected: endpoints IP:PORT,IP:PORT,...)");
-  }
-  proxy.set_endpoints(parse_endpoints(endpoints));
-}
 
 /// A connection takes two descriptors, and the usual soft limit is 1024.
 void raise_descriptor_limit() {
@@ -99,7 +79,7 @@ int main(int argc, char** argv) {
                 [&writer](const ProxyFact& fact) { writer.write(fact); });
     for (std::string line; std::getline(std::cin, line);) {
       try {
-        command(line, proxy);
+        if (auto wanted = parse_command(line)) proxy.set_endpoints(std::move(*wanted));
       } catch (const std::invalid_argument& error) {
         std::cerr << "clusterip: " << error.what() << std::endl;
       }

@@ -11,64 +11,13 @@
 #include <optional>
 #include <thread>
 
-#include "core/duration.h"
-#include "flags/parsed_option.h"
+#include "greet/flags.h"
 #include "greet/server.h"
 
 namespace greetlab {
 namespace {
 
 using std::chrono::milliseconds;
-
-struct Flags {
-  GreetServerOptions server;
-  milliseconds grace{5000};
-  int lifeline = -1;
-};
-
-// "20ms", or "5ms..20ms" for a uniform draw between the two.
-Latency parse_latency(const std::string& text) {
-  const auto dots = text.find("..");
-  if (dots == std::string::npos) return {parse_duration(text), {}};
-  const Latency latency{parse_duration(text.substr(0, dots)),
-                        parse_duration(text.substr(dots + 2))};
-  if (latency.most < latency.least) {
-    throw std::invalid_argument("latency '" + text + "': the first is above the second");
-  }
-  return latency;
-}
-
-void declare(CLI::App& app, Flags& flags) {
-  GreetServerOptions& server = flags.server;
-  app.set_version_flag("--version", GREETLAB_VERSION);
-  app.add_option("--listen", server.listen.ip, "IP address to listen on")->capture_default_str();
-  app.add_option("--port", server.listen.port, "port to listen on; 0 = any free one")
-      ->envname("GRPC_PORT")
-      ->capture_default_str();
-  app.add_option("--pod-name", server.pod.name, "who answers")->envname("POD_NAME");
-  app.add_option("--pod-ip", server.pod.ip, "from which address")->envname("POD_IP");
-
-  add_duration(app, "--max-connection-age", server.max_connection_age,
-               "GOAWAY for connections older than this, +-10 % (gRFC A9); default: never");
-  add_duration(app, "--max-connection-age-grace", server.max_connection_age_grace,
-               "how long calls on such a connection may go on; default: for ever");
-
-  add_parsed(app, "--latency", "wait before each answer: 20ms, or 5ms..20ms for a uniform draw",
-             parse_latency, [&](Latency value) { server.latency = value; })
-      ->type_name("DURATION[..DURATION]");
-  app.add_option("--error-rate", server.error_rate, "fail this share of greetings as UNAVAILABLE")
-      ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--seed", server.seed, "of the random draws of latency and errors")
-      ->capture_default_str();
-
-  app.add_option("--control", server.control,
-                 "serve control.proto on this unix socket; @NAME: an abstract one, without a file")
-      ->type_name("PATH");
-  app.add_option("--lifeline", flags.lifeline,
-                 "exit when this inherited descriptor reaches its end: the parent is gone")
-      ->type_name("FD");
-  add_duration(app, "--grace", flags.grace, "after SIGTERM, how long calls may go on; default: 5s");
-}
 
 sigset_t stop_signals() {
   sigset_t signals;
@@ -116,12 +65,12 @@ class Watch {
 };
 
 // gRPC removes the file itself where the server ends in order.
-void remove_control_socket(const Flags& flags) {
+void remove_control_socket(const GreetServerFlags& flags) {
   const std::string& path = flags.server.control;
   if (!path.empty() && path.front() != '@') unlink(path.c_str());
 }
 
-int serve(const Flags& flags) {
+int serve(const GreetServerFlags& flags) {
   // Blocked before any thread starts, so that every thread inherits it and the signals wait for us.
   const sigset_t signals = stop_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
@@ -164,7 +113,7 @@ int serve(const Flags& flags) {
 }  // namespace greetlab
 
 int main(int argc, char** argv) {
-  greetlab::Flags flags;
+  greetlab::GreetServerFlags flags;
   CLI::App app(
       "The lab's pod: answers greet.GreetService, health, reflection and channelz over gRPC.\n"
       "SIGTERM: says NOT_SERVING, drains, exits 0; a second signal exits at once.",

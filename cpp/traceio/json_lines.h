@@ -43,7 +43,6 @@ struct LoadedTrace {
   LoadedTrace() = default;
   // The words in `symbols` stay where they are when it is moved, not when it is copied.
   LoadedTrace(LoadedTrace&&) = default;
-  LoadedTrace& operator=(LoadedTrace&&) = default;
 };
 
 /// Reads a trace to the end of the stream. Writing it again gives the same bytes.

@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 
 from greetlab.cli.call import call
+from greetlab.cli.check import check
+from greetlab.cli.clean import clean
 from greetlab.cli.demo import demo
 from greetlab.cli.doctor import doctor
+from greetlab.cli.kube import kube
 from greetlab.cli.lookup import lookup
 from greetlab.cli.notebooks import notebooks
 from greetlab.cli.shared import Commands
@@ -40,8 +43,9 @@ def _greetlab(
     pass
 
 
-for command in (demo, lookup, call, up, trace, doctor, notebooks):
+for command in (demo, lookup, call, up, trace, doctor, notebooks, check, clean):
     app.command()(command)
+app.add_typer(kube, name="kube")
 
 
 def main() -> None:

@@ -16,6 +16,15 @@ from typer.core import TyperGroup
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 """Every command has it."""
 
+ContextOption = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        envvar="GREETLAB_CONTEXT",
+        help="Of the kubeconfig: your cluster's. The current one is never taken by itself.",
+    ),
+]
+
 
 class Commands(TyperGroup):
     """Says what is wrong with an argument in one sentence, and exits with 2."""
