@@ -12,13 +12,19 @@ from support import free_ip
 
 import greetlab as gl
 from greetlab.dns_server import ClusterDns
-from greetlab.doctor import ServiceReport, examine_machine, examine_service, machine
+from greetlab.doctor import ServiceReport, examine_machine, examine_service, machine, verdict
 from greetlab.doctor import service as service_doctor
 from greetlab.doctor.fixes import LANGUAGES, client_lines, headless_name, headless_service
-from greetlab.doctor.service import Question
+from greetlab.doctor.report import Question
 from greetlab.local import DNS_PORT
 
 PORT = 50071
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch):
+    for name in ("grpc_proxy", "https_proxy", "http_proxy", "no_grpc_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +217,7 @@ def test_the_search_list_is_noticed():
     report = ServiceReport("web:1", "pick_first", sticky=False, addresses=["10.0.0.1:1"])
     report.questions = [Question("A", f"web{end}.", status, 1.0)
                         for end, status in ((".svc", "nxdomain"), ("", "ok"))]  # fmt: skip
-    service_doctor._find(report, sim.trace, 1.0)
+    verdict.find(report, sim.trace, 1.0)
     (note,) = report.findings
     assert (note.level, note.saw[:6]) == ("note", "1 of 2")
     assert report.healthy

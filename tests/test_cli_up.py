@@ -92,7 +92,7 @@ def test_what_grpcurl_asks_works(reached):
     assert json.loads(request)["greeting"]["first_name"] == "Ada"
     call = """if True:
         import sys, grpc
-        channel = grpc.insecure_channel(sys.argv[1])
+        channel = grpc.insecure_channel(sys.argv[1], [("grpc.enable_http_proxy", 0)])
         raw = dict(request_serializer=None, response_deserializer=None)
         # list_services = "*" (field 7), as bytes
         reflection = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"

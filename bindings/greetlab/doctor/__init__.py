@@ -2,6 +2,7 @@
 
 from greetlab.doctor.finding import Finding
 from greetlab.doctor.machine import examine_machine
-from greetlab.doctor.service import ServiceReport, examine_service
+from greetlab.doctor.report import ServiceReport
+from greetlab.doctor.service import examine_service
 
 __all__ = ["Finding", "ServiceReport", "examine_machine", "examine_service"]
