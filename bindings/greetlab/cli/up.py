@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from greetlab.local import LocalCluster
 
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
 def up(
     pods: Annotated[int, typer.Option(help="How many pods.")] = 3,
     as_json: Json = False,
@@ -35,21 +38,20 @@ def up(
         failing_in_words("up"),
         Cluster.local(pods=pods) as cluster,
     ):
-        ending = _hear_the_end()
+        told = _listen()
         if as_json:
             print_json(_document(cluster))
         _show(console, cluster)
-        os.read(ending, 1)
+        os.read(told, 1)
+        for each in _ENDING:
+            signal.signal(each, signal.SIG_IGN)  # once is enough
     console.print(Text("ended: no process, no address is left", "dim"))
 
 
-def _hear_the_end() -> int:
-    """What can be read once Ctrl-C or SIGTERM has come.
-
-    From now on they raise nothing, so that further ones do not disturb what is on its way.
-    """
+def _listen() -> int:
+    """What can be read once Ctrl-C or SIGTERM has come. From now on they raise nothing."""
     heard, tell = os.pipe()
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in _ENDING:
         signal.signal(each, lambda *_: os.write(tell, b"."))
     return heard
 
