@@ -8,11 +8,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NoReturn
 
+NAMES = ("greet-server", "greet-client", "greet-gateway", "clusterip")
+
 
 def path(name: str) -> Path:
     """Where an executable of ours is.
 
-    name: "greet-server", "greet-client", "greet-gateway" or "clusterip".
+    name: one of NAMES.
 
     Raises FileNotFoundError if the installation does not hold it.
     """

@@ -25,15 +25,13 @@ from greetlab import _core, arguments
 from greetlab.channel import Channel
 from greetlab.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster, Pod
 from greetlab.dns_server import ClusterDns
-from greetlab.lookup import DnsResolver, Lookup
+from greetlab.lookup import Lookup, pod_resolver, pod_search
 from greetlab.processes import ClusterIpProxy, GreetServer, Lifeline, Process, await_first_line
 
 DNS_PORT = 10053
 NAMESPACE = "default"
 DOMAIN = "cluster.local"
-SEARCH = (f"{NAMESPACE}.svc.{DOMAIN}", f"svc.{DOMAIN}", DOMAIN)
-"""The search list of a pod's resolv.conf, which also says ndots:5."""
-NDOTS = 5
+SEARCH = pod_search(NAMESPACE, DOMAIN)
 MOST_PODS = 250
 
 
@@ -141,7 +139,7 @@ class LocalCluster(Cluster):
         self._cleanup.append(partial(_end, self._processes))  # the last to come is the first to go
         self.dns_address = f"127.{self.network}.0.10:{DNS_PORT}"
         self.cluster_ip = f"127.{self.network}.96.1"
-        self._resolver = DnsResolver([self.dns_address], search=list(SEARCH), ndots=NDOTS)
+        self._resolver = pod_resolver(self.dns_address, namespace=NAMESPACE, domain=DOMAIN)
         self._proxy = ClusterIpProxy(
             f"{self.cluster_ip}:{self.service_port}", seed=self.seed, lifeline=self._lifeline
         )

@@ -6,11 +6,60 @@ print(nslookup(resolver.lookup("greetserver")))
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from html import escape
+from typing import Any
 
 from greetlab._core import DnsResolver, Lookup, Query, Record, SrvRecord, system_resolver_config
 
-__all__ = ["DnsResolver", "Lookup", "Query", "Record", "SrvRecord", "nslookup", "system_resolver"]
+__all__ = [
+    "DnsResolver",
+    "Lookup",
+    "Query",
+    "Record",
+    "SrvRecord",
+    "nslookup",
+    "pod_resolver",
+    "system_resolver",
+]
+
+NDOTS = 5
+"""Of a pod's resolv.conf: a name with fewer dots is tried with the search list first."""
+
+RECORD_TYPES = ("A", "AAAA", "SRV")
+"""What can be asked for."""
+
+
+def pod_search(namespace: str = "default", domain: str = "cluster.local") -> list[str]:
+    """The search list of a pod's resolv.conf (kubernetes.io, "DNS for Services and Pods")."""
+    return [f"{namespace}.svc.{domain}", f"svc.{domain}", domain]
+
+
+def pod_resolver(
+    server: str, *, namespace: str = "default", domain: str = "cluster.local"
+) -> DnsResolver:
+    """A resolver that asks as a pod of a cluster does: its search list, and ndots:5.
+
+    Args:
+        server: the cluster's DNS: "10.96.0.10", "127.7.0.10:10053", "[fd00::a]:53".
+        namespace: the pod's.
+        domain: the cluster's.
+
+    Raises:
+        ValueError: the server is no IP address, or the namespace could not be one.
+    """
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", namespace):  # RFC 1123
+        raise ValueError(f"namespace {namespace!r}: small letters, digits and dashes")
+    return DnsResolver([_with_port(server)], search=pod_search(namespace, domain), ndots=NDOTS)
+
+
+def _with_port(server: str) -> str:
+    try:
+        ip = ipaddress.ip_address(server.strip("[]"))
+    except ValueError:
+        return server  # it has one, or is refused in words
+    return f"[{ip}]:53" if ip.version == 6 else f"{ip}:53"
 
 
 def system_resolver(path: str = "/etc/resolv.conf") -> DnsResolver:
@@ -83,6 +132,36 @@ def lookup_html(lookup: Lookup) -> str:
         f"<p><b>{escape(_headline(lookup))}</b></p>"
         f"<table><thead>{row('th', _COLUMNS)}</thead><tbody>{body}</tbody></table>"
     )
+
+
+def lookup_dict(lookup: Lookup) -> dict[str, Any]:
+    """A lookup as JSON has it. Times are in milliseconds, TTLs in seconds."""
+    return {
+        "name": lookup.name,
+        "status": lookup.status,
+        "reason": lookup.reason,
+        "answer_name": lookup.answer_name,
+        "addresses": lookup.addresses,
+        "srv": [
+            {"target": s.target, "port": s.port, "priority": s.priority, "weight": s.weight}
+            for s in lookup.srv
+        ],
+        "ttl": lookup.ttl,
+        "queries": [
+            {
+                "type": query.type,
+                "name": query.name,
+                "server": query.server,
+                "transport": query.transport,
+                "status": query.status,
+                "rcode": query.rcode,
+                "ttl": query.ttl,
+                "round_trip_ms": query.round_trip_ns / 1e6,
+                "records": [f"{record.type} {record.text}" for record in query.records],
+            }
+            for query in lookup.queries
+        ],
+    }
 
 
 def query_text(query: Query) -> str:

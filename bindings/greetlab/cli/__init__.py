@@ -7,16 +7,22 @@ from typing import Annotated
 
 import typer
 
+from greetlab.cli.call import call
 from greetlab.cli.check import check
 from greetlab.cli.clean import clean
 from greetlab.cli.demo import demo
+from greetlab.cli.doctor import doctor
 from greetlab.cli.kube import kube
+from greetlab.cli.lookup import lookup
 from greetlab.cli.notebooks import notebooks
+from greetlab.cli.shared import Commands
+from greetlab.cli.trace import trace
+from greetlab.cli.up import up
 
 app = typer.Typer(
+    cls=Commands,
     help="See, and break, how gRPC load balancing on Kubernetes really works.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -37,11 +43,11 @@ def _greetlab(
     pass
 
 
-for command in (demo, notebooks, check, clean):
+for command in (demo, lookup, call, up, trace, doctor, notebooks, check, clean):
     app.command()(command)
 app.add_typer(kube, name="kube")
 
 
 def main() -> None:
     """The console script."""
-    app()
+    app(prog_name="greetlab")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
-from greetlab.cli.shared import ContextOption, Terminal, failing_in_words
+from greetlab.cli.shared import ContextOption, Json, Terminal, failing_in_words, print_json
 
 EXIT = {"pass": 0, "fail": 1, "unknown": 3}
 
@@ -15,9 +14,7 @@ EXIT = {"pass": 0, "fail": 1, "unknown": 3}
 def check(
     number: Annotated[int, typer.Argument(metavar="N", help="The lab's number.")],
     context: ContextOption = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Look at what you made for a lab in your cluster, and say what is wrong with it.
 
@@ -37,7 +34,7 @@ def check(
             "sentence": verdict.sentence,
             "right": found.right,
         }
-        typer.echo(json.dumps(document, indent=2))
+        print_json(document)
     else:
         console = Terminal(highlight=False, soft_wrap=True)
         colors = {"pass": "green", "fail": "red", "unknown": "yellow"}

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
-
-import typer
-
-from greetlab.cli.shared import ContextOption, Terminal, failing_in_words
+from greetlab.cli.shared import ContextOption, Json, Terminal, failing_in_words, print_json
 
 
 def clean(
     context: ContextOption = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Delete the namespace greetlab, and so all that the labs have made in the cluster.
 
@@ -30,7 +23,7 @@ def clean(
     where = f"in context {kubectl.context}"
     if as_json:
         document = {"context": kubectl.context, "deleted": gone, "elsewhere": left}
-        typer.echo(json.dumps(document, indent=2))
+        print_json(document)
         return
     console = Terminal(highlight=False, soft_wrap=True)
     if gone is None:

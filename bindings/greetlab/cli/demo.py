@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from greetlab.cli.shared import Terminal, failing_in_words
+from greetlab.cli.shared import Json, Terminal, failing_in_words, print_json
 
 
 def demo(
@@ -17,9 +16,7 @@ def demo(
         Path | None,
         typer.Option(help="The run folder. Default: greetlab-runs/<date and time> here."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """One pod takes every request, then three share them: the problem, the cure, the cost.
 
@@ -41,6 +38,6 @@ def demo(
                 screen.act(act, story)
         demo.write_folder(story, folder)
     if as_json:
-        typer.echo(json.dumps({**story.summary(), "folder": str(folder)}, indent=2))
+        print_json({**story.summary(), "folder": str(folder)})
     screen.ending(story, str(folder))
     raise typer.Exit(0 if story.held else 1)

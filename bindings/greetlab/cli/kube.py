@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from greetlab.cli.shared import ContextOption, Terminal, failing_in_words
+from greetlab.cli.shared import ContextOption, Json, Terminal, failing_in_words, print_json
 
 if TYPE_CHECKING:
     from greetlab.kube import Run
@@ -42,9 +41,7 @@ def run(
         str | None, typer.Option(help="Where greet-client is. Default: greetlab:<this version>.")
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds until it must have ended.")] = 300.0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Run greet-client in the cluster, and bring its trace back.
 
@@ -71,7 +68,7 @@ def run(
     except KeyboardInterrupt:  # the Job is deleted by now
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
-        typer.echo(json.dumps(_summary(done), indent=2))
+        print_json(_summary(done))
     else:
         console = Terminal(highlight=False, soft_wrap=True)
         console.print(done.words, markup=False)

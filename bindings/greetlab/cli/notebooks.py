@@ -7,16 +7,17 @@ from typing import Annotated
 
 import typer
 
-from greetlab.cli.shared import Terminal, failing_in_words
+from greetlab.cli.shared import Json, Terminal, failing_in_words, print_json
 
 
 def notebooks(
-    folder: Annotated[Path, typer.Argument(help="Where your copies are, or will be.")] = Path(
-        "greetlab-notebooks"
-    ),
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where your copies are, or will be.")
+    ] = Path("greetlab-notebooks"),
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open a browser; else print the link.")
     ] = True,
+    as_json: Json = False,
 ) -> None:
     """Copy the notebooks into a folder of yours and open them in JupyterLab.
 
@@ -26,11 +27,14 @@ def notebooks(
     """
     from greetlab.notebooks import become, copy_notebooks, jupyter_command
 
-    console = Terminal(highlight=False)
+    console = Terminal(highlight=False, quiet=as_json)
     words = {"new": "new", "same": "there already", "kept": "kept: it has your own work"}
     with failing_in_words("notebooks"):
-        for copy in copy_notebooks(folder):
+        copies = list(copy_notebooks(folder))
+        for copy in copies:
             console.print(f"  {copy.name:24} {words[copy.result]}")
         command = jupyter_command(folder, browser=browser)
+        if as_json:
+            print_json({"folder": str(folder), "notebooks": {c.name: c.result for c in copies}})
         console.print(f"JupyterLab in {folder}; Ctrl-C ends it")
         become(command)

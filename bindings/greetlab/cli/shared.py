@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+"""Every command has it."""
 
 ContextOption = Annotated[
     str | None,
@@ -18,6 +24,39 @@ ContextOption = Annotated[
         help="Of the kubeconfig: your cluster's. The current one is never taken by itself.",
     ),
 ]
+
+
+class Commands(TyperGroup):
+    """Says what is wrong with an argument in one sentence, and exits with 2."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Runs a command. typer itself would print the usage in front of the sentence."""
+        try:
+            status = super().main(
+                args, prog_name, complete_var, False, windows_expand_args, **extra
+            )
+        except typer.TyperException as error:
+            if not standalone_mode:
+                raise
+            context = getattr(error, "ctx", None)
+            where = context.command_path if context else "greetlab"
+            message = error.format_message().replace("Value error, ", "")  # pydantic's
+            if "\n" in message:  # `greetlab` alone: the help is the answer
+                typer.echo(message, err=True)
+            else:
+                complain(where, f"{message.removesuffix('.')}; see {where} --help")
+            sys.exit(2)
+        if not standalone_mode:
+            return status
+        sys.exit(status if isinstance(status, int) else 0)
 
 
 class Terminal(Console):
@@ -31,6 +70,16 @@ class Terminal(Console):
             raise SystemExit(128 + signal.SIGPIPE) from None
 
 
+def complain(command: str, sentence: str) -> None:
+    """One line on standard error.
+
+    command: how it was called, "greetlab demo".
+    """
+    Console(stderr=True, highlight=False).print(
+        f"{command}: {sentence}", style="red", markup=False, soft_wrap=True
+    )
+
+
 @contextmanager
 def failing_in_words(command: str) -> Iterator[None]:
     """What could not be done is one sentence on standard error, and exit status 2.
@@ -40,7 +89,13 @@ def failing_in_words(command: str) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        Console(stderr=True, highlight=False).print(
-            f"greetlab {command}: {error}", style="red", markup=False, soft_wrap=True
-        )
+        sentence = str(error)
+        if isinstance(error, OSError) and error.filename:  # "[Errno 2] No such file ..."
+            sentence = f"{error.filename}: {error.strerror}"
+        complain(f"greetlab {command}", sentence.removeprefix(f"{command}: "))
         raise typer.Exit(2) from error
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output, at once."""
+    Terminal().out(json.dumps(document, indent=2), highlight=False)

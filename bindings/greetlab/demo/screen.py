@@ -13,7 +13,8 @@ from greetlab.calls import Calls
 from greetlab.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE
 from greetlab.demo.story import COST_REQUESTS, Story
 from greetlab.lookup import nslookup
-from greetlab.palette import FAILED, pod_styles
+from greetlab.palette import pod_styles
+from greetlab.strip import strip
 
 
 class Screen:
@@ -145,20 +146,7 @@ class Screen:
 
     @staticmethod
     def _strip(calls: Calls, story: Story) -> RenderableType:
-        """One sign a request, in the colour of the pod that answered."""
-        styles = pod_styles(story.pods)
-        signs = Text()
-        for code in calls.pod.tolist():
-            style = styles.get(calls.pods[code], FAILED) if code >= 0 else FAILED
-            signs.append(style.sign, style.color)
-        counts = Text()
-        for pod in sorted(story.pods):
-            style = styles[pod]
-            counts.append(f"{style.sign} {pod} ", style.color)
-            counts.append(f"{calls.by_pod.get(pod, 0):<5}")
-        connections = len(calls.connections)
-        counts.append(f"{connections} connection{'s' * (connections != 1)}", "dim")
-        return Group(Text(calls.title, "bold"), signs, counts, *map(Text, calls.errors), Text())
+        return Group(strip(calls, story.pods), Text())
 
 
 def _explain(text: str) -> RenderableType:
