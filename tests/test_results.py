@@ -273,7 +273,7 @@ def told(act):
 def test_the_strip_has_each_pods_sign_and_its_count():
     strip = told("sticky")
     assert "●▲x" in strip
-    assert "● pod-1 1    ▲ pod-2 1    ■ pod-3 0    0 connections" in strip
+    assert "● pod-1 1   ▲ pod-2 1   ■ pod-3 0   x failed 1   0 connections" in strip
     assert "<broken>" in strip
 
 

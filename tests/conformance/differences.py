@@ -33,12 +33,17 @@ class Difference:
 REAL = ("lab", "grpc", "grpcio")
 
 # At most as many as are in flight: after the first of them comes the news that the server stops.
-_SOME_CANCELLED = Expect(failed=None, at_most_failed=SCALED_DOWN.concurrency, status="CANCELLED")
+_SOME_LOST = Expect(
+    failed=None,
+    at_most_failed=SCALED_DOWN.concurrency,
+    status=("CANCELLED", "DEADLINE_EXCEEDED"),
+)
 
 _SHUTDOWN = (
     "A C++ server that is shut down goes on reading new calls until the client has its GOAWAY, but "
-    "cancels those that it has not begun with: they end with CANCELLED. By HTTP/2 and A9 none "
-    "need fail, and none does in the sim."
+    "cancels those that it has not begun with: they end with CANCELLED. One that comes at that very "
+    "moment it forgets (2 calls in 60 drains of 4,000 calls each): its client waits until its "
+    "deadline. By HTTP/2 and A9 none need fail, and none does in the sim."
 )
 
 DIFFERENCES: tuple[Difference, ...] = (
@@ -47,14 +52,14 @@ DIFFERENCES: tuple[Difference, ...] = (
         REAL,
         _SHUTDOWN,
         "grpc/grpc issue 41785 (open)",
-        ((SCALED_DOWN, replace(SCALED_DOWN, expect=_SOME_CANCELLED)),),
+        ((SCALED_DOWN, replace(SCALED_DOWN, expect=_SOME_LOST)),),
     ),
     Difference(
         "a new list while the old one works",
         REAL,
         _SHUTDOWN,
         "grpc/grpc issue 41785 (open)",
-        ((ONE_DRAINED, replace(ONE_DRAINED, expect=_SOME_CANCELLED)),),
+        ((ONE_DRAINED, replace(ONE_DRAINED, expect=_SOME_LOST)),),
     ),
     Difference(
         "pick_first goes past a connect that hangs",
