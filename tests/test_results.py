@@ -158,10 +158,11 @@ def judged(cluster):
 def test_where_the_services_are_swapped_the_story_does_not_hold():
     with gl.Cluster.local(pods=3, seed=1) as cluster:
         story, held = judged(Swapped(cluster))
-    # Both lookups; round_robin no longer sticks; one pod has all; one connection; the cost.
-    # pick_first sticks anywhere, and every call succeeded. Whether the engines agree is luck here:
-    # the round_robin that is meant to stick is a cold start.
-    assert held[:-1] == [False, False, True, False, True, False, False, True, False]
+    # Both lookups; one pod has all; one connection; the cost. pick_first sticks anywhere, and every
+    # call succeeded. Whether round_robin sticks, and whether the engines agree, is luck here: it is
+    # a cold start, in which one pod may have all on a busy machine.
+    del held[3], held[-1]
+    assert held == [False, False, True, True, False, False, True, False]
     assert not story.held
 
 

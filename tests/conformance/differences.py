@@ -41,8 +41,8 @@ _SOME_LOST = Expect(
 
 _SHUTDOWN = (
     "A C++ server that is shut down goes on reading new calls until the client has its GOAWAY, but "
-    "cancels those that it has not begun with: they end with CANCELLED. One that comes at that very "
-    "moment it forgets (2 calls in 60 drains of 4,000 calls each): its client waits until its "
+    "cancels those that it has not begun with: they end with CANCELLED. One that comes at that "
+    "very moment it forgets (2 calls in 60 drains of 4,000 calls each): its client waits until its "
     "deadline. By HTTP/2 and A9 none need fail, and none does in the sim."
 )
 

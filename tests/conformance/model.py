@@ -74,7 +74,7 @@ class Expect:
 
     failed: int | None = 0
     at_most_failed: int | None = None
-    status: str = "UNAVAILABLE"
+    status: str | tuple[str, ...] = "UNAVAILABLE"
     pods: tuple[str, ...] | None = None
     among: tuple[str, ...] | None = None
     share: tuple[int, ...] | None = None
@@ -84,10 +84,10 @@ class Expect:
 
     def problem(self, seen: Outcome) -> str | None:
         """What is wrong with it, in a sentence; None: nothing."""
-        allowed = (self.status,) if isinstance(self.status, str) else self.status or ()
+        allowed = (self.status,) if isinstance(self.status, str) else self.status
         odd = set(seen.by_status) - {"OK", *allowed}
         checks = (
-            (not odd, f"no other failure than {' or '.join(allowed) or 'none'}"),
+            (not odd, f"no other failure than {' or '.join(allowed)}"),
             (
                 self.at_most_failed is not None or seen.failed == self.failed,
                 f"{self.failed} failed calls",
