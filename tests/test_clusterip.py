@@ -7,6 +7,7 @@ facts; the kernel completes the handshakes that nobody has accepted yet.
 from __future__ import annotations
 
 import json
+import os
 import random
 import resource
 import select
@@ -27,6 +28,8 @@ import pytest
 
 from greetlab.executables import path
 
+CLUSTERIP = os.environ.get("GREETLAB_CLUSTERIP") or path("clusterip")
+"""./run guard has one of its own."""
 PATIENCE = 10.0  # seconds until a wait is a failure
 NET = f"127.255.{random.randrange(1, 255)}"  # no cluster uses 127.255
 Fact = dict[str, Any]
@@ -58,7 +61,7 @@ class ClusterIP:
 
     def __init__(self, endpoints: str = "", *, listen: str = f"{NET}.200:0", seed: int = 1) -> None:
         self.process = subprocess.Popen(
-            [path("clusterip"), "--listen", listen, "--endpoints", endpoints, "--seed", str(seed)],
+            [CLUSTERIP, "--listen", listen, "--endpoints", endpoints, "--seed", str(seed)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -504,7 +507,7 @@ def test_a_bad_command_says_what_was_expected_and_changes_nothing(lab: Lab) -> N
     ],
 )
 def test_bad_arguments_are_one_sentence(arguments: list[str], complaint: str) -> None:
-    done = subprocess.run([path("clusterip"), *arguments], capture_output=True, text=True)
+    done = subprocess.run([CLUSTERIP, *arguments], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith(complaint)
     assert done.stderr.count("\n") == 1
@@ -512,7 +515,7 @@ def test_bad_arguments_are_one_sentence(arguments: list[str], complaint: str) ->
 
 def test_an_address_in_use_is_refused_by_name(lab: Lab) -> None:
     taken = lab.proxy().address
-    done = subprocess.run([path("clusterip"), "--listen", taken], capture_output=True, text=True)
+    done = subprocess.run([CLUSTERIP, "--listen", taken], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == f"clusterip: listen on {taken}: Address already in use\n"
     assert done.stdout == ""
