@@ -168,18 +168,23 @@ void bind_channels(py::module_& module) {
   py::class_<LabChannel, std::shared_ptr<LabChannel>> lab(module, "LabChannel", R"(
 The lab's own channel on real connections. Use it through greetlab.Channel.)");
   lab.def(py::init([](const std::string& target, std::string_view policy, bool shuffle,
-                      double cooldown, bool connection_per_call, std::string name,
-                      std::uint64_t seed, std::size_t trace_capacity) {
-            LabChannelOptions options{parse_target(target), {parse_policy(policy), shuffle},
-                                      seconds(cooldown),    connection_per_call,
-                                      std::move(name),      seed,
-                                      trace_capacity};
+                      double cooldown, bool connection_per_call, std::string source_ip,
+                      std::string name, std::uint64_t seed, std::size_t trace_capacity) {
+            LabChannelOptions options;
+            options.target = parse_target(target);
+            options.policy = {parse_policy(policy), shuffle};
+            options.cooldown = seconds(cooldown);
+            options.connection_per_call = connection_per_call;
+            options.source_ip = std::move(source_ip);
+            options.name = std::move(name);
+            options.seed = seed;
+            options.trace_capacity = trace_capacity;
             const Unlocked unlocked;
             return std::make_shared<LabChannel>(std::move(options));
           }),
           py::kw_only(), py::arg("target"), py::arg("policy"), py::arg("shuffle_address_list"),
-          py::arg("cooldown"), py::arg("connection_per_call"), py::arg("name"), py::arg("seed"),
-          py::arg("trace_capacity"))
+          py::arg("cooldown"), py::arg("connection_per_call"), py::arg("source_ip"),
+          py::arg("name"), py::arg("seed"), py::arg("trace_capacity"))
       .def("tell_pod_changed", &LabChannel::tell_pod_changed, py::arg("pod"), py::arg("ip"),
            py::arg("change"), py::arg("ends"),
            "Puts into the trace that the cluster did this to a pod.")

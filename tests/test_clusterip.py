@@ -59,9 +59,15 @@ class Pod:
 class ClusterIP:
     """A clusterip process; `facts` grows as it tells them."""
 
-    def __init__(self, endpoints: str = "", *, listen: str = f"{NET}.200:0", seed: int = 1) -> None:
+    def __init__(
+        self,
+        endpoints: str = "",
+        *flags: str,
+        listen: str = f"{NET}.200:0",
+        seed: int = 1,
+    ) -> None:
         self.process = subprocess.Popen(
-            [CLUSTERIP, "--listen", listen, "--endpoints", endpoints, "--seed", str(seed)],
+            [CLUSTERIP, "--listen", listen, "--endpoints", endpoints, "--seed", str(seed), *flags],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -107,9 +113,14 @@ class ClusterIP:
         self.command("endpoints " + ",".join(endpoints))
         assert self.told("endpoints", count=before + 1)[-1]["endpoints"] == list(endpoints)
 
-    def connect(self) -> socket.socket:
+    def connect(self, source: str = "") -> socket.socket:
         ip, port = self.address.split(":")
-        return socket.create_connection((ip, int(port)), timeout=PATIENCE)
+        return socket.create_connection(
+            (ip, int(port)), timeout=PATIENCE, source_address=(source, 0) if source else None
+        )
+
+    def descriptors(self) -> int:
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def resident_kilobytes(self) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -136,8 +147,8 @@ class Lab:
             self.closing.callback(pod.listener.close)
         return pods
 
-    def proxy(self, *pods: Pod, **options: Any) -> ClusterIP:
-        proxy = ClusterIP(",".join(pod.address for pod in pods), **options)
+    def proxy(self, *pods: Pod, flags: tuple[str, ...] = (), **options: Any) -> ClusterIP:
+        proxy = ClusterIP(",".join(pod.address for pod in pods), *flags, **options)
         self.closing.callback(proxy.close)
         return proxy
 
@@ -412,20 +423,93 @@ def test_a_slow_reader_holds_memory_bounded(lab: Lab) -> None:
     assert count_all(server) == taken
 
 
-def test_500_connections_at_once(lab: Lab) -> None:
+def test_1000_connections_at_once(lab: Lab) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     pods = lab.pods(3)
     proxy = lab.proxy(*pods)
-    clients = [lab.keep(proxy.connect()) for _ in range(500)]
-    chosen = Counter(fact["endpoint"] for fact in proxy.told("opened", count=500))
+    clients = [lab.keep(proxy.connect()) for _ in range(1000)]
+    chosen = Counter(fact["endpoint"] for fact in proxy.told("opened", count=1000))
     servers = [lab.keep(pod.accept()) for pod in pods for _ in range(chosen[pod.address])]
 
     for number, client in enumerate(clients):
         client.sendall(number.to_bytes(4))
     for server in servers:
         server.sendall(receive(server, 4))
-    assert [int.from_bytes(receive(client, 4)) for client in clients] == list(range(500))
+    assert [int.from_bytes(receive(client, 4)) for client in clients] == list(range(1000))
+
+
+def test_thousands_of_connections_leave_nothing(lab: Lab) -> None:
+    [pod] = lab.pods(1)
+    proxy = lab.proxy(pod)
+    before = proxy.descriptors()
+    for round_ in range(1, 31):
+        clients = [proxy.connect() for _ in range(100)]
+        servers = [pod.accept() for _ in clients]
+        for end in (*clients, *servers):
+            end.close()
+        proxy.told("closed", count=100 * round_)
+    assert proxy.descriptors() == before
+    assert {fact["bytes_up"] + fact["bytes_down"] for fact in proxy.told("closed")} == {0}
+
+
+def test_endpoints_may_change_while_connections_come(lab: Lab) -> None:
+    pods = lab.pods(4)
+    proxy = lab.proxy(*pods[:2])
+    for half in (pods[:2], pods[2:]) * 25:
+        proxy.set_endpoints(*(pod.address for pod in half))
+        known = len(proxy.facts)
+        client = lab.keep(proxy.connect())
+        opened = proxy.told(
+            "opened", count=sum(f["fact"] == "opened" for f in proxy.facts[:known]) + 1
+        )
+        assert opened[-1]["endpoint"] in {pod.address for pod in half}
+        pod = next(pod for pod in half if pod.address == opened[-1]["endpoint"])
+        server = lab.keep(pod.accept())
+        client.sendall(b"ping")
+        assert receive(server, 4) == b"ping"
+
+
+# sessionAffinity: ClientIP.
+
+
+def chosen_for(proxy: ClusterIP, sources: list[str]) -> list[str]:
+    """The endpoints of connections made one after the other from these addresses."""
+    before = sum(fact["fact"] == "opened" for fact in proxy.facts)
+    for number, source in enumerate(sources, start=1):
+        proxy.connect(source).close()
+        proxy.told("opened", count=before + number)
+    return [fact["endpoint"] for fact in proxy.told("opened")[before:]]
+
+
+def test_with_affinity_a_client_comes_back_to_its_endpoint(lab: Lab) -> None:
+    proxy = lab.proxy(*lab.pods(3), flags=("--session-affinity", "3h"))
+    sources = [f"{NET}.{number}" for number in range(100, 120)]
+    first = chosen_for(proxy, sources)
+    assert len(set(first)) == 3  # clients are shared out as ever
+    assert chosen_for(proxy, sources * 2) == first * 2
+
+
+def test_without_affinity_it_does_not_matter_who_comes(lab: Lab) -> None:
+    proxy = lab.proxy(*lab.pods(3))
+    assert len(set(chosen_for(proxy, [f"{NET}.100"] * 30))) == 3
+
+
+def test_affinity_ends_with_its_time(lab: Lab) -> None:
+    proxy = lab.proxy(*lab.pods(3), flags=("--session-affinity", "0"))
+    assert len(set(chosen_for(proxy, [f"{NET}.100"] * 30))) == 3
+
+
+def test_affinity_ends_with_the_endpoint(lab: Lab) -> None:
+    pods = lab.pods(3)
+    proxy = lab.proxy(*pods, flags=("--session-affinity", "3h"))
+    [before] = chosen_for(proxy, [f"{NET}.100"])
+    others = [pod.address for pod in pods if pod.address != before]
+    proxy.set_endpoints(*others)
+    [after] = chosen_for(proxy, [f"{NET}.100"])
+    assert after in others
+    proxy.set_endpoints(*(pod.address for pod in pods))
+    assert chosen_for(proxy, [f"{NET}.100"] * 9) == [after] * 9  # what came last counts
 
 
 def test_a_reader_who_stops_reading_costs_facts_and_nothing_else(lab: Lab) -> None:

@@ -218,6 +218,32 @@ def test_max_connection_age_makes_clients_connect_again_and_no_call_fails():
     assert len(calls.connections) > 2
 
 
+def test_with_session_affinity_a_client_that_comes_again_comes_to_its_pod():
+    with gl.Cluster.local(pods=3, session_affinity=10_800, seed=1) as cluster:
+        pods = {}
+        for source in (f"127.{cluster.network}.200.{number}" for number in range(1, 9)):
+            channel = cluster.channel("greetserver", source_ip=source, connection_per_call=True)
+            calls = channel.greet(times=10)
+            assert len(calls.connections) == 10
+            [pods[source]] = calls.by_pod
+        assert len(set(pods.values())) > 1
+        sources = {fact["source"].split(":")[0] for fact in cluster.proxy_facts if "source" in fact}
+        assert sources == set(pods)
+
+
+def test_only_our_engine_can_choose_where_it_connects_from(cluster):
+    with pytest.raises(ValueError, match="source_ip: gRPC's own channel lets nobody choose"):
+        cluster.channel("greetserver", source_ip="127.9.9.9", engine="grpc")
+    with pytest.raises(ValueError, match="source address 'here': it is no IP address"):
+        cluster.channel("greetserver", source_ip="here")
+
+
+def test_an_address_that_is_not_ours_is_a_failed_connect_like_any_other(cluster):
+    calls = cluster.channel("greetserver", source_ip="192.0.2.1").greet()
+    assert calls.by_status == {"UNAVAILABLE": 1}
+    assert "assign requested address" in calls.errors[0]
+
+
 def test_only_the_cluster_ip_translates_the_services_port():
     with gl.Cluster.local(pods=2, service_port=8080) as cluster:
         for service, port in (("greetserver", 8080), ("greetserver-headless", 50051)):

@@ -14,7 +14,7 @@ MAY_INCLUDE = {
     "lb": {"core"},
     "sim": {"core", "lb"},
     "dns": {"core"},
-    "clusterip": {"core"},
+    "clusterip": {"core", "flags"},
     "greet": {"core", "flags"},
     "live": {"core", "lb", "dns"},
     "client": {"core", "flags", "live", "traceio"},

@@ -196,6 +196,7 @@ class LabChannel(metaclass=_Pybind11Type):
         shuffle_address_list: bool,
         cooldown: float,
         connection_per_call: bool,
+        source_ip: str,
         name: str,
         seed: int,
         trace_capacity: int,

@@ -28,6 +28,9 @@ class Channel(Client):
     cooldown: least seconds from one lookup's start to the next one's.
     connection_per_call: look up and dial anew for every call, and hang up after it, as the worst
         clients do.
+    source_ip: the address that it connects from ("lab" only), such as "127.9.9.1"; "" = the
+        kernel chooses, and on loopback all clients look alike. Who they are matters to a ClusterIP
+        with session affinity.
     seed: of the engine's random choices ("lab" only); None = another one each time.
     trace_capacity: how many events are kept (56 bytes each, and the words once); 0 = none. What
         comes after that is counted, not kept.
@@ -50,6 +53,7 @@ class Channel(Client):
         shuffle_address_list: bool = False,
         cooldown: float = 30.0,
         connection_per_call: bool = False,
+        source_ip: str = "",
         seed: int | None = None,
         trace_capacity: int = 1_000_000,
         title: str = "",
@@ -59,6 +63,8 @@ class Channel(Client):
     ) -> None:
         if engine not in ENGINES:
             raise ValueError(f"engine {engine!r}: there is {', '.join(map(repr, ENGINES))}")
+        if source_ip and engine != "lab":
+            raise ValueError("source_ip: gRPC's own channel lets nobody choose; engine='lab' does")
         self.target = target
         self.policy = policy
         self.engine = engine
@@ -74,6 +80,7 @@ class Channel(Client):
                 shuffle_address_list=shuffle_address_list,
                 cooldown=cooldown,
                 connection_per_call=connection_per_call,
+                source_ip=source_ip,
                 name=name,
                 seed=secrets.randbits(64) if seed is None else seed,
                 trace_capacity=trace_capacity,

@@ -64,6 +64,9 @@ class LocalCluster(Cluster):
     pods: how many to start with.
     port: the pods' port, and the services'.
     service_port: the services' own port, where it is another one than the pods' (targetPort).
+    session_affinity: sessionAffinity: ClientIP of `greetserver`: a client that connects again
+        within so many seconds comes to the same pod (Kubernetes' default is 10,800); None = it does
+        not matter who connects. A client is its address: see `Channel`'s source_ip.
     endpoint_lag: seconds for which a killed pod stays listed as an endpoint; a real cluster takes
         some to notice.
     max_connection_age, max_connection_age_grace: seconds after which the pods send GOAWAY on a
@@ -87,6 +90,7 @@ class LocalCluster(Cluster):
         *,
         port: int = 50051,
         service_port: int | None = None,
+        session_affinity: float | None = None,
         endpoint_lag: float = 0.0,
         max_connection_age: float | None = None,
         max_connection_age_grace: float | None = None,
@@ -100,6 +104,7 @@ class LocalCluster(Cluster):
         arguments.number("port", port, 1, 65535)
         service_port = port if service_port is None else service_port
         arguments.number("service_port", service_port, 1, 65535)
+        arguments.number("session_affinity", session_affinity or 0, 0, 9e9)
         arguments.number("endpoint_lag", endpoint_lag, 0, 1e6)
         arguments.number("dns_ttl", dns_ttl, 0, 2**31 - 1)
         arguments.number("seed", seed or 0, 0, 2**64 - 1)
@@ -107,6 +112,7 @@ class LocalCluster(Cluster):
         self.service_port = service_port
         self.seed = secrets.randbits(63) if seed is None else seed
         self._endpoint_lag = endpoint_lag
+        self._affinity = None if session_affinity is None else _seconds(session_affinity)
         self._flags = ["--grace", _seconds(grace)]
         for flag, value in (
             ("--max-connection-age", max_connection_age),
@@ -141,7 +147,10 @@ class LocalCluster(Cluster):
         self.cluster_ip = f"127.{self.network}.96.1"
         self._resolver = pod_resolver(self.dns_address, namespace=NAMESPACE, domain=DOMAIN)
         self._proxy = ClusterIpProxy(
-            f"{self.cluster_ip}:{self.service_port}", seed=self.seed, lifeline=self._lifeline
+            f"{self.cluster_ip}:{self.service_port}",
+            seed=self.seed,
+            lifeline=self._lifeline,
+            affinity=self._affinity,
         )
         self._processes.append(self._proxy)
         self._add_pods(pods, also=[self._proxy])
@@ -184,6 +193,7 @@ class LocalCluster(Cluster):
         shuffle_address_list: bool = False,
         cooldown: float = 30.0,
         connection_per_call: bool = False,
+        source_ip: str = "",
         seed: int | None = None,
         trace_capacity: int = 1_000_000,
     ) -> Channel:
@@ -205,6 +215,7 @@ class LocalCluster(Cluster):
             shuffle_address_list=shuffle_address_list,
             cooldown=cooldown,
             connection_per_call=connection_per_call,
+            source_ip=source_ip,
             seed=(self.seed + 2**32 + number) % 2**64 if seed is None else seed,
             trace_capacity=trace_capacity,
             name=f"client-{number}",

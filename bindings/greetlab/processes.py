@@ -176,8 +176,12 @@ class ClusterIpProxy(Process):
 
     FACTS_KEPT = 100_000
 
-    def __init__(self, address: str, *, seed: int, lifeline: Lifeline) -> None:
+    def __init__(
+        self, address: str, *, seed: int, lifeline: Lifeline, affinity: str | None = None
+    ) -> None:
         arguments = ["clusterip", "--listen", address, "--seed", str(seed)]
+        if affinity is not None:
+            arguments += ["--session-affinity", affinity]
         super().__init__("clusterip", arguments, lifeline=lifeline, stdin=subprocess.PIPE)
         assert self.popen.stdin is not None
         self._commands = self.popen.stdin

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -17,6 +18,7 @@
 #include "clusterip/fact_writer.h"
 #include "clusterip/proxy.h"
 #include "core/address.h"
+#include "flags/parsed_option.h"
 
 using namespace greetlab;
 
@@ -71,11 +73,15 @@ int main(int argc, char** argv) {
       ->type_name("IP:PORT,...");
   app.add_option("--seed", seed, "The same seed makes the same choices (random if not given)")
       ->type_name("NUMBER");
+  std::optional<Duration> affinity;
+  add_duration(app, "--session-affinity", affinity,
+               "sessionAffinity: ClientIP: who comes again within this time of the last connection "
+               "goes to the same endpoint (default: nobody does)");
 
   try {
     app.parse(argc, argv);
     FactWriter writer(STDOUT_FILENO);
-    Proxy proxy(parse_address(listen), parse_endpoints(endpoints), seed,
+    Proxy proxy(parse_address(listen), parse_endpoints(endpoints), seed, affinity,
                 [&writer](const ProxyFact& fact) { writer.write(fact); });
     for (std::string line; std::getline(std::cin, line);) {
       try {

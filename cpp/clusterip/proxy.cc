@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "clusterip/affinity.h"
 #include "clusterip/session.h"
 #include "core/endpoint_pick.h"
 
@@ -30,8 +31,9 @@ std::vector<Address> checked(std::vector<Address> endpoints) {
 class Proxy::Acceptor {
  public:
   Acceptor(const Address& listen, std::vector<Address> endpoints, std::uint64_t seed,
-           ProxySink sink)
+           std::optional<Duration> affinity, ProxySink sink)
       : sink_(std::move(sink)), pick_(seed) {
+    if (affinity) affinity_.emplace(*affinity);
     pick_.set_endpoints(checked(std::move(endpoints)));
     const tcp::endpoint address = to_endpoint(listen);
     try {
@@ -81,15 +83,25 @@ class Proxy::Acceptor {
   void admit(tcp::socket client) {
     const auto session =
         std::make_shared<Session>(++last_id_, std::move(client), to_address(source_), sink_);
-    if (const Address* endpoint = pick_.pick()) {
+    if (const Address* endpoint = choose(source_.address().to_string())) {
       session->dial(*endpoint);
     } else {
       session->refuse(std::nullopt, "no endpoints");
     }
   }
 
+  const Address* choose(const std::string& client_ip) {
+    if (!affinity_) return pick_.pick();
+    const Time now{std::chrono::nanoseconds(monotonic_ns())};
+    const Address* endpoint = affinity_->find(client_ip, now, pick_.endpoints());
+    if (endpoint == nullptr) endpoint = pick_.pick();
+    if (endpoint != nullptr) affinity_->remember(client_ip, *endpoint, now);
+    return endpoint;
+  }
+
   const ProxySink sink_;
   EndpointPick pick_;
+  std::optional<ClientAffinity> affinity_;
   std::uint64_t last_id_ = 0;
   tcp::endpoint source_;  // of the connection being accepted
 
@@ -100,8 +112,9 @@ class Proxy::Acceptor {
 };
 
 Proxy::Proxy(const Address& listen, std::vector<Address> endpoints, std::uint64_t seed,
-             ProxySink sink)
-    : acceptor_(std::make_unique<Acceptor>(listen, std::move(endpoints), seed, std::move(sink))) {}
+             std::optional<Duration> affinity, ProxySink sink)
+    : acceptor_(std::make_unique<Acceptor>(listen, std::move(endpoints), seed, affinity,
+                                           std::move(sink))) {}
 
 Proxy::~Proxy() = default;
 

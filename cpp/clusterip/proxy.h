@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "clusterip/proxy_fact.h"
 #include "core/address.h"
+#include "core/time.h"
 
 namespace greetlab {
 
@@ -30,10 +32,13 @@ class Proxy {
   /// Binds `listen` (port 0: any free one), and accepts from then on. The same `seed` and endpoints
   /// give the same sequence of choices.
   ///
+  /// @param affinity sessionAffinity: ClientIP, for so long after a client's last connection;
+  ///     nothing: each connection is free.
   /// @throws std::invalid_argument when an ip is not an IP address.
   /// @throws std::system_error naming the attempt, when the address cannot be had: "listen on
   ///     127.0.0.1:50051: Address already in use".
-  Proxy(const Address& listen, std::vector<Address> endpoints, std::uint64_t seed, ProxySink sink);
+  Proxy(const Address& listen, std::vector<Address> endpoints, std::uint64_t seed,
+        std::optional<Duration> affinity, ProxySink sink);
 
   /// Cuts every connection, without further facts.
   ~Proxy();

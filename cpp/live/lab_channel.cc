@@ -42,7 +42,7 @@ class LabChannel::Impl {
   explicit Impl(LabChannelOptions options)
       : options_(checked(std::move(options))),
         trace_(loop_),
-        sockets_(std::in_place, loop_),
+        sockets_(std::in_place, loop_, options_.source_ip),
         connector_(loop_, *sockets_, trace_, options_.target.authority),
         rng_(options_.seed) {
     if (options_.target.kind != Target::Kind::addresses) {

@@ -25,6 +25,9 @@ struct LabChannelOptions {
   Duration cooldown = std::chrono::seconds(30);
   /// Look up and dial anew for every call, and hang up after it, as the worst of clients do.
   bool connection_per_call = false;
+  /// The address that it connects from; empty: the kernel chooses. On loopback all clients would
+  /// look alike to who goes by it, as sessionAffinity: ClientIP does.
+  std::string source_ip;
   /// Its name in the trace.
   std::string name = "client-1";
   std::uint64_t seed = 0;
@@ -38,7 +41,8 @@ struct LabChannelOptions {
 /// first call or `wait_ready`. Safe to use from several threads.
 class LabChannel {
  public:
-  /// @throws std::system_error if the kernel has no descriptors left; std::runtime_error if
+  /// @throws std::invalid_argument for a source that is no IP address; std::system_error if the
+  ///         kernel has no descriptors left; std::runtime_error if
   ///         resolv.conf cannot be read or DNS will not start.
   explicit LabChannel(LabChannelOptions options);
   ~LabChannel();

@@ -51,13 +51,19 @@ int checked(int result, const char* what) {
 }
 
 // A socket on its way, or errno.
-std::pair<Descriptor, int> begin_to_connect(const Address& address) {
+std::pair<Descriptor, int> begin_to_connect(const Address& address, const std::string& source_ip) {
   std::optional<SocketAddress> to = socket_address(address);
   if (!to) return {Descriptor{}, EAFNOSUPPORT};
   Descriptor fd(socket(to->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (fd.get() < 0) return {Descriptor{}, errno};
   const int on = 1;
   setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // as gRPC does
+  if (!source_ip.empty()) {
+    const std::optional<SocketAddress> from = socket_address({source_ip, 0});
+    // The port is chosen when it connects: then one port can serve connections to several peers.
+    setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (bind(fd.get(), from->get(), from->size) < 0) return {Descriptor{}, errno};
+  }
   if (connect(fd.get(), to->get(), to->size) < 0 && errno != EINPROGRESS) {
     return {Descriptor{}, errno};
   }
@@ -76,10 +82,14 @@ Descriptor::~Descriptor() {
   if (fd_ >= 0) close(fd_);
 }
 
-Sockets::Sockets(Loop& loop)
+Sockets::Sockets(Loop& loop, const std::string& source_ip)
     : loop_(loop),
+      source_ip_(source_ip),
       epoll_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       end_(checked(eventfd(0, EFD_CLOEXEC), "eventfd")) {
+  if (!source_ip.empty() && !socket_address({source_ip, 0})) {
+    throw std::invalid_argument("source address '" + source_ip + "': it is no IP address");
+  }
   epoll_event event{.events = EPOLLIN, .data = {.u64 = 0}};
   checked(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, end_.get(), &event), "epoll_ctl");
   thread_ = std::thread([this] { wait(); });
@@ -104,7 +114,7 @@ void Sockets::wait() {
 
 Sockets::Id Sockets::connect(const Address& address, Watcher watcher) {
   const Id id = ++last_;
-  auto [fd, error] = begin_to_connect(address);
+  auto [fd, error] = begin_to_connect(address, source_ip_);
   if (error == 0) {
     // Edge-triggered, and not for readable: told once that it is writable, which is connected, and
     // once that the other side has hung up.

@@ -45,8 +45,10 @@ class Sockets {
   };
 
   /// @param loop outlives it.
-  /// @throws std::system_error if the kernel has no descriptors left.
-  explicit Sockets(Loop& loop);
+  /// @param source_ip from which address to connect; empty: the kernel chooses.
+  /// @throws std::system_error if the kernel has no descriptors left; std::invalid_argument for a
+  ///         source that is no IP address.
+  Sockets(Loop& loop, const std::string& source_ip);
   ~Sockets();
   Sockets(const Sockets&) = delete;
   Sockets& operator=(const Sockets&) = delete;
@@ -75,6 +77,7 @@ class Sockets {
   void on_event(Id id, std::uint32_t events);
 
   Loop& loop_;
+  const std::string source_ip_;
   Descriptor epoll_;
   Descriptor end_;  // an eventfd
   Id last_ = 0;

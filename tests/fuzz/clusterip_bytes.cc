@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <future>
+#include <optional>
 #include <string>
 
 #include "check.h"
@@ -76,12 +77,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size > 256) return 0;
   static Listener& pod = *new Listener;
   static std::promise<std::uint16_t>& listening = *new std::promise<std::uint16_t>;
-  static Proxy& proxy =
-      *new Proxy({"127.0.0.1", 0}, {{"127.0.0.1", pod.port}}, 1, [](const ProxyFact& fact) {
-        if (const auto* at = std::get_if<ProxyListening>(&fact)) {
-          listening.set_value(at->address.port);
-        }
-      });
+  static Proxy& proxy = *new Proxy({"127.0.0.1", 0}, {{"127.0.0.1", pod.port}}, 1, std::nullopt,
+                                   [](const ProxyFact& fact) {
+                                     if (const auto* at = std::get_if<ProxyListening>(&fact)) {
+                                       listening.set_value(at->address.port);
+                                     }
+                                   });
   static const std::uint16_t port = listening.get_future().get();
   (void)proxy;
 
