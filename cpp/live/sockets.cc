@@ -59,7 +59,7 @@ std::pair<Descriptor, int> begin_to_connect(const Address& address, const std::s
   const int on = 1;
   setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // as gRPC does
   if (!source_ip.empty()) {
-    const std::optional<SocketAddress> from = socket_address({source_ip, 0});
+    std::optional<SocketAddress> from = socket_address({source_ip, 0});
     // The port is chosen when it connects: then one port can serve connections to several peers.
     setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     if (bind(fd.get(), from->get(), from->size) < 0) return {Descriptor{}, errno};
