@@ -11,19 +11,23 @@ runtime() { "${CXX:-c++}" -print-file-name="$1"; }
 
 # The suite on a package of its own, in which everything of ours is instrumented. gRPC, c-ares and
 # Python are not. Python leaks by design, so leaks are looked for in the fuzz targets only. Left out:
-# what runs in a browser or compiles, and the notebooks, which call nothing that others do not.
+# - what runs in a browser or compiles, and the notebooks, which call nothing that others do not;
+# - UBSan's vptr check, which opens a pipe, and so complains where a test has used up the descriptors;
+# - a thread that the ending interpreter unwinds: pybind11 catches that as a __forced_unwind, which
+#   is no object, and UBSan dislikes the reference to it.
 asan() {
   say "asan: build the package"
   "$python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --upgrade \
     --target "$build/asan-package" --config-settings build-dir="$build/asan" --config-settings cmake.build-type=RelWithDebInfo \
-    --config-settings cmake.define.CMAKE_CXX_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -O1 -g1" "$here"
+    --config-settings cmake.define.CMAKE_CXX_FLAGS="-fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined -O1 -g1" "$here"
   say "asan: run the suite"
   cd "$here"
   # libstdc++ along with it: ASan looks for C++'s exceptions before Python has loaded anything of C++.
   LD_PRELOAD="$(runtime libasan.so) $(runtime libstdc++.so.6)" ASAN_OPTIONS=detect_leaks=0 \
     PYTHONPATH=$build/asan-package "$python" -m pytest -q --timeout=240 -p no:cacheprovider \
     --ignore=tests/test_flow_browser.py --ignore=tests/test_jupyterlab_browser.py --ignore=tests/test_cpp.py \
-    --ignore=tests/test_notebooks.py --ignore=tests/test_notebooks_command.py "$@"
+    --ignore=tests/test_notebooks.py --ignore=tests/test_notebooks_command.py \
+    --deselect=tests/test_lab_channel.py::test_the_interpreter_can_end_while_calls_run "$@"
 }
 
 # Only what has no gRPC in it: with one that is not instrumented TSan sees races everywhere.

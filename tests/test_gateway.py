@@ -318,15 +318,17 @@ def test_one_who_does_not_read_does_not_hold_it(gateway, cluster):
 
 def test_an_idle_connection_gives_way_and_a_busy_one_does_not(gateway, cluster):
     one = gateway("--target", cluster.target("greetserver"), "--max-connections", "2")
-    idle = one.connect()
-    idle.request("GET", "/healthz")
-    idle.getresponse().read()
-    with one.raw("POST /greet HTTP/1.1\r\n"), one.raw("POST /greet HTTP/1.1\r\n"):
-        assert idle.sock.recv(10) == b""  # it was in the way
-        response = one.get("/healthz")
-        assert (response.status, response.headers["Retry-After"]) == (503, "1")
-        assert response.text.startswith("too many connections")
-    idle.close()
+    half = "POST /greet HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
+    with contextlib.closing(one.connect()) as idle:
+        idle.request("GET", "/healthz")
+        idle.getresponse().read()
+        with one.raw(half) as first, one.raw(half) as second:
+            for busy in (first, second):
+                assert busy.recv(100).startswith(b"HTTP/1.1 100 ")  # it has begun with that one
+            assert idle.sock.recv(10) == b""  # it was in the way
+            response = one.get("/healthz")
+            assert (response.status, response.headers["Retry-After"]) == (503, "1")
+            assert response.text.startswith("too many connections")
     wait_until(lambda: one.get("/healthz").status == 200)
 
 
