@@ -13,7 +13,7 @@ runtime() { "${CXX:-c++}" -print-file-name="$1"; }
 # Python are not. Python leaks by design, so leaks are looked for in the fuzz targets only. Left out:
 # - what runs in a browser or compiles, and the notebooks, which call nothing that others do not;
 # - UBSan's vptr check, which opens a pipe, and so complains where a test has used up the descriptors;
-# - a thread that the ending interpreter unwinds: pybind11 catches that as a __forced_unwind, which
+# - a thread that the ending interpreter unwinds: bindings/waiting.h catches a __forced_unwind, which
 #   is no object, and UBSan dislikes the reference to it.
 asan() {
   say "asan: build the package"
