@@ -13,6 +13,7 @@ import errno
 import os
 import random
 import secrets
+import socket
 import sys
 import threading
 import weakref
@@ -462,14 +463,22 @@ def _claim_network(dns_ttl: int, seed: int) -> tuple[int, ClusterDns]:
     candidates = list(range(1, 255))
     random.shuffle(candidates)
     for number in candidates:
+        address = (f"127.{number}.0.10", DNS_PORT)
         try:
-            return number, ClusterDns(f"127.{number}.0.10", DNS_PORT, ttl=dns_ttl, seed=seed)
+            dns = ClusterDns(*address, ttl=dns_ttl, seed=seed)
+            try:
+                socket.create_connection(address, 5).close()  # where lo is down, only this fails
+            except BaseException:
+                dns.close()
+                raise
+            return number, dns
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise OSError(
                     error.errno,
-                    f"listen on 127.{number}.0.10:{DNS_PORT}: {error.strerror}; a local cluster "
-                    "needs loopback addresses beside 127.0.0.1, which this system does not have",
+                    f"use 127.{number}.0.10:{DNS_PORT}: {error.strerror}; a local cluster "
+                    "needs all of 127.0.0.0/8 on the loopback interface, which this system has not: "
+                    "is the interface up? (ip link set lo up)",
                 ) from error
     raise OSError(
         errno.EADDRINUSE,
