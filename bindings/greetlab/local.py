@@ -477,8 +477,8 @@ def _claim_network(dns_ttl: int, seed: int) -> tuple[int, ClusterDns]:
                 raise OSError(
                     error.errno,
                     f"use 127.{number}.0.10:{DNS_PORT}: {error.strerror}; a local cluster "
-                    "needs all of 127.0.0.0/8 on the loopback interface, which this system has not: "
-                    "is the interface up? (ip link set lo up)",
+                    "needs all of 127.0.0.0/8 on the loopback interface, which this system has "
+                    "not: is the interface up? (ip link set lo up)",
                 ) from error
     raise OSError(
         errno.EADDRINUSE,
