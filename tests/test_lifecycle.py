@@ -47,9 +47,9 @@ def test_a_hundred_rounds_grow_nothing():
     for _ in range(100):
         round_trip()
     after = held()
-    # gRPC keeps some threads for the next who needs one; they do not add up.
-    assert after.pop("threads") <= before.pop("threads") + 8
-    assert after == before
+    before["threads"] += 8  # gRPC keeps some for the next who needs one; they do not add up
+    grown = {what: after[what] - before[what] for what in before if after[what] > before[what]}
+    assert not grown
 
 
 def test_a_hundred_pods():
