@@ -364,6 +364,16 @@ def test_nobody_behind_it_is_503_and_it_goes_on(gateway, engine):
         assert one.greet().status == 200
 
 
+@pytest.mark.parametrize("engine", ["lab", "grpc"])
+def test_it_becomes_ready_again_though_nobody_calls(gateway, engine):
+    with gl.Cluster.local(pods=1) as cluster:
+        one = gateway("--target", cluster.target("greetserver"), "--engine", engine).ready()
+        cluster.kill("pod-1")
+        wait_until(lambda: one.get("/readyz").status == 503)
+        cluster.restart("pod-1")
+        one.ready()  # pick_first is IDLE when it has lost its connection, and waits to be asked
+
+
 def test_a_name_that_is_not_there_is_503_with_the_reason(gateway, cluster):
     one = gateway("--target", cluster.target("greetserver").replace("greetserver", "nobody"))
     response = one.greet(accept="application/json")
