@@ -8,6 +8,7 @@ the manifests change.
 import copy
 import json
 import subprocess
+import shlex
 import sys
 from functools import cache
 from pathlib import Path
@@ -156,7 +157,10 @@ class FakeKubectl:
     def __init__(self, folder):
         self.folder = folder
         program = folder / "kubectl"
-        program.write_text(f"#!{sys.executable} -IS\n{Path(fake_kubectl.__file__).read_text()}")
+        # Not by the first line itself, which takes no path with a space in it.
+        script = shlex.quote(str(program.with_suffix(".py")))
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -IS {script} "$@"\n')
+        program.with_suffix(".py").write_text(Path(fake_kubectl.__file__).read_text())
         program.chmod(0o755)
         (folder / "state.json").write_text("{}")
         self.set(
