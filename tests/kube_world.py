@@ -7,8 +7,8 @@ the manifests change.
 
 import copy
 import json
-import subprocess
 import shlex
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path

@@ -123,7 +123,6 @@ Reply Gateway::look(std::string_view path) {
 }
 
 Reply Gateway::readiness() {
-  if (server_.draining()) return {503, "draining\n"};
   const std::string state = backend_->state();
   return {state == "READY" ? 200U : 503U, "the channel is " + state + '\n'};
 }

@@ -65,7 +65,7 @@ void HttpServer::admit(tcp::socket socket) {
   const auto session = sessions_.emplace(sessions_.end(), std::move(socket), limits_, application_);
   const auto forget = [this, session](std::exception_ptr) {
     sessions_.erase(session);
-    if (draining() && sessions_.empty()) drained_();
+    if (drained_ && sessions_.empty()) drained_();
   };
   if (full) {
     Reply reply{503, "too many connections: try again in a moment.\n"};

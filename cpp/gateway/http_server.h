@@ -28,7 +28,6 @@ class HttpServer {
   /// Lets nobody in any more and lets the answers under way go out.
   /// @param drained is called when the last connection has ended.
   void drain(std::function<void()> drained);
-  bool draining() const { return static_cast<bool>(drained_); }
 
  private:
   boost::asio::awaitable<void> accept();
