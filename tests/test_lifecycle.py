@@ -103,6 +103,7 @@ def test_taken_networks_are_passed_over_and_without_any_it_says_so():
 
 
 def test_a_taken_port_of_a_pod_is_named():
+    before = held()["processes"]
     with ExitStack() as stack:
         for number in range(1, 255):
             server = stack.enter_context(socket.socket())
@@ -111,7 +112,7 @@ def test_a_taken_port_of_a_pod_is_named():
             server.listen()
         with pytest.raises(RuntimeError, match=r"pod-1 did not start: .*127\.\d+\.1\.1:50099"):
             gl.Cluster.local(pods=1, port=50099)
-    assert not psutil.Process().children(recursive=True)
+    assert held()["processes"] == before
 
 
 def run(*command, **options):
