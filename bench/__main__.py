@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench import measure, processes, report, rows
 
-LATEST = processes.ROOT / "bench" / "results" / "latest.json"
+RESULTS = processes.ROOT / "bench" / "results"
 
 
 def main(
@@ -18,7 +18,10 @@ def main(
         list[str] | None, typer.Argument(metavar="[ROW]...", help="Rows or groups. Default: all.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds, fewer calls.")] = False,
-    out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = LATEST,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The folder of the results. Default: latest for a full run, or partial."),
+    ] = None,
 ) -> None:
     """Measures us against the peers, round by round in turns, and holds the ratios to the bars.
 
@@ -29,6 +32,7 @@ def main(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     effort = measure.QUICK if quick else measure.FULL
+    folder = out or RESULTS / ("partial" if names or quick else "latest")
     processes.raise_file_limit()
 
     console = Console()
@@ -40,8 +44,9 @@ def main(
             outcome = measure.measure(row, effort)
         console.print(report.shown(outcome))
         outcomes.append(outcome)
-    report.save(out, told, outcomes)
-    console.print(f"\n{report.summary(outcomes)}; in {out}", soft_wrap=True)
+    report.save(folder, told, outcomes, rows.CURVES)
+    console.print(report.table_of_figures(outcomes, named=True))
+    console.print(f"\n{report.summary(outcomes)}; in {folder}", soft_wrap=True)
     if any(outcome.broken for outcome in outcomes):
         raise typer.Exit(1)
 

@@ -8,7 +8,25 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal, Self
 
-Metric = Literal["calls_per_second", "p50_us", "cpu_us"]
+Metric = Literal[
+    "calls_per_second",
+    "p50_us",
+    "cpu_us",
+    "seconds",
+    "nanoseconds",
+    "allocations",
+    "bytes_per_event",
+    "save_seconds",
+    "load_seconds",
+]
+
+Sample = Mapping[Metric, float]
+"""One measurement of one contender: what it can tell of itself.
+
+calls_per_second: calls, or lookups, by wall time. p50_us: their median latency, microseconds.
+cpu_us: CPU time per call, microseconds, of the process that the row names. seconds: that it all
+took. nanoseconds, allocations: of one of them.
+"""
 
 
 class Skipped(Exception):  # noqa: N818 - it is not an error
@@ -17,17 +35,6 @@ class Skipped(Exception):  # noqa: N818 - it is not an error
 
 class BrokenError(RuntimeError):
     """A process of the bench failed, so that there is no figure; the message says which and how."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One measurement of one contender."""
-
-    calls_per_second: float
-    p50_us: float
-    """Median latency of a call, microseconds."""
-    cpu_us: float
-    """CPU time per call, microseconds, of the process that its row names."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +53,32 @@ class Spread:
 
 @dataclass(frozen=True)
 class Bar:
-    """`ours` is held to `peer`: the ratio of their figures is to be `least` at least, or `most`."""
+    """What `ours` is held to: `least` at least, or `most` at most.
+
+    peer: whose figure ours is divided by. None = ours is held to the number as it is.
+    above: a contender that is taken off both before they are divided: of two proxies, what each
+        adds to a call without one.
+    """
 
     ours: str
-    peer: str
+    peer: str | None
     metric: Metric = "calls_per_second"
     least: float | None = None
     most: float | None = None
+    above: str | None = None
 
-    def met(self, ratio: float) -> bool:
-        """Whether this ratio, ours by the peer's, is good enough."""
-        return (self.least is None or ratio >= self.least) and (
-            self.most is None or ratio <= self.most
+    def figure(self, round_: Mapping[str, Sample]) -> float:
+        """What is held to the bar, by the samples of one round."""
+        nothing = round_[self.above][self.metric] if self.above else 0.0
+        ours = round_[self.ours][self.metric] - nothing
+        if self.peer is None:
+            return ours
+        return ours / (round_[self.peer][self.metric] - nothing)
+
+    def met(self, figure: float) -> bool:
+        """Whether this figure is good enough."""
+        return (self.least is None or figure >= self.least) and (
+            self.most is None or figure <= self.most
         )
 
 
@@ -85,26 +106,27 @@ class Row:
 
     contenders: opens what the row needs (it may raise Skipped) and gives each contender's way to
         take one sample, by name.
+    cpu_of: whose CPU time is told.
     """
 
     name: str
     title: str
     bars: Sequence[Bar]
     contenders: Callable[[Effort], AbstractContextManager[Mapping[str, Run]]]
-    cpu_of: Literal["client", "server"] = "client"
+    cpu_of: Literal["client", "server", "proxy"] = "client"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A bar, and the ratio that was measured: of each round, so that slow times hit both sides."""
+    """A bar, and what was measured: of each round, so that slow times hit both sides."""
 
     bar: Bar
-    ratio: Spread
+    spread: Spread
 
     @property
     def verdict(self) -> Literal["pass", "short"]:
         """By the median of the rounds."""
-        return "pass" if self.bar.met(self.ratio.median) else "short"
+        return "pass" if self.bar.met(self.spread.median) else "short"
 
 
 @dataclass(frozen=True)
@@ -116,20 +138,23 @@ class Outcome:
     skipped: str = ""
     broken: str = ""
 
-    def spread(self, contender: str, metric: Metric) -> Spread:
-        """Of one contender, over the rounds."""
-        return Spread.of([getattr(sample, metric) for sample in self.samples[contender]])
+    def spread(self, contender: str, metric: Metric) -> Spread | None:
+        """Of one contender, over the rounds; None if it does not tell of this metric."""
+        samples = self.samples.get(contender, ())
+        if not samples or metric not in samples[0]:
+            return None
+        return Spread.of([sample[metric] for sample in samples])
 
     @property
     def figures(self) -> list[Figure]:
         """One for each bar; none for a row that was not measured."""
         if not self.samples:
             return []
-        return [Figure(bar, Spread.of(self._ratios(bar))) for bar in self.row.bars]
-
-    def _ratios(self, bar: Bar) -> list[float]:
-        pairs = zip(self.samples[bar.ours], self.samples[bar.peer], strict=True)
-        return [getattr(ours, bar.metric) / getattr(peer, bar.metric) for ours, peer in pairs]
+        rounds = [
+            dict(zip(self.samples, taken, strict=True))
+            for taken in zip(*self.samples.values(), strict=True)
+        ]
+        return [Figure(bar, Spread.of([bar.figure(it) for it in rounds])) for bar in self.row.bars]
 
 
 def interleave(runs: Mapping[str, Run], rounds: int) -> dict[str, list[Sample]]:

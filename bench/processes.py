@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +57,7 @@ def serving(command: Sequence[str | Path], backends: int = 1) -> Iterator[Server
         yield Server(f"ipv4:{line.split()[-1]}", backends, it.pid)
 
 
-def _peer(name: str) -> Path:
+def peer(name: str) -> Path:
     """A C++ peer. Raises Skipped if it was not built."""
     found = PEERS / name
     if not found.exists():
@@ -77,26 +80,29 @@ def greet_server() -> list[str | Path]:
 
 def sync_server() -> list[str | Path]:
     """The command of the plain synchronous server. A peer that was not built raises Skipped."""
-    return [_peer("sync_server")]
+    return [peer("sync_server")]
 
 
 def cq_server(backends: int = 1) -> list[str | Path]:
     """The command of the bare completion-queue server; each backend is a port of it."""
     # An address to itself: so many ports would get into others' way on 127.0.0.1.
     ip = f"127.255.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
-    return [_peer("cq_server"), "--ip", ip, "--backends", str(backends)]
+    return [peer("cq_server"), "--ip", ip, "--backends", str(backends)]
 
 
-def native_client(server: Server, *, policy: str, tuned: bool) -> list[str | Path]:
+def native_client(
+    server: Server, *, policy: str = "pick_first", tuned: bool, concurrency: int = 64
+) -> list[str | Path]:
     """The command of gRPC's own channel, driven from C++."""
     flags = ["--target", server.target, "--policy", policy, "--backends", str(server.backends)]
-    return [_peer("native_client"), *flags, *(["--tuned"] if tuned else [])]
+    flags += ["--concurrency", str(concurrency)]
+    return [peer("native_client"), *flags, *(["--tuned"] if tuned else [])]
 
 
 def blocking_client(server: Server, *, engine: str, threads: int) -> list[str | Path]:
     """The command of C++ threads that wait for each answer: "lab", or "grpc": its sync stub."""
     flags = ["--target", server.target, "--engine", engine, "--threads", str(threads)]
-    return [_peer("blocking_client"), *flags]
+    return [peer("blocking_client"), *flags]
 
 
 def our_client(
@@ -105,10 +111,11 @@ def our_client(
     engine: str,
     policy: str = "pick_first",
     trace_capacity: int | None = None,
+    concurrency: int = 64,
 ) -> list[str | Path]:
     """The command of greetlab's channel, through Python."""
     flags = ["--target", server.target, "--engine", engine, "--policy", policy]
-    flags += ["--backends", str(server.backends)]
+    flags += ["--backends", str(server.backends), "--concurrency", str(concurrency)]
     if trace_capacity is not None:
         flags += ["--trace-capacity", str(trace_capacity)]
     return [sys.executable, "-m", "bench.clients.ours", *flags]
@@ -116,7 +123,7 @@ def our_client(
 
 def grpcio_client(server: Server, kind: str) -> list[str | Path]:
     """The command of PyPI's grpcio: "sync" or "aio"."""
-    flags = ["--target", server.target, "--descriptor", str(_peer("greet.desc"))]
+    flags = ["--target", server.target, "--descriptor", str(peer("greet.desc"))]
     return [sys.executable, "-m", "bench.clients.grpcio", kind, *flags]
 
 
@@ -130,22 +137,56 @@ def sample(
 
     Raises BrokenError if it fails.
     """
-    flags = ["--calls", str(calls), "--warm-up", str(warm_up)]
     before = cpu_of.cpu_seconds if cpu_of else 0.0
+    told = report_of([*command, "--calls", str(calls), "--warm-up", str(warm_up)])
+    cpu = told["cpu_seconds"] / told["calls"]
+    if cpu_of:
+        cpu = (cpu_of.cpu_seconds - before) / (told["calls"] + warm_up)
+    return {
+        "calls_per_second": told["calls"] / told["seconds"],
+        "p50_us": told["p50_us"],
+        "cpu_us": cpu * 1e6,
+    }
+
+
+def report_of(command: Sequence[str | Path]) -> dict[str, Any]:
+    """Runs a program that prints one JSON object, and gives that object.
+
+    Raises BrokenError if it fails.
+    """
+    return dict(json.loads(output_of(command)))
+
+
+def output_of(command: Sequence[str | Path]) -> str:
+    """Runs a program, and gives what it prints.
+
+    Raises BrokenError if it fails.
+    """
     try:
         done = subprocess.run(
-            [*command, *flags], cwd=ROOT, timeout=CLIENT_TIMEOUT, capture_output=True, text=True
+            command, cwd=ROOT, timeout=CLIENT_TIMEOUT, capture_output=True, text=True
         )
     except subprocess.TimeoutExpired as expired:
         raise BrokenError(f"{_words(command)}: not done after {CLIENT_TIMEOUT:.0f} s") from expired
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise BrokenError(f"{_words(command)}: {lines[-1]}")
-    told: dict[str, Any] = json.loads(done.stdout)
-    cpu = told["cpu_seconds"] / told["calls"]
-    if cpu_of:
-        cpu = (cpu_of.cpu_seconds - before) / (told["calls"] + warm_up)
-    return Sample(told["calls"] / told["seconds"], told["p50_us"], cpu * 1e6)
+    return done.stdout
+
+
+def require_python(*modules: str) -> None:
+    """Raises Skipped for a module of Python that is not installed."""
+    for module in modules:
+        if find_spec(module) is None:
+            raise Skipped(f"the Python module {module} is not installed; ./run bench installs it")
+
+
+def require_program(name: str, package: str) -> Path:
+    """Where a program of the system is. Raises Skipped if it is not installed."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise Skipped(f"{name} is not installed (apt-get install {package})")
+    return Path(found)
 
 
 def raise_file_limit() -> None:

@@ -6,24 +6,39 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from bench import processes
-from bench.measure import Bar, Effort, Figure, Metric, Outcome, Spread
+from bench.curves import Curve
+from bench.measure import Bar, Effort, Metric, Outcome, Spread
 
-METRICS: Mapping[Metric, str] = {
-    "calls_per_second": "calls/s",
-    "p50_us": "p50",
-    "cpu_us": "CPU per call",
+
+class Words(NamedTuple):
+    """How a metric is shown."""
+
+    label: str
+    digits: int
+
+
+METRICS: Mapping[Metric, Words] = {
+    "calls_per_second": Words("calls/s", 0),
+    "p50_us": Words("p50 µs", 1),
+    "cpu_us": Words("CPU µs per call", 2),
+    "seconds": Words("seconds", 3),
+    "nanoseconds": Words("ns", 2),
+    "allocations": Words("allocations", 0),
+    "bytes_per_event": Words("bytes per event", 1),
+    "save_seconds": Words("save, seconds", 4),
+    "load_seconds": Words("load, seconds", 4),
 }
 
 
@@ -36,10 +51,28 @@ def header(effort: Effort) -> dict[str, str]:
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.platform()}",
         "load average": f"{os.getloadavg()[0]:.1f} at the start: others' work, which blurs figures",
         "greetlab": f"{_version('greetlab')}, commit {commit}",
-        "gRPC C++": _output(str(processes.PEERS / "cq_server"), "--version"),
-        "Python": f"{platform.python_version()}, grpcio {_version('grpcio')}, "
-        f"protobuf {_version('protobuf')}",
+        "gRPC C++, c-ares": ", ".join(
+            (
+                _output(str(processes.PEERS / "cq_server"), "--version"),
+                _output(str(processes.PEERS / "dns_client"), "--version"),
+            )
+        ),
+        "h2load, HAProxy": ", ".join(
+            (
+                _words(_output("h2load", "--version"), 1),
+                _words(_output("haproxy", "-v"), 2),
+            )
+        ),
+        "Python": ", ".join(
+            (
+                platform.python_version(),
+                *(f"{name} {_version(name)}" for name in PYTHON_PEERS),
+            )
+        ),
     }
+
+
+PYTHON_PEERS = ("grpcio", "protobuf", "dnspython", "simpy")
 
 
 def table_of_header(told: Mapping[str, str]) -> Table:
@@ -57,15 +90,35 @@ def shown(outcome: Outcome) -> RenderableType:
         return Group(title, Text(f"  skipped: {outcome.skipped}", style="yellow"))
     if outcome.broken:
         return Group(title, Text(f"  broken: {outcome.broken}", style="red"))
+    metrics = _metrics(outcome)
     contenders = Table(box=None, pad_edge=False)
     contenders.add_column("contender")
-    for column in ("calls/s", "p50 µs", f"CPU µs ({outcome.row.cpu_of})"):
-        contenders.add_column(column, justify="right")
+    for metric in metrics:
+        label = METRICS[metric].label
+        cpu_of = f" ({outcome.row.cpu_of})" if metric == "cpu_us" else ""
+        contenders.add_column(label + cpu_of, justify="right")
     for name in outcome.samples:
-        spreads = [outcome.spread(name, metric) for metric in METRICS]
-        digits = (0, 0, 1)
-        contenders.add_row(name, *map(_in_words, spreads, digits))
-    return Group(title, contenders, _table_of_figures(outcome.figures))
+        cells = (
+            _in_words(spread, METRICS[metric].digits) if spread else "–"  # noqa: RUF001
+            for metric in metrics
+            for spread in (outcome.spread(name, metric),)
+        )
+        contenders.add_row(name, *cells)
+    return Group(title, contenders, table_of_figures([outcome]))
+
+
+def table_of_figures(outcomes: Sequence[Outcome], *, named: bool = False) -> Table:
+    """The bars of these rows: what was measured, what it is held to, pass or short.
+
+    named: with the row's name; and a row without figures says why.
+    """
+    table = Table(box=None, pad_edge=False)
+    for column in (*(["row"] if named else []), "what", "figure", "bar", ""):
+        table.add_column(column)
+    for cells in _lines(outcomes):
+        color = {"pass": "green", "short": "red"}.get(cells[-1], "yellow")
+        table.add_row(*cells[0 if named else 1 : -1], Text(cells[-1], style=color))
+    return table
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
@@ -80,11 +133,51 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     return ", ".join(f"{count} {what}" for what, count in parts.items())
 
 
-def save(path: Path, told: Mapping[str, str], outcomes: Sequence[Outcome]) -> None:
-    """Writes everything as JSON: the header, and each row with all of its samples."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def save(
+    folder: Path, told: Mapping[str, str], outcomes: Sequence[Outcome], curves: Sequence[Curve]
+) -> None:
+    """Writes a run into a folder, in place of the one that was there.
+
+    figures.json: the header, and each row with all of its samples. README.md: the header, the
+    bars, and a picture of each curve that has points.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     document = {"header": told, "rows": [_as_json(outcome) for outcome in outcomes]}
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    (folder / "figures.json").write_text(text)
+
+    page = ["# A run of `./run bench`", "", *_markdown(("", ""), told.items()), ""]
+    page += [f"{summary(outcomes)}.", ""]
+    page += _markdown(("row", "what", "figure", "bar", ""), _lines(outcomes))
+    for curve in curves:
+        picture = folder / f"{curve.name}.png"
+        picture.unlink(missing_ok=True)
+        if curve.draw(outcomes, picture):
+            page += ["", f"![{curve.title}]({curve.name}.png)"]
+    (folder / "README.md").write_text("\n".join(page) + "\n")
+
+
+def _lines(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, str, str, str, str]]:
+    """Of each figure: row, what, figure, bar, verdict. A row without any says why."""
+    for outcome in outcomes:
+        if outcome.skipped or outcome.broken:
+            verdict = "skipped" if outcome.skipped else "broken"
+            yield outcome.row.name, outcome.skipped or outcome.broken, "", "", verdict
+        for figure in outcome.figures:
+            bar = figure.bar
+            digits = METRICS[bar.metric].digits if bar.peer is None else 2
+            yield (
+                outcome.row.name,
+                _what_in_words(bar),
+                _in_words(figure.spread, digits),
+                _bar_in_words(bar, digits),
+                figure.verdict,
+            )
+
+
+def _markdown(columns: Sequence[str], lines: Any) -> list[str]:
+    table = [columns, ["---"] * len(columns), *lines]
+    return [f"| {' | '.join(cells)} |" for cells in table]
 
 
 def _as_json(outcome: Outcome) -> dict[str, Any]:
@@ -94,38 +187,41 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
     if outcome.broken:
         return told | {"broken": outcome.broken}
     contenders = {
-        name: {metric: asdict(outcome.spread(name, metric)) for metric in METRICS}
-        | {"samples": [asdict(sample) for sample in samples]}
+        name: {metric: _maybe(outcome.spread(name, metric)) for metric in _metrics(outcome)}
+        | {"samples": [dict(sample) for sample in samples]}
         for name, samples in outcome.samples.items()
     }
     figures = [
-        asdict(figure.bar) | {"ratio": asdict(figure.ratio), "verdict": figure.verdict}
+        asdict(figure.bar) | {"figure": asdict(figure.spread), "verdict": figure.verdict}
         for figure in outcome.figures
     ]
     return told | {"cpu_of": outcome.row.cpu_of, "contenders": contenders, "figures": figures}
 
 
-def _table_of_figures(figures: Sequence[Figure]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in ("ratio", "figure", "bar", ""):
-        table.add_column(column)
-    for figure in figures:
-        bar, passed = figure.bar, figure.verdict == "pass"
-        table.add_row(
-            f"{METRICS[bar.metric]}: {bar.ours} / {bar.peer}",
-            _in_words(figure.ratio, 2),
-            _bar_in_words(bar),
-            Text(figure.verdict, style="green" if passed else "red"),
-        )
-    return table
+def _maybe(spread: Spread | None) -> dict[str, float] | None:
+    return asdict(spread) if spread else None
 
 
-def _bar_in_words(bar: Bar) -> str:
+def _metrics(outcome: Outcome) -> list[Metric]:
+    """What any of its contenders tells of."""
+    told = {metric for samples in outcome.samples.values() for metric in samples[0]}
+    return [metric for metric in METRICS if metric in told]
+
+
+def _what_in_words(bar: Bar) -> str:
+    """What is measured: "calls/s: a / b", or "seconds: a"."""
+    sides = [bar.ours] if bar.peer is None else [bar.ours, bar.peer]
+    if bar.above:
+        sides = [f"({side} - {bar.above})" for side in sides]
+    return f"{METRICS[bar.metric].label}: {' / '.join(sides)}"
+
+
+def _bar_in_words(bar: Bar, digits: int) -> str:
     words = []
     if bar.least is not None:
-        words.append(f"≥ {bar.least:.2f}")
+        words.append(f"≥ {bar.least:,.{digits}f}")
     if bar.most is not None:
-        words.append(f"≤ {bar.most:.2f}")
+        words.append(f"≤ {bar.most:,.{digits}f}")
     return ", ".join(words)
 
 
@@ -142,6 +238,12 @@ def _processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
+
+
+def _words(text: str, last: int) -> str:
+    """The program and its version, out of the first line of what it says of itself."""
+    first = text.splitlines()[0]
+    return " ".join(first.split()[: last + 1])
 
 
 def _version(package: str) -> str:

@@ -9,13 +9,14 @@ from typer.testing import CliRunner
 
 from bench import __main__ as command_line
 from bench import processes, report, rows
+from bench.curves import Curve, Panel, Point
 from bench.measure import (
+    FULL,
     QUICK,
     Bar,
     BrokenError,
     Effort,
     Row,
-    Sample,
     Skipped,
     Spread,
     interleave,
@@ -26,7 +27,11 @@ from bench.measure import (
 def samples(*calls_per_second):
     """A contender that is this fast, sample after sample."""
     made = iter(calls_per_second)
-    return lambda: Sample(next(made), p50_us=100.0, cpu_us=10.0)
+    return lambda: {"calls_per_second": next(made)}
+
+
+def always(**sample):
+    return lambda: sample
 
 
 def row(bars=(), /, *, why=None, **contenders):
@@ -45,14 +50,14 @@ def test_contenders_take_turns_and_the_first_round_does_not_count():
     def contender(name):
         def run():
             turns.append(name)
-            return Sample(len(turns), 1.0, 1.0)
+            return {"calls_per_second": len(turns)}
 
         return run
 
     taken = interleave({"a": contender("a"), "b": contender("b")}, rounds=2)
     assert turns == ["a", "b"] * 3
-    assert [sample.calls_per_second for sample in taken["a"]] == [3, 5]
-    assert [sample.calls_per_second for sample in taken["b"]] == [4, 6]
+    assert [sample["calls_per_second"] for sample in taken["a"]] == [3, 5]
+    assert [sample["calls_per_second"] for sample in taken["b"]] == [4, 6]
 
 
 def test_a_spread_is_the_median_with_least_and_most():
@@ -65,7 +70,7 @@ def test_a_ratio_is_taken_within_a_round():
         row([Bar("a", "b", least=1.5)], a=samples(9, 2, 1, 9), b=samples(9, 1, 1, 3)), Effort(3)
     )
     [figure] = outcome.figures
-    assert figure.ratio == Spread(2.0, 1.0, 3.0)
+    assert figure.spread == Spread(2.0, 1.0, 3.0)
     assert figure.verdict == "pass"
     assert outcome.spread("b", "calls_per_second") == Spread(1, 1, 3)
 
@@ -87,12 +92,39 @@ def test_each_bar_has_its_own_metric():
     outcome = measure(
         row(
             [Bar("a", "b", "p50_us", most=1.1), Bar("a", "b", "cpu_us", most=0.9)],
-            a=lambda: Sample(1.0, p50_us=120.0, cpu_us=8.0),
-            b=lambda: Sample(1.0, p50_us=100.0, cpu_us=10.0),
+            a=always(p50_us=120.0, cpu_us=8.0),
+            b=always(p50_us=100.0, cpu_us=10.0),
         ),
         Effort(1),
     )
-    assert [(f.ratio.median, f.verdict) for f in outcome.figures] == [(1.2, "short"), (0.8, "pass")]
+    assert [(f.spread.median, f.verdict) for f in outcome.figures] == [
+        (1.2, "short"),
+        (0.8, "pass"),
+    ]
+
+
+def test_a_bar_without_a_peer_holds_the_number_itself():
+    outcome = measure(row([Bar("a", None, "seconds", most=0.5)], a=always(seconds=0.4)), Effort(1))
+    assert [(f.spread.median, f.verdict) for f in outcome.figures] == [(0.4, "pass")]
+
+
+def test_what_is_added_above_a_third_is_compared():
+    # Our proxy adds 20 to the 100 of a call without one, the other adds 50.
+    bar = Bar("ours", "other", "p50_us", most=0.5, above="direct")
+    contenders = {
+        "direct": always(p50_us=100.0),
+        "ours": always(p50_us=120.0),
+        "other": always(p50_us=150.0),
+    }
+    [figure] = measure(row([bar], **contenders), Effort(1)).figures
+    assert (figure.spread.median, figure.verdict) == (0.4, "pass")
+
+
+def test_a_contender_that_does_not_tell_of_a_metric_has_no_spread_of_it():
+    outcome = measure(row(a=always(p50_us=1.0), b=always(cpu_us=1.0)), Effort(1))
+    assert outcome.spread("a", "p50_us") == Spread(1.0, 1.0, 1.0)
+    assert outcome.spread("b", "p50_us") is None
+    assert outcome.spread("c", "p50_us") is None
 
 
 def test_a_row_that_cannot_be_measured_says_why():
@@ -132,7 +164,7 @@ def client(code):
 def test_a_sample_is_what_the_client_tells():
     told = {"calls": 200, "seconds": 0.5, "cpu_seconds": 0.004, "p50_us": 70.5}
     taken = processes.sample(client(f"print('{json.dumps(told)}')"), calls=200, warm_up=1)
-    assert taken == Sample(calls_per_second=400.0, p50_us=70.5, cpu_us=20.0)
+    assert taken == {"calls_per_second": 400.0, "p50_us": 70.5, "cpu_us": 20.0}
 
 
 def test_a_client_is_told_how_many_calls_to_make():
@@ -140,7 +172,7 @@ def test_a_client_is_told_how_many_calls_to_make():
         "import sys, json; n = int(sys.argv[2]) + int(sys.argv[4]);"
         "print(json.dumps(dict(calls=n, seconds=1, cpu_seconds=0, p50_us=1)))"
     )
-    assert processes.sample(client(code), calls=30, warm_up=7).calls_per_second == 37
+    assert processes.sample(client(code), calls=30, warm_up=7)["calls_per_second"] == 37
 
 
 def test_a_client_that_fails_is_no_figure():
@@ -160,10 +192,19 @@ def test_a_server_that_does_not_start_is_no_figure():
         pass
 
 
+def test_a_program_that_is_not_installed_skips_the_row():
+    with pytest.raises(Skipped, match=r"h3load is not installed \(apt-get install nghttp3\)"):
+        processes.require_program("h3load", "nghttp3")
+    with pytest.raises(Skipped, match="Python module simpie"):
+        processes.require_python("json", "simpie")
+    assert processes.require_program("sh", "dash").name == "sh"
+
+
 @pytest.fixture
 def fake_rows(monkeypatch):
-    def install(*made):
+    def install(*made, curves=()):
         monkeypatch.setattr(rows, "GROUPS", {"fake": made})
+        monkeypatch.setattr(rows, "CURVES", curves)
 
     # What follows the test runs under the same limit as what came before.
     monkeypatch.setattr(processes, "raise_file_limit", lambda: None)
@@ -177,15 +218,19 @@ def run(*arguments):
 
 
 def test_a_bar_that_is_not_met_is_shown_and_kept_and_no_error(fake_rows, tmp_path):
-    fake_rows(row([Bar("a", "b", least=1.4)], a=lambda: Sample(6, 2, 3), b=lambda: Sample(5, 2, 3)))
-    out = tmp_path / "of" / "today.json"
+    contenders = {
+        "a": always(calls_per_second=6, cpu_us=3),
+        "b": always(calls_per_second=5, cpu_us=3),
+    }
+    fake_rows(row([Bar("a", "b", least=1.4)], **contenders))
+    out = tmp_path / "of" / "today"
     result = run("--quick", "--out", out)
     assert result.exit_code == 0, result.output
     assert "calls/s: a / b  1.20 (1.20–1.20)  ≥ 1.40  short" in result.output  # noqa: RUF001
     assert "0 passed, 1 short, 0 rows skipped, 0 rows broken" in result.output
 
-    kept = json.loads(out.read_text())
-    assert set(kept["header"]) >= {"date", "machine", "load average", "greetlab", "gRPC C++"}
+    kept = json.loads((out / "figures.json").read_text())
+    assert set(kept["header"]) >= {"date", "machine", "load average", "greetlab"}
     [told] = kept["rows"]
     assert told["figures"] == [
         {
@@ -194,20 +239,65 @@ def test_a_bar_that_is_not_met_is_shown_and_kept_and_no_error(fake_rows, tmp_pat
             "metric": "calls_per_second",
             "least": 1.4,
             "most": None,
-            "ratio": {"median": 1.2, "least": 1.2, "most": 1.2},
+            "above": None,
+            "figure": {"median": 1.2, "least": 1.2, "most": 1.2},
             "verdict": "short",
         }
     ]
     assert len(told["contenders"]["a"]["samples"]) == QUICK.rounds
     assert told["contenders"]["a"]["cpu_us"]["median"] == 3
 
+    page = (out / "README.md").read_text()
+    assert "| fake | calls/s: a / b | 1.20 (1.20–1.20) | ≥ 1.40 | short |" in page  # noqa: RUF001
+    assert kept["header"]["machine"] in page
 
-def test_a_row_that_broke_is_an_error_and_the_others_are_measured(fake_rows, tmp_path):
-    fake_rows(row(why=BrokenError("it fell over")), row(a=lambda: Sample(1, 1, 1)))
-    result = run("--quick", "--out", tmp_path / "latest.json")
+
+def curve(*rows_and_contenders):
+    points = [Point(x, row, name) for x, row, name in rows_and_contenders]
+    return Curve("growth", "It grows", "backends", (Panel("seconds", "seconds"),), {"a": points})
+
+
+def test_a_curve_is_drawn_of_what_was_measured(fake_rows, tmp_path):
+    measured = row(few=always(seconds=1.0), many=always(seconds=2.0))
+    fake_rows(measured, curves=[curve((3, "fake", "few"), (100, "fake", "many"))])
+    assert run("--quick", "--out", tmp_path).exit_code == 0
+    assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
+    assert "![It grows](growth.png)" in (tmp_path / "README.md").read_text()
+
+
+@pytest.mark.parametrize("second", [("other", "many"), ("fake", "none")])
+def test_a_curve_of_one_point_is_none(fake_rows, tmp_path, second):
+    (tmp_path / "growth.png").write_text("of an earlier run")
+    fake_rows(row(few=always(seconds=1.0)), curves=[curve((3, "fake", "few"), (100, *second))])
+    assert run("--quick", "--out", tmp_path).exit_code == 0
+    assert not (tmp_path / "growth.png").exists()
+    assert "growth" not in (tmp_path / "README.md").read_text()
+
+
+def test_the_curves_go_over_rows_that_there_are():
+    there = {row.name for row in rows.choose([])}
+    for drawn in rows.CURVES:
+        assert {point.row for points in drawn.lines.values() for point in points} <= there
+
+
+def test_a_partial_run_does_not_take_the_place_of_the_full_one(fake_rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(command_line, "RESULTS", tmp_path)
+    fake_rows(row(a=always(seconds=1.0)))
+    for arguments, folder in (([], "latest"), (["--quick"], "partial"), (["fake"], "partial")):
+        result = run(*arguments)
+        assert result.exit_code == 0, result.output
+        kept = json.loads((tmp_path / folder / "figures.json").read_text())
+        rounds = QUICK.rounds if "--quick" in arguments else FULL.rounds
+        assert len(kept["rows"][0]["contenders"]["a"]["samples"]) == rounds
+
+
+def test_a_row_that_broke_is_told_and_the_others_are_measured(fake_rows, tmp_path):
+    fake_rows(row(why=BrokenError("it fell over")), row(a=always(seconds=1.0)))
+    result = run("--quick", "--out", tmp_path)
     assert result.exit_code == 1
     assert "broken: it fell over" in result.output
-    assert len(json.loads((tmp_path / "latest.json").read_text())["rows"]) == 2
+    assert len(json.loads((tmp_path / "figures.json").read_text())["rows"]) == 2
+    assert "| fake | it fell over |" in (tmp_path / "README.md").read_text()
 
 
 def test_a_row_that_is_not_there_is_named(fake_rows):
@@ -221,6 +311,9 @@ def test_a_skipped_row_is_shown():
     from rich.console import Console
 
     console = Console(width=80)
+    outcome = measure(row(why=Skipped("no peer")), Effort(1))
     with console.capture() as captured:
-        console.print(report.shown(measure(row(why=Skipped("no peer")), Effort(1))))
+        console.print(report.shown(outcome))
+        console.print(report.table_of_figures([outcome], named=True))
     assert "skipped: no peer" in captured.get()
+    assert captured.get().count("no peer") == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bench.curves import Curve
 from bench.measure import Row
 from bench.rows import blocking, python, round_robin, server, trace
 
@@ -14,6 +15,9 @@ GROUPS: Mapping[str, Sequence[Row]] = {
     "blocking": blocking.ROWS,
     "python": python.ROWS,
 }
+
+CURVES: Sequence[Curve] = (*round_robin.CURVES,)
+"""How cost grows over some of the rows."""
 
 
 def choose(names: Sequence[str]) -> list[Row]:

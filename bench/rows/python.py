@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from importlib.util import find_spec
 
 from bench import processes
-from bench.measure import Bar, Effort, Row, Run, Skipped
+from bench.measure import Bar, Effort, Row, Run
 
 ENGINE = "lab"
 OURS, SYNC, AIO = f"load, {ENGINE}", "grpcio sync", "grpc.aio"
@@ -16,8 +15,7 @@ OURS, SYNC, AIO = f"load, {ENGINE}", "grpcio sync", "grpc.aio"
 
 @contextmanager
 def _contenders(effort: Effort) -> Iterator[Mapping[str, Run]]:
-    if find_spec("grpc") is None or find_spec("google.protobuf") is None:
-        raise Skipped("grpcio and protobuf are not installed (pip install grpcio protobuf)")
+    processes.require_python("grpc", "google.protobuf")
     with processes.serving(processes.cq_server()) as server:
         # As many calls as each of them makes in about the same time.
         contenders = {
