@@ -88,8 +88,9 @@ class Loop final : public Clock {
   std::vector<Task> posts_;
   std::vector<Task> running_posts_;  // of this turn; kept for its memory
   std::atomic<bool> has_posts_{false};
-  bool woken_ = false;   // the alarm is on its way
-  bool closed_ = false;  // no alarm may be set any more
+  std::atomic<bool> waits_{false};  // who serves is about to wait, or waits, for a completion
+  bool woken_ = false;              // the alarm is on its way
+  bool closed_ = false;             // no alarm may be set any more
   class Alarm;
   std::unique_ptr<Alarm> alarm_;
 
