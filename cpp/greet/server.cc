@@ -17,6 +17,7 @@
 #include "greet/control_calls.h"
 #include "greet/control_client.h"
 #include "greet/greet_calls.h"
+#include "greet/health.h"
 
 namespace greetlab {
 namespace {
@@ -78,7 +79,10 @@ bool somebody_serves(const std::string& control) {
 class GreetServer::Impl {
  public:
   explicit Impl(const GreetServerOptions& options)
-      : greeter_(options.pod), behaviour_(options.seed), address_(options.listen) {
+      : greeter_(options.pod),
+        behaviour_(options.seed),
+        health_(greet::GreetService::service_full_name()),
+        address_(options.listen) {
     if (const auto why = why_not_bound(options.listen); !why.empty()) {
       refuse_to_start(options.listen, why);
     }
@@ -88,7 +92,7 @@ class GreetServer::Impl {
     behaviour_.set_latency(options.latency);
     behaviour_.set_error_rate(options.error_rate);
 
-    grpc::EnableDefaultHealthCheckService(true);
+    grpc::EnableDefaultHealthCheckService(false);  // see health.h
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::channelz::experimental::InitChannelzService();
 
@@ -96,6 +100,7 @@ class GreetServer::Impl {
     int port = 0;
     builder.AddListeningPort(to_string(options.listen), grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&greet_);
+    builder.RegisterService(&health_.service());
     if (!options.control.empty()) {
       builder.AddListeningPort(control_target(options.control), grpc::InsecureServerCredentials());
       builder.RegisterService(&control_);
@@ -115,28 +120,22 @@ class GreetServer::Impl {
                           : "gRPC could not listen there and on unix socket " + options.control);
     }
     address_.port = static_cast<std::uint16_t>(port);
-    set_serving(true);
-
     desk_.emplace(GreetDesk{greet_, *queue_, greeter_, behaviour_});
     for (int i = 0; i < kWaitingCalls; ++i) await_greet(*desk_);
     await_greet_stream(*desk_);
+    health_.await(*queue_);
     if (!options.control.empty()) {
-      await_control(control_, *queue_, behaviour_, [this](bool serving) { set_serving(serving); });
+      await_control(control_, *queue_, behaviour_,
+                    [this](bool serving) { health_.set_serving(serving); });
     }
     thread_ = std::thread([this] { queue_->run(); });
   }
 
   ~Impl() { shutdown(std::chrono::milliseconds(0)); }
 
-  void set_serving(bool serving) {
-    auto* health = server_->GetHealthCheckService();
-    health->SetServingStatus(serving);  // every service, and the server as a whole
-    health->SetServingStatus(greet::GreetService::service_full_name(), serving);
-  }
-
   void shutdown(std::chrono::milliseconds grace) {
     if (!thread_.joinable()) return;
-    set_serving(false);
+    health_.set_serving(false);
     server_->Shutdown(std::chrono::system_clock::now() + grace);
     queue_->stop();
     thread_.join();
@@ -147,6 +146,7 @@ class GreetServer::Impl {
  private:
   Greeter greeter_;
   Behaviour behaviour_;
+  Health health_;
   Address address_;
   greet::GreetService::AsyncService greet_;
   control::Control::AsyncService control_;
