@@ -15,8 +15,9 @@ MAY_INCLUDE = {
     "sim": {"core", "lb"},
     "dns": {"core"},
     "clusterip": {"core", "flags"},
-    "greet": {"core", "flags"},
-    "live": {"core", "lb", "dns"},
+    "rpc": set(),
+    "greet": {"core", "flags", "rpc"},
+    "live": {"core", "lb", "dns", "rpc"},
     "client": {"core", "flags", "live", "traceio"},
     "gateway": {"core", "flags", "live", "traceio"},
 }
