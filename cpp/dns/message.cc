@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <memory>
 
 namespace greetlab {
 namespace {
 
+constexpr std::size_t kHeader = 12;  // bytes before the question (RFC 1035 4.1.1)
 constexpr std::uint16_t kTypeA = 1, kTypeCname = 5, kTypeAaaa = 28, kTypeSrv = 33;
 
 /// Walks the bytes once. After the first read past the end everything reads as nothing, so a
@@ -45,6 +47,13 @@ class Reader {
   /// A name may point back at any earlier byte of the message (RFC 1035 4.1.4): c-ares knows how,
   /// and where to stop.
   std::string name() {
+    // Nearly every record points at the question's name, which has been read.
+    if (at_ > kHeader && at_ + 2 <= bytes_.size() && bytes_[at_] == 0xc0 &&
+        bytes_[at_ + 1] == kHeader) {
+      take(2);
+      return question_name_;
+    }
+    const bool is_question = at_ == kHeader;
     char* text = nullptr;
     long length = 0;
     if (!ok_ || at_ == bytes_.size() ||
@@ -55,6 +64,7 @@ class Reader {
     }
     const std::unique_ptr<char, void (*)(void*)> owned(text, ares_free_string);
     take(static_cast<std::size_t>(length));
+    if (is_question) question_name_ = text;
     return text;
   }
 
@@ -64,11 +74,23 @@ class Reader {
   std::span<const std::uint8_t> bytes_;
   std::size_t at_ = 0;
   bool ok_ = true;
+  std::string question_name_;  // once it has been read
 };
 
-std::string address_text(int family, std::span<const std::uint8_t> data) {
+// inet_ntop prints these with sprintf, which took a sixth of the time of a lookup.
+std::string ipv4_text(std::span<const std::uint8_t> data) {
+  std::array<char, INET_ADDRSTRLEN> text;
+  char* end = text.data();
+  for (const std::uint8_t byte : data) {
+    if (end != text.data()) *end++ = '.';
+    end = std::to_chars(end, text.data() + text.size(), byte).ptr;
+  }
+  return {text.data(), end};
+}
+
+std::string ipv6_text(std::span<const std::uint8_t> data) {
   std::array<char, INET6_ADDRSTRLEN> text{};
-  inet_ntop(family, data.data(), text.data(), text.size());
+  inet_ntop(AF_INET6, data.data(), text.data(), text.size());
   return text.data();
 }
 
@@ -91,7 +113,7 @@ bool read_data(Reader& reader, std::size_t length, Record& record) {
     case kTypeAaaa: {
       if (length != (record.type == kTypeA ? 4u : 16u)) return false;
       const auto data = reader.take(length);
-      if (reader.ok()) record.text = address_text(length == 4 ? AF_INET : AF_INET6, data);
+      if (reader.ok()) record.text = length == 4 ? ipv4_text(data) : ipv6_text(data);
       break;
     }
     case kTypeCname: record.text = reader.name(); break;
