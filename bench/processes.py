@@ -7,6 +7,7 @@ import os
 import random
 import resource
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -65,6 +66,30 @@ def peer(name: str) -> Path:
     return found
 
 
+def free_address() -> str:
+    """An address of the loopback, nobody else's in all likelihood, and a port of it."""
+    return f"{_loopback_ip()}:{random.randrange(20_000, 30_000)}"
+
+
+def _loopback_ip() -> str:
+    return f"127.255.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
+
+
+def wait_until_listening(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Waits until a process that tells nobody so accepts connections.
+
+    Raises BrokenError if it ends instead, or takes longer than ten seconds.
+    """
+    ip, port = address.split(":")
+    patience = time.monotonic() + 10
+    while process.poll() is None and time.monotonic() < patience:
+        with socket.socket() as attempt:
+            if attempt.connect_ex((ip, int(port))) == 0:
+                return
+        time.sleep(0.01)
+    raise BrokenError(f"nobody listens on {address}")
+
+
 def greet_server() -> list[str | Path]:
     """The command of our greet-server on a free port."""
     flags = ["--listen", "127.0.0.1", "--port", "0", "--lifeline", "0"]
@@ -86,8 +111,12 @@ def sync_server() -> list[str | Path]:
 def cq_server(backends: int = 1) -> list[str | Path]:
     """The command of the bare completion-queue server; each backend is a port of it."""
     # An address to itself: so many ports would get into others' way on 127.0.0.1.
-    ip = f"127.255.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
-    return [peer("cq_server"), "--ip", ip, "--backends", str(backends)]
+    return [peer("cq_server"), "--ip", _loopback_ip(), "--backends", str(backends)]
+
+
+def dns_server() -> list[str | Path]:
+    """The command of a DNS server with one answer."""
+    return [peer("dns_server"), "--ip", _loopback_ip()]
 
 
 def native_client(

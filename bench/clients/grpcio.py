@@ -17,6 +17,7 @@ from bench.clients.report import Measurement
 
 METHOD = "/greet.GreetService/Greet"
 OPTIONS = [("grpc.enable_http_proxy", 0)]
+GREETING = {"first_name": "Ada", "last_name": "Lovelace"}
 TIMEOUT = 5.0
 """Seconds that each call may take, as with `Channel.load`."""
 
@@ -46,12 +47,17 @@ def main(
         "request_serializer": request_class.SerializeToString,
         "response_deserializer": response_class.FromString,
     }
-    request = request_class(greeting={"first_name": "Ada", "last_name": "Lovelace"})
+    request = request_class(greeting=GREETING)
     if kind is Kind.SYNC:
         with grpc.insecure_channel(target, options=OPTIONS) as channel:
             _sync(channel.unary_unary(**method), request, calls, warm_up)
     else:
         asyncio.run(_aio(target, method, request, calls, warm_up, concurrency))
+
+
+def request(descriptor: Path) -> bytes:
+    """The request that all clients send, serialized."""
+    return bytes(_messages(descriptor)[0](greeting=GREETING).SerializeToString())
 
 
 def _messages(descriptor: Path) -> list[Any]:

@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 
 from bench.curves import Curve
 from bench.measure import Row
-from bench.rows import blocking, python, round_robin, server, trace
+from bench.rows import (
+    blocking,
+    clusterip,
+    h2load,
+    package,
+    python,
+    resolver,
+    round_robin,
+    server,
+    trace,
+)
 
 GROUPS: Mapping[str, Sequence[Row]] = {
     "server": server.ROWS,
@@ -14,9 +24,13 @@ GROUPS: Mapping[str, Sequence[Row]] = {
     "trace": trace.ROWS,
     "blocking": blocking.ROWS,
     "python": python.ROWS,
+    "h2load": h2load.ROWS,
+    "resolver": resolver.ROWS,
+    "clusterip": clusterip.ROWS,
+    "package": package.ROWS,
 }
 
-CURVES: Sequence[Curve] = (*round_robin.CURVES,)
+CURVES: Sequence[Curve] = (*round_robin.CURVES, *package.CURVES)
 """How cost grows over some of the rows."""
 
 
