@@ -165,6 +165,8 @@ std::optional<DnsMessage> read_message(std::span<const std::uint8_t> bytes, bool
   reader.u16();  // the class
   if (!reader.ok() || questions != 1) return std::nullopt;
 
+  constexpr std::size_t kShortestRecord = 11;  // no more of them than there are bytes for
+  message.answers.reserve(std::min<std::size_t>(answers, bytes.size() / kShortestRecord));
   for (int i = 0; i < answers; ++i) {
     std::optional<Record> record = read_record(reader);
     if (!record) {
@@ -180,6 +182,7 @@ std::optional<DnsMessage> read_message(std::span<const std::uint8_t> bytes, bool
 std::vector<const Record*> follow_cnames(const std::vector<Record>& records, std::string_view name,
                                          std::uint16_t type) {
   std::vector<const Record*> found;
+  found.reserve(records.size());
   // Each step uses up a CNAME, so a chain longer than the reply is a circle.
   for (std::size_t step = 0; step <= records.size(); ++step) {
     const Record* alias = nullptr;

@@ -101,7 +101,9 @@ void Walk::collect_answers() {
     if (query.status != DnsStatus::ok) continue;
     lookup_.ttl = std::min(lookup_.ttl.value_or(*query.ttl), *query.ttl);
     const auto type = static_cast<std::uint16_t>(question.type);
-    for (const Record* record : follow_cnames(query.records, query.name, type)) {
+    const auto answers = follow_cnames(query.records, query.name, type);
+    lookup_.addresses.reserve(lookup_.addresses.size() + answers.size());
+    for (const Record* record : answers) {
       if (record->srv) {
         lookup_.srv.push_back(*record->srv);
       } else {
