@@ -141,10 +141,12 @@ def our_client(
     policy: str = "pick_first",
     trace_capacity: int | None = None,
     concurrency: int = 64,
+    loops: int = 1,
 ) -> list[str | Path]:
-    """The command of greetlab's channel, through Python."""
+    """The command of greetlab's channel, through Python; or of several at once."""
     flags = ["--target", server.target, "--engine", engine, "--policy", policy]
     flags += ["--backends", str(server.backends), "--concurrency", str(concurrency)]
+    flags += ["--loops", str(loops)]
     if trace_capacity is not None:
         flags += ["--trace-capacity", str(trace_capacity)]
     return [sys.executable, "-m", "bench.clients.ours", *flags]

@@ -10,6 +10,7 @@ from bench.rows import (
     blocking,
     clusterip,
     h2load,
+    outstanding,
     package,
     python,
     resolver,
@@ -18,19 +19,24 @@ from bench.rows import (
     trace,
 )
 
-GROUPS: Mapping[str, Sequence[Row]] = {
-    "server": server.ROWS,
-    "round-robin": round_robin.ROWS,
-    "trace": trace.ROWS,
-    "blocking": blocking.ROWS,
-    "python": python.ROWS,
-    "h2load": h2load.ROWS,
-    "resolver": resolver.ROWS,
-    "clusterip": clusterip.ROWS,
-    "package": package.ROWS,
+_MODULES = {
+    "server": server,
+    "round-robin": round_robin,
+    "outstanding": outstanding,
+    "trace": trace,
+    "blocking": blocking,
+    "python": python,
+    "h2load": h2load,
+    "resolver": resolver,
+    "clusterip": clusterip,
+    "package": package,
 }
 
-CURVES: Sequence[Curve] = (*round_robin.CURVES, *package.CURVES)
+GROUPS: Mapping[str, Sequence[Row]] = {name: module.ROWS for name, module in _MODULES.items()}
+
+CURVES: Sequence[Curve] = [
+    curve for module in _MODULES.values() for curve in getattr(module, "CURVES", ())
+]
 """How cost grows over some of the rows."""
 
 

@@ -216,3 +216,55 @@ class Channel(Client):
     def _check_open(self) -> None:
         if not self._closing.alive:
             raise ValueError(f"{self.title}: this channel is closed; open another one")
+
+
+def load(
+    channels: Sequence[Channel],
+    n: int,
+    concurrency: int = 64,
+    *,
+    first_name: str = "Ada",
+    last_name: str = "Lovelace",
+    timeout: float = 5.0,
+    wait_for_ready: bool = False,
+) -> Calls:
+    """Makes `n` calls through several channels at once, with `concurrency` of them in flight.
+
+    One channel's load is one thread's work, however many cores there are. Here each channel has its
+    share of the calls and a thread of its own, so several use several cores. They are several
+    clients: each has its own connections, its own turns and its own trace.
+
+    channels: of one engine; at most `concurrency` of them.
+    timeout: seconds that each call may take.
+    wait_for_ready: wait for a connection where others fail.
+
+    Returns the calls of all of them, in the order in which they were started. Raises ValueError for
+    channels that cannot be used together.
+    """
+    if not channels:
+        raise ValueError("load: through no channel at all; give one or more")
+    if len({id(channel) for channel in channels}) < len(channels):
+        raise ValueError("load: a channel is there twice; each has one loop, open another channel")
+    for channel in channels:
+        channel._check_open()
+    arguments.whole("the number of calls", n, 0)
+    arguments.whole("concurrency", concurrency, len(channels))
+    arguments.timeout(timeout)
+    for name in (first_name, last_name):
+        arguments.word("a name", name)
+    load_of = (first_name, last_name, n, concurrency, timeout, wait_for_ready)
+    ours = [it._channel for it in channels if isinstance(it._channel, _core.LabChannel)]
+    grpcs = [it._channel for it in channels if isinstance(it._channel, _core.NativeChannel)]
+    if ours and grpcs:
+        raise ValueError("load: through channels of both engines; use those of one")
+    log = (
+        _core.LabChannel.run_together(ours, *load_of)
+        if ours
+        else _core.NativeChannel.run_together(grpcs, *load_of)
+    )
+    return Calls(
+        log,
+        title=f"{channels[0].title}, {len(channels)} channels",
+        world=channels[0].world,
+        known=tuple(dict.fromkeys(pod for channel in channels for pod in channel._pods())),
+    )

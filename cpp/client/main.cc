@@ -13,6 +13,7 @@
 #include "client/report.h"
 #include "flags/parsed_option.h"
 #include "live/lab_channel.h"
+#include "live/load_together.h"
 #include "live/native_channel.h"
 #include "live/own_world.h"
 #include "traceio/json_lines.h"
@@ -29,6 +30,7 @@ struct Flags {
   bool connection_per_call = false;
   bool wait_ready = false;
   bool quiet = false;
+  std::size_t loops = 1;
   std::string trace;  // a file; "-": standard output
 };
 
@@ -49,6 +51,10 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("-c,--concurrency", load.concurrency, "how many of them at a time")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_option("--loops", flags.loops,
+                 "through so many channels at once, each with a thread of its own: for more cores")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1024}))
+      ->capture_default_str();
   app.add_option("--first-name", flags.load.first_name, "whom to greet")->capture_default_str();
   app.add_option("--last-name", flags.load.last_name, "whom to greet")->capture_default_str();
   add_duration(app, "--deadline", load.timeout, "how long each call may take; default: 5s");
@@ -65,6 +71,15 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_flag("-q,--quiet", flags.quiet, "do not print the greetings");
 }
 
+/// @return what cannot be done together; nullptr: all of it can.
+const char* why_not(const Flags& flags) {
+  if (flags.loops == 1) return nullptr;
+  if (!flags.trace.empty()) return "--trace: of one channel only, not of --loops";
+  if (flags.load.config.interval.count() > 0) return "--interval: not with several --loops";
+  if (flags.load.config.concurrency < flags.loops) return "--loops: more than --concurrency calls";
+  return nullptr;
+}
+
 std::atomic<bool> stopped{false};
 
 bool is_stopped() {
@@ -72,17 +87,22 @@ bool is_stopped() {
 }
 
 // The same for both engines.
+// @param write puts the trace into a stream.
 template <class AnyChannel, class WriteTrace>
-int call(AnyChannel& channel, const Flags& flags, const WriteTrace& write) {
+int call(const std::vector<std::shared_ptr<AnyChannel>>& channels, const Flags& flags,
+         const WriteTrace& write) {
   std::ofstream file;
   const bool to_stdout = flags.trace == "-";
   if (!flags.trace.empty() && !to_stdout) {
     file.open(flags.trace);  // before the work, not after it
     if (!file) throw std::runtime_error("write " + flags.trace + ": " + std::strerror(errno));
   }
-  if (flags.wait_ready) channel.wait_ready(true, flags.load.config.timeout, is_stopped);
+  for (const auto& channel : channels) {
+    if (flags.wait_ready) channel->wait_ready(true, flags.load.config.timeout, is_stopped);
+  }
   if (stopped) throw std::runtime_error("interrupted before the first call");
-  const CallLog log = channel.run(flags.load, is_stopped);
+  const CallLog log = channels.size() == 1 ? channels[0]->run(flags.load, is_stopped)
+                                           : load_together(channels, flags.load, is_stopped);
   std::ostream& words = to_stdout ? std::cerr : std::cout;
   for (const std::string& result : log.results) {
     if (!result.empty()) words << result << '\n';
@@ -108,9 +128,12 @@ int run(const Flags& flags) {
     options.cooldown = flags.cooldown;
     options.connection_per_call = flags.connection_per_call;
     options.trace_capacity = capacity;
-    NativeChannel channel(options);
-    return call(channel, flags, [&](std::ostream& out) {
-      const CallRecorder& calls = channel.recorder();
+    std::vector<std::shared_ptr<NativeChannel>> channels;
+    for (std::size_t i = 0; i < flags.loops; ++i) {
+      channels.push_back(std::make_shared<NativeChannel>(options));
+    }
+    return call(channels, flags, [&](std::ostream& out) {
+      const CallRecorder& calls = channels[0]->recorder();
       write_trace(out, calls.events(), calls.symbols(), calls.dropped(), own_world());
     });
   }
@@ -119,10 +142,14 @@ int run(const Flags& flags) {
   options.policy.kind = parse_policy(flags.policy);
   options.cooldown = flags.cooldown;
   options.connection_per_call = flags.connection_per_call;
-  options.seed = std::random_device{}();
   options.trace_capacity = capacity;
-  LabChannel channel(options);
-  return call(channel, flags, [&](std::ostream& out) {
+  std::vector<std::shared_ptr<LabChannel>> channels;
+  for (std::size_t i = 0; i < flags.loops; ++i) {
+    options.seed = std::random_device{}();
+    channels.push_back(std::make_shared<LabChannel>(options));
+  }
+  return call(channels, flags, [&](std::ostream& out) {
+    LabChannel& channel = *channels[0];
     channel.close();  // its end belongs to the trace
     write_trace(out, channel.events(), channel.trace().symbols(), channel.dropped(), own_world());
   });
@@ -145,6 +172,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (const char* why = greetlab::why_not(flags); why != nullptr) {
+    std::cerr << "greet-client: " << why << " (see greet-client --help)" << std::endl;
+    return 2;
   }
   flags.load.keep_results = !flags.quiet;
   for (const int signal : {SIGINT, SIGTERM}) {

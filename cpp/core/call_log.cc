@@ -1,5 +1,8 @@
 #include "core/call_log.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace greetlab {
 namespace {
 
@@ -24,6 +27,44 @@ CallLog::CallLog(std::size_t calls)
       connection(calls, -1),
       serial(calls, 0),
       message(calls, -1) {}
+
+CallLog CallLog::merged(const std::vector<CallLog>& logs) {
+  std::vector<std::pair<const CallLog*, std::size_t>> rows;
+  for (const CallLog& log : logs) {
+    for (std::size_t row = 0; row < log.size(); ++row) rows.emplace_back(&log, row);
+  }
+  std::ranges::stable_sort(rows, {}, [](const auto& at) { return at.first->start_ns[at.second]; });
+
+  CallLog all(rows.size());
+  const bool words =
+      std::ranges::any_of(logs, [](const auto& log) { return !log.results.empty(); });
+  if (words) all.keep_results();
+  // Which row of `all.connections` a log's connection has.
+  std::unordered_map<const CallLog*, std::vector<std::int32_t>> places;
+  for (const CallLog& log : logs) places[&log].assign(log.connections.size(), -1);
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const auto& [log, from] = rows[row];
+    all.started(row, log->start_ns[from]);
+    const std::int64_t end = log->start_ns[from] + log->latency_ns[from];
+    if (log->status[from] != 0) {
+      all.failed(row, end, log->status[from],
+                 log->messages[static_cast<std::size_t>(log->message[from])]);
+      continue;
+    }
+    const CalledPod& who = log->pods[static_cast<std::size_t>(log->pod[from])];
+    const std::int32_t by = all.pod_row(who.name, who.ip);
+    std::int32_t over = -1;
+    if (log->connection[from] >= 0) {
+      const auto at = static_cast<std::size_t>(log->connection[from]);
+      std::int32_t& place = places[log][at];
+      if (place < 0) place = all.add_connection(by, log->connections[at].peer);
+      over = place;
+    }
+    all.answered(row, end, by, over, log->serial[from]);
+    if (words) all.results[row] = log->results[from];
+  }
+  return all;
+}
 
 void CallLog::answered(std::size_t row, std::int64_t now_ns, std::int32_t by, std::int32_t over,
                        std::int64_t count) {

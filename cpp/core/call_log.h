@@ -29,6 +29,10 @@ class CallLog {
   /// Columns for `calls` rows, each row as if it had never been started.
   explicit CallLog(std::size_t calls);
 
+  /// The rows of several clients' logs as one client's, in the order in which they were started.
+  /// Each log's connections are its own: those of two have nothing to do with each other.
+  static CallLog merged(const std::vector<CallLog>& logs);
+
   void started(std::size_t row, std::int64_t now_ns) { start_ns[row] = now_ns; }
   /// @param by, over rows of `pods` and `connections`; -1 = not known.
   void answered(std::size_t row, std::int64_t now_ns, std::int32_t by, std::int32_t over,
