@@ -99,7 +99,7 @@ def main(
     measurement.stop()
     if -1 in load.pod:
         raise SystemExit("some calls were not answered")
-    measurement.report(load.latency_ns)
+    measurement.report([round(latency) for latency in load.latency_ns])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from bench.measure import Row
 from bench.rows import (
     blocking,
     clusterip,
+    core,
     h2load,
     outstanding,
     package,
@@ -16,7 +17,9 @@ from bench.rows import (
     resolver,
     round_robin,
     server,
+    simulator,
     trace,
+    trace_length,
 )
 
 _MODULES = {
@@ -30,6 +33,9 @@ _MODULES = {
     "resolver": resolver,
     "clusterip": clusterip,
     "package": package,
+    "core": core,
+    "simulator": simulator,
+    "trace-length": trace_length,
 }
 
 GROUPS: Mapping[str, Sequence[Row]] = {name: module.ROWS for name, module in _MODULES.items()}

@@ -1,0 +1,186 @@
+// core_cost: what one step of the pure core costs, in nanoseconds and allocations. No peer: our own
+// code under the microscope, called as the channel calls it.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <list>
+#include <map>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "core/trace.h"
+#include "lb/policy.h"
+#include "lb/subchannel.h"
+#include "sim/network.h"
+#include "sim/pod.h"
+#include "sim/virtual_clock.h"
+
+namespace {
+std::uint64_t allocations = 0;
+}  // namespace
+
+// None of what is measured here asks for memory that is aligned beyond the usual. Not inlined: GCC
+// would see one half of a pair, and warn.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+
+namespace greetlab::bench {
+namespace {
+
+// Runs `work`, and prints what one of its `steps` cost.
+// @return what `work` returned: whether it did what it should have.
+int measure(std::uint64_t steps, const std::function<bool()>& work) {
+  const std::uint64_t before = allocations;
+  const auto start = std::chrono::steady_clock::now();
+  const bool good = work();
+  const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
+  const std::uint64_t asked = allocations - before;
+  if (!good) {
+    std::cerr << "core_cost: what was measured did not do its work\n";
+    return EXIT_FAILURE;
+  }
+  const auto each = static_cast<double>(steps);
+  std::cout << "{\"nanoseconds\": " << took.count() / each
+            << ", \"allocations\": " << static_cast<double>(asked) / each << "}\n";
+  return EXIT_SUCCESS;
+}
+
+// What round_robin needs of a channel and its world, with a pod behind every address.
+class Client final : private PolicyHelper {
+ public:
+  explicit Client(std::uint32_t backends) : network_(clock_, rng_, trace_, {}) {
+    PolicyUpdate found;
+    for (std::uint32_t i = 0; i < backends; ++i) {
+      const std::string number = std::to_string(i / 250) + "." + std::to_string(1 + i % 250);
+      SimPod& pod = pods_.emplace_back();
+      pod.address = {"10.244." + number, 50051};
+      network_.add(pod);
+      found.addresses.push_back(pod.address);
+    }
+    policy_ = make_policy({PolicyKind::round_robin}, *this, clock_);
+    policy_->update(found, EventId::none);
+    while (clock_.step()) {
+    }
+  }
+
+  Picker& picker() { return *picker_; }
+
+  /// The sum of all connections: what one round of picks adds up to.
+  std::uintptr_t connections() const {
+    std::uintptr_t sum = 0;
+    for (const auto& [address, subchannel] : subchannels_) {
+      sum += reinterpret_cast<std::uintptr_t>(subchannel->connection());
+    }
+    return sum;
+  }
+
+ private:
+  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) override {
+    const auto id = static_cast<SubchannelId>(subchannels_.size() + 1);
+    return subchannels_[address] = std::make_shared<Subchannel>(
+               Subchannel::World{clock_, network_, rng_, trace_, who_}, id, address, because);
+  }
+  void publish(ConnectivityState, std::unique_ptr<Picker> picker, const Status&, EventId) override {
+    picker_ = std::move(picker);
+  }
+  void request_reresolution(EventId) override {}
+  Rng& rng() override { return rng_; }
+  Trace& trace() override { return trace_; }
+  Symbol who() const override { return who_; }
+
+  VirtualClock clock_;
+  Trace trace_{clock_};
+  Rng rng_{1};
+  const Symbol who_ = trace_.symbol("client");
+  std::list<SimPod> pods_;  // a list never moves what it holds
+  Network network_;
+  std::map<Address, std::shared_ptr<Subchannel>> subchannels_;
+  std::unique_ptr<Picker> picker_;
+  std::unique_ptr<LbPolicy> policy_;  // last: it goes first
+};
+
+// Channel::pick up to the connection that it hands the call to. So the memory of each subchannel is
+// touched, as in real life; but here nothing else wants the caches meanwhile.
+int pick(std::uint32_t backends, std::uint64_t picks) {
+  Client client(backends);
+  Picker& picker = client.picker();
+  if (picker.name() != "round_robin" || picker.ready() != backends) {
+    std::cerr << "core_cost: not all of the subchannels are READY\n";
+    return EXIT_FAILURE;
+  }
+  const std::uint64_t rounds = picks / backends + 1;
+  const auto take = [&](std::uint64_t times) {
+    std::uintptr_t sum = 0;
+    for (std::uint64_t i = 0; i < times * backends; ++i) {
+      const Pick picked = picker.pick();
+      if (const auto* to = std::get_if<PickTo>(&picked)) {
+        sum += reinterpret_cast<std::uintptr_t>(to->subchannel->connection());
+      }
+    }
+    return sum;
+  };
+  take(1);
+  // The sum proves that each connection was taken as often as every other one, and that the
+  // compiler dropped none.
+  const std::uintptr_t expected = client.connections() * rounds;
+  return measure(rounds * backends, [&] { return take(rounds) == expected; });
+}
+
+// The end of a call, as Channel::end tells it: a fact with a word in it.
+int emit(std::uint64_t events, bool recorded) {
+  const VirtualClock clock;
+  Trace trace(clock);
+  std::optional<Recording> recording;
+  if (recorded) trace.listen(&recording.emplace(events));
+  const Symbol who = trace.symbol("client");
+  const std::string message = "connection refused";
+  const std::uint64_t expected = recorded ? events : 0;
+  trace.symbol(message);  // the first time it is kept, and asks for memory
+  return measure(events, [&] {
+    std::uint64_t heard = 0;
+    for (std::uint64_t i = 0; i < events; ++i) {
+      const EventId id = trace.emit(who, EventId::none, [&] {
+        return CallEnded{static_cast<CallId>(i), Code::unavailable, ConnectionId::none,
+                         Symbol::none, trace.symbol(message)};
+      });
+      heard += id == EventId::none ? 0 : 1;
+    }
+    return heard == expected && (!recording || recording->events().size() == events);
+  });
+}
+
+}  // namespace
+}  // namespace greetlab::bench
+
+int main(int argc, char** argv) {
+  CLI::App app("What a step of the pure core costs.");
+  app.require_subcommand(1);
+  std::uint64_t times = 0;
+  std::uint32_t backends = 3;
+  bool recorded = false;
+  auto* pick = app.add_subcommand("pick", "A pick of round_robin, all of its subchannels READY.");
+  pick->add_option("--times", times)->required();
+  pick->add_option("--backends", backends)->check(CLI::Range(1, 10'000));
+  auto* emit = app.add_subcommand("emit", "An event.");
+  emit->add_option("--times", times)->required();
+  emit->add_flag("--recorded", recorded, "Into a recording; else nobody hears it.");
+  CLI11_PARSE(app, argc, argv);
+  return *pick ? greetlab::bench::pick(backends, times) : greetlab::bench::emit(times, recorded);
+}
