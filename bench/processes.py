@@ -141,15 +141,25 @@ def our_client(
     policy: str = "pick_first",
     trace_capacity: int | None = None,
     concurrency: int = 64,
-    loops: int = 1,
 ) -> list[str | Path]:
-    """The command of greetlab's channel, through Python; or of several at once."""
+    """The command of greetlab's channel, through Python."""
     flags = ["--target", server.target, "--engine", engine, "--policy", policy]
     flags += ["--backends", str(server.backends), "--concurrency", str(concurrency)]
-    flags += ["--loops", str(loops)]
     if trace_capacity is not None:
         flags += ["--trace-capacity", str(trace_capacity)]
     return [sys.executable, "-m", "bench.clients.ours", *flags]
+
+
+def greet_client(server: Server, *, calls: int, policy: str, loops: int) -> list[str | Path]:
+    """The command of greet-client, which makes 64 calls at a time, and of its calls tells none."""
+    target = server.target.replace("ipv4:", "static:")
+    flags = ["--wait-ready", "--quiet", "--policy", policy, "--loops", str(loops)]
+    return [
+        executables.path("greet-client"),
+        target,
+        *flags,
+        *("--count", str(calls), "--concurrency", "64"),
+    ]
 
 
 def grpcio_client(server: Server, kind: str) -> list[str | Path]:
@@ -203,6 +213,27 @@ def output_of(command: Sequence[str | Path]) -> str:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise BrokenError(f"{_words(command)}: {lines[-1]}")
     return done.stdout
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What a program printed, and what it took, from its start to its end."""
+
+    output: str
+    seconds: float
+    cpu_seconds: float
+
+
+def timed(command: Sequence[str | Path]) -> Timed:
+    """Runs a program that does not measure itself.
+
+    Raises BrokenError if it fails.
+    """
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    output = output_of(command)
+    after, end = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    cpu = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+    return Timed(output, end - start, cpu)
 
 
 def require_python(*modules: str) -> None:

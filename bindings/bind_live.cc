@@ -3,7 +3,6 @@
 
 #include "bindings.h"
 #include "live/lab_channel.h"
-#include "live/load_together.h"
 #include "live/native_channel.h"
 #include "trace_handle.h"
 #include "waiting.h"
@@ -82,22 +81,6 @@ CallLog run(AnyChannel& channel, std::string first_name, std::string last_name, 
 }
 
 template <class AnyChannel>
-CallLog run_together(const std::vector<std::shared_ptr<AnyChannel>>& channels,
-                     std::string first_name, std::string last_name, std::size_t calls,
-                     std::size_t concurrency, double timeout, bool wait_for_ready) {
-  const GreetLoad load{std::move(first_name),
-                       std::move(last_name),
-                       {calls, concurrency, {}, seconds(timeout), wait_for_ready},
-                       false};
-  CallLog log = [&] {
-    const Unlocked unlocked;
-    return load_together(channels, load, signalled);
-  }();
-  if (PyErr_Occurred()) throw py::error_already_set();
-  return log;
-}
-
-template <class AnyChannel>
 std::string wait_ready(AnyChannel& channel, bool all, double timeout) {
   const WaitResult result = [&, patience = seconds(timeout)] {
     const Unlocked unlocked;
@@ -157,10 +140,6 @@ void bind_methods(py::class_<AnyChannel, std::shared_ptr<AnyChannel>>& bound) {
            "Makes `calls` calls, `concurrency` at a time (or one each `interval` seconds, where it "
            "is "
            "not 0), each with `timeout` seconds to end.")
-      .def_static("run_together", &run_together<AnyChannel>, py::arg("channels"),
-                  py::arg("first_name"), py::arg("last_name"), py::arg("calls"),
-                  py::arg("concurrency"), py::arg("timeout"), py::arg("wait_for_ready"),
-                  "The same through several channels at once, each on a thread of its own.")
       .def("wait_ready", &wait_ready<AnyChannel>, py::arg("all"), py::arg("timeout"),
            "Connects, and waits: \"ready\" once the channel (with `all`: every subchannel) is "
            "READY, "

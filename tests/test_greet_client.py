@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 
+import psutil
 import pytest
 from support import free_ip, wait_until
 
@@ -129,3 +130,68 @@ def test_a_signal_ends_it_with_what_was_done(cluster):
     assert "100000 calls · " in told
     assert "CANCELLED" in told
     assert trace.startswith('{"greetlab_trace"')
+
+
+# --- Several loops -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_several_loops_share_the_calls_and_have_a_connection_each(cluster, engine):
+    said = client(
+        cluster.target("greetserver"), "--engine", engine, "--loops", 3, "-n", 100, "-c", 8
+    )
+    assert said.returncode == 0, said.stderr
+    lines = said.stdout.splitlines()
+    assert len([line for line in lines if line.startswith("Hello, Ada Lovelace from pod:")]) == 100
+    assert lines[100].startswith("100 calls · 100 OK · 3 connections · p50 ")
+    assert sum(int(line.split()[1]) for line in lines[101:]) == 100
+
+
+def test_what_fails_in_a_loop_is_in_the_report(cluster):
+    said = client(f"static:{free_ip()}:1", "--loops", 2, "-n", 5, "-c", 2)
+    assert said.returncode == 1
+    assert said.stdout.startswith("5 calls · 5 UNAVAILABLE")
+    assert "Connection refused" in said.stdout
+
+
+def test_more_loops_than_calls(cluster):
+    said = client(cluster.target("greetserver"), "--loops", 4, "-n", 2, "-c", 4, "-q")
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith("2 calls · 2 OK · 2 connections")
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (("--trace", "-"), "--trace: of one channel only"),
+        (("--interval", "1ms"), "--interval: not with several --loops"),
+        ((), "--loops: more than --concurrency calls"),
+    ],
+)
+def test_what_loops_cannot_do_is_said(flags, why):
+    said = client("static:127.0.0.1:1", "--loops", 2, *flags)
+    assert said.returncode == 2
+    assert said.stderr.startswith(f"greet-client: {why}")
+
+
+def test_a_target_that_is_none_is_said_by_each_loop():
+    said = client("static:nowhere", "--loops", 2, "-c", 2)
+    assert said.returncode == 2
+    assert "greet-client: a loop's process ended without its calls" in said.stderr
+    assert "nowhere" in said.stderr
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_every_loop_and_what_was_made_is_told(cluster, stop):
+    own = ["static:" + ",".join(f"{pod.ip}:50051" for pod in cluster.pods)]
+    command = [executables.path("greet-client"), *own, "--loops", "2", "-c", "2", "-q"]
+    with subprocess.Popen([*command, "-n", "300000"], stdout=subprocess.PIPE, text=True) as process:
+        loops = psutil.Process(process.pid).children
+        wait_until(lambda: [bool(loop.net_connections("tcp")) for loop in loops()] == [True] * 2)
+        children = loops()
+        process.send_signal(stop)
+        said, _ = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert said.startswith("300000 calls")
+    assert "CANCELLED" in said
+    assert not any(child.is_running() for child in children)

@@ -1,8 +1,7 @@
-"""greetlab's channel, with either engine; or several of them, each with a loop of its own."""
+"""greetlab's channel, with either engine."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -19,39 +18,25 @@ def main(
     policy: str = "pick_first",
     backends: int = 1,
     concurrency: int = 64,
-    loops: int = 1,
     trace_capacity: int = 1_000_000,
 ) -> None:
     """Calls a greet service through greetlab.Channel; prints what it took as JSON.
 
     trace_capacity: how many events its trace keeps.
     """
-    with ExitStack() as stack:
-        channels = [
-            stack.enter_context(
-                gl.Channel(target, policy=policy, engine=engine, trace_capacity=trace_capacity)
-            )
-            for _ in range(loops)
-        ]
-        for channel in channels:
-            channel.wait_ready(all=True)
-            found = len(channel.subchannels)
-            if found != backends:
-                raise SystemExit(f"the channel has {found} subchannels, not {backends}")
-
-        def load(n: int) -> gl.Calls:
-            if loops > 1:
-                return gl.load(channels, n, concurrency)
-            return channels[0].load(n, concurrency)
-
-        _require_ok(load(warm_up))
+    with gl.Channel(target, policy=policy, engine=engine, trace_capacity=trace_capacity) as channel:
+        channel.wait_ready(all=True)
+        found = len(channel.subchannels)
+        if found != backends:
+            raise SystemExit(f"the channel has {found} subchannels, not {backends}")
+        _require_ok(channel.load(warm_up, concurrency))
         measurement = Measurement()
-        made = load(calls)
+        load = channel.load(calls, concurrency)
         measurement.stop()
-        _require_ok(made)
-        if trace_capacity and loops == 1:
-            _require_whole(channels[0].trace, calls)
-        measurement.report(made.latency_ns)
+        _require_ok(load)
+        if trace_capacity:
+            _require_whole(channel.trace, calls)
+        measurement.report(load.latency_ns)
 
 
 def _require_ok(calls: gl.Calls) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import resource
 import struct
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -51,11 +50,9 @@ def _framed(message: bytes) -> bytes:
 
 def _h2load(command: list[str | Path], calls: int) -> Sample:
     """One run of it. It has no warm-up by number; its connection is a small part of the run."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    said = processes.output_of(command)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
-    return {"calls_per_second": calls_per_second(said, calls), "cpu_us": cpu / calls * 1e6}
+    taken = processes.timed(command)
+    rate = calls_per_second(taken.output, calls)
+    return {"calls_per_second": rate, "cpu_us": taken.cpu_seconds / calls * 1e6}
 
 
 def calls_per_second(said: str, calls: int) -> float:

@@ -8,7 +8,7 @@ from functools import partial
 
 from bench import processes
 from bench.curves import Curve, Panel, Point
-from bench.measure import Bar, Effort, Row, Run
+from bench.measure import Bar, BrokenError, Effort, Row, Run, Sample
 
 LAB, TUNED = "lab, untraced", "native, tuned"
 ONE_LOOP, TWO_LOOPS = "one loop", "two loops"
@@ -51,18 +51,21 @@ def _outstanding(effort: Effort) -> Iterator[Mapping[str, Run]]:
 
 @contextmanager
 def _loops(effort: Effort) -> Iterator[Mapping[str, Run]]:
+    calls = effort.calls(60_000)
     with processes.serving(processes.cq_server(BACKENDS), BACKENDS) as server:
-        yield {
-            name: partial(
-                processes.sample,
-                processes.our_client(
-                    server, engine="lab", policy=POLICY, trace_capacity=0, loops=loops
-                ),
-                calls=effort.calls(50_000),
-                warm_up=effort.calls(4_000),
+
+        def sample(loops: int) -> Sample:
+            taken = processes.timed(
+                processes.greet_client(server, calls=calls, policy=POLICY, loops=loops)
             )
-            for name, loops in ((ONE_LOOP, 1), (TWO_LOOPS, 2))
-        }
+            if not taken.output.startswith(f"{calls} calls · {calls} OK"):
+                raise BrokenError(f"greet-client: {taken.output.splitlines()[0]}")
+            return {
+                "calls_per_second": calls / taken.seconds,
+                "cpu_us": taken.cpu_seconds / calls * 1e6,
+            }
+
+        yield {ONE_LOOP: partial(sample, 1), TWO_LOOPS: partial(sample, 2)}
 
 
 def _name(engine: str, in_flight: int) -> str:
@@ -78,7 +81,7 @@ ROWS = (
     ),
     Row(
         "loops",
-        "The load generator with one loop, and with two: 64 in flight in all",
+        "greet-client with one loop, and with two: 64 in flight in all",
         (Bar(TWO_LOOPS, ONE_LOOP, least=1.0),),
         _loops,
     ),

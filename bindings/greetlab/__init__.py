@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from greetlab.calls import Call, Calls
-from greetlab.channel import Channel, load
+from greetlab.channel import Channel
 from greetlab.checking import Verdict, check
 from greetlab.client import Client
 from greetlab.cluster import Cluster, Pod
@@ -103,7 +103,6 @@ __all__ = [
     "Verdict",
     "check",
     "kube",
-    "load",
     "nslookup",
     "plot",
     "predict",

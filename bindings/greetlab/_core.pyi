@@ -212,16 +212,6 @@ class LabChannel(metaclass=_Pybind11Type):
         wait_for_ready: bool,
         keep_results: bool,
     ) -> CallLog: ...
-    @staticmethod
-    def run_together(
-        channels: Sequence[LabChannel],
-        first_name: str,
-        last_name: str,
-        calls: int,
-        concurrency: int,
-        timeout: float,
-        wait_for_ready: bool,
-    ) -> CallLog: ...
     def wait_ready(self, all: bool, timeout: float) -> Literal["ready", "timeout", "closed"]: ...
     @property
     def state(self) -> str: ...
@@ -254,16 +244,6 @@ class NativeChannel(metaclass=_Pybind11Type):
         timeout: float,
         wait_for_ready: bool,
         keep_results: bool,
-    ) -> CallLog: ...
-    @staticmethod
-    def run_together(
-        channels: Sequence[NativeChannel],
-        first_name: str,
-        last_name: str,
-        calls: int,
-        concurrency: int,
-        timeout: float,
-        wait_for_ready: bool,
     ) -> CallLog: ...
     def wait_ready(self, all: bool, timeout: float) -> Literal["ready", "timeout", "closed"]: ...
     @property

@@ -10,10 +10,10 @@
 #include <limits>
 #include <random>
 
+#include "client/processes.h"
 #include "client/report.h"
 #include "flags/parsed_option.h"
 #include "live/lab_channel.h"
-#include "live/load_together.h"
 #include "live/native_channel.h"
 #include "live/own_world.h"
 #include "traceio/json_lines.h"
@@ -52,7 +52,8 @@ void declare(CLI::App& app, Flags& flags) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--loops", flags.loops,
-                 "through so many channels at once, each with a thread of its own: for more cores")
+                 "as so many clients at once, each with a channel and a process of its own: for "
+                 "more cores")
       ->check(CLI::Range(std::size_t{1}, std::size_t{1024}))
       ->capture_default_str();
   app.add_option("--first-name", flags.load.first_name, "whom to greet")->capture_default_str();
@@ -71,56 +72,33 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_flag("-q,--quiet", flags.quiet, "do not print the greetings");
 }
 
-/// @return what cannot be done together; nullptr: all of it can.
-const char* why_not(const Flags& flags) {
-  if (flags.loops == 1) return nullptr;
-  if (!flags.trace.empty()) return "--trace: of one channel only, not of --loops";
-  if (flags.load.config.interval.count() > 0) return "--interval: not with several --loops";
-  if (flags.load.config.concurrency < flags.loops) return "--loops: more than --concurrency calls";
-  return nullptr;
-}
-
 std::atomic<bool> stopped{false};
 
 bool is_stopped() {
   return stopped;
 }
 
-// The same for both engines.
-// @param write puts the trace into a stream.
-template <class AnyChannel, class WriteTrace>
-int call(const std::vector<std::shared_ptr<AnyChannel>>& channels, const Flags& flags,
-         const WriteTrace& write) {
-  std::ofstream file;
-  const bool to_stdout = flags.trace == "-";
-  if (!flags.trace.empty() && !to_stdout) {
-    file.open(flags.trace);  // before the work, not after it
-    if (!file) throw std::runtime_error("write " + flags.trace + ": " + std::strerror(errno));
-  }
-  for (const auto& channel : channels) {
-    if (flags.wait_ready) channel->wait_ready(true, flags.load.config.timeout, is_stopped);
-  }
-  if (stopped) throw std::runtime_error("interrupted before the first call");
-  const CallLog log = channels.size() == 1 ? channels[0]->run(flags.load, is_stopped)
-                                           : load_together(channels, flags.load, is_stopped);
-  std::ostream& words = to_stdout ? std::cerr : std::cout;
-  for (const std::string& result : log.results) {
-    if (!result.empty()) words << result << '\n';
-  }
-  words << report(log) << std::flush;
-  if (!words) throw std::runtime_error(std::string("write the report: ") + std::strerror(errno));
-  if (!flags.trace.empty()) {
-    std::ostream& out = to_stdout ? std::cout : file;
-    write(out);
-    out.flush();
-    if (!out) throw std::runtime_error("write " + flags.trace + ": " + std::strerror(errno));
-  }
-  const bool all_ok = std::ranges::all_of(log.status, [](int code) { return code == 0; });
-  return all_ok ? 0 : 1;
+/// @return what cannot be done together; nullptr: all of it can.
+const char* why_not(const Flags& flags) {
+  if (flags.loops == 1) return nullptr;
+  if (!flags.trace.empty()) return "--trace: of one channel only, not of several --loops";
+  if (flags.load.config.interval.count() > 0) return "--interval: not with several --loops";
+  if (flags.load.config.concurrency < flags.loops) return "--loops: more than --concurrency calls";
+  return nullptr;
 }
 
-int run(const Flags& flags) {
-  const std::size_t capacity = flags.trace.empty() ? 0 : 16'000'000;
+// The same for both engines.
+template <class AnyChannel>
+CallLog call(AnyChannel& channel, const Flags& flags) {
+  if (flags.wait_ready) channel.wait_ready(true, flags.load.config.timeout, is_stopped);
+  if (stopped) throw std::runtime_error("interrupted before the first call");
+  return channel.run(flags.load, is_stopped);
+}
+
+/// One client's calls.
+/// @param trace where the trace is written to; nullptr: there is none.
+CallLog call(const Flags& flags, std::ostream* trace) {
+  const std::size_t capacity = trace == nullptr ? 0 : 16'000'000;
   if (flags.engine == "grpc") {
     NativeChannelOptions options;
     options.target = flags.target;
@@ -128,31 +106,68 @@ int run(const Flags& flags) {
     options.cooldown = flags.cooldown;
     options.connection_per_call = flags.connection_per_call;
     options.trace_capacity = capacity;
-    std::vector<std::shared_ptr<NativeChannel>> channels;
-    for (std::size_t i = 0; i < flags.loops; ++i) {
-      channels.push_back(std::make_shared<NativeChannel>(options));
+    NativeChannel channel(options);
+    CallLog log = call(channel, flags);
+    if (trace != nullptr) {
+      const CallRecorder& calls = channel.recorder();
+      write_trace(*trace, calls.events(), calls.symbols(), calls.dropped(), own_world());
     }
-    return call(channels, flags, [&](std::ostream& out) {
-      const CallRecorder& calls = channels[0]->recorder();
-      write_trace(out, calls.events(), calls.symbols(), calls.dropped(), own_world());
-    });
+    return log;
   }
   LabChannelOptions options;
   options.target = parse_target(flags.target);
   options.policy.kind = parse_policy(flags.policy);
   options.cooldown = flags.cooldown;
   options.connection_per_call = flags.connection_per_call;
+  options.seed = std::random_device{}();
   options.trace_capacity = capacity;
-  std::vector<std::shared_ptr<LabChannel>> channels;
-  for (std::size_t i = 0; i < flags.loops; ++i) {
-    options.seed = std::random_device{}();
-    channels.push_back(std::make_shared<LabChannel>(options));
-  }
-  return call(channels, flags, [&](std::ostream& out) {
-    LabChannel& channel = *channels[0];
+  LabChannel channel(options);
+  CallLog log = call(channel, flags);
+  if (trace != nullptr) {
     channel.close();  // its end belongs to the trace
-    write_trace(out, channel.events(), channel.trace().symbols(), channel.dropped(), own_world());
-  });
+    write_trace(*trace, channel.events(), channel.trace().symbols(), channel.dropped(),
+                own_world());
+  }
+  return log;
+}
+
+CallLog call_in_loops(const Flags& flags) {
+  return in_processes(
+      flags.loops,
+      [&](std::size_t loop) {
+        const auto share = [&](std::size_t all) {
+          return all / flags.loops + (loop < all % flags.loops);
+        };
+        Flags mine = flags;
+        mine.load.config.calls = share(flags.load.config.calls);
+        mine.load.config.concurrency = share(flags.load.config.concurrency);
+        return call(mine, nullptr);
+      },
+      is_stopped);
+}
+
+int run(const Flags& flags) {
+  std::ofstream file;
+  const bool traced = !flags.trace.empty();
+  const bool to_stdout = flags.trace == "-";
+  if (traced && !to_stdout) {
+    file.open(flags.trace);  // before the work, not after it
+    if (!file) throw std::runtime_error("write " + flags.trace + ": " + std::strerror(errno));
+  }
+  std::ostream& out = to_stdout ? std::cout : file;
+  const CallLog log = flags.loops > 1 ? call_in_loops(flags) : call(flags, traced ? &out : nullptr);
+  std::ostream& words = to_stdout ? std::cerr : std::cout;
+  for (const std::string& result : log.results) {
+    if (!result.empty()) words << result << '\n';
+  }
+  words << report(log) << std::flush;
+  if (!words) throw std::runtime_error(std::string("write the report: ") + std::strerror(errno));
+  if (traced) {
+    out.flush();
+    if (!out) throw std::runtime_error("write " + flags.trace + ": " + std::strerror(errno));
+  }
+  const bool all_ok = std::ranges::all_of(log.status, [](int code) { return code == 0; });
+  return all_ok ? 0 : 1;
 }
 
 }  // namespace
