@@ -54,3 +54,22 @@ def test_without_a_network_each_call_takes_what_the_pod_takes(monkeypatch, detai
         turn * model.SERVICE for turn in range(10)
     ]
     assert sorted(set(load.start_ns))[:10] == [turn * model.SERVICE for turn in range(10)]
+
+
+def test_in_the_whole_model_a_killed_pod_loses_its_calls_as_ours_does():
+    kill_at = 10 * model.SERVICE
+    load = model.Load(CALLS, 3, 64, model.Detail.WHOLE, seed=1)
+    load.kill(1, at=kill_at)
+    load.run()
+    lost = np.asarray(load.pod) == -1
+    ends = np.asarray(load.start_ns)[lost] + np.asarray(load.latency_ns)[lost]
+    assert 64 // 3 <= lost.sum() <= CALLS // 3
+    assert ends.min() == kill_at
+
+    cluster = gl.Cluster.sim(3, 1, trace_capacity=0)
+    channel = cluster.channel("greetserver-headless", policy="round_robin").wait_ready(all=True)
+    started = channel.start(CALLS, 64)
+    cluster.run(kill_at / 1e9)
+    cluster.kill("pod-2")
+    cluster.run(1)
+    assert channel.calls(started).by_status["UNAVAILABLE"] >= 64 // 3

@@ -22,8 +22,8 @@ MAY_INCLUDE = {
     "gateway": {"core", "flags", "live", "traceio"},
 }
 """Rooms of cpp/ and the other rooms whose headers they may include. bindings may include all, and
-nobody includes bindings. Generated headers (greet.pb.h, grpc/health/v1/health.pb.h) are proto/'s; greet,
-live and gateway use them."""
+nobody includes bindings. Generated headers (greet.pb.h, grpc/health/v1/health.pb.h) are proto/'s;
+greet, live and gateway use them."""
 
 PURE = {"core", "lb", "sim"}
 """Rooms without a clock, a random device, a socket or a thread: the world hands those in."""

@@ -34,7 +34,10 @@ class Detail(StrEnum):
     """One event: its answer. Our simulator does the same, for how long a call takes is known when
     it starts. Nothing is faster in SimPy."""
     LEGS = "legs"
-    """Three: it comes to the pod, is answered there, and is back. What one writes first."""
+    """Three: it comes to the pod, is answered there, and is back."""
+    WHOLE = "whole"
+    """A process of those three, of which its caller waits for the end, or for the end of the
+    connection: as in our simulator, a pod can be killed while it has calls."""
 
 
 class Load:
@@ -53,13 +56,30 @@ class Load:
         self._turn = cycle(range(pods))
         self._random = random.Random(seed).random
         self._env = simpy.Environment()
-        caller = self._caller if detail is Detail.CALL else self._caller_by_legs
+        self._lost = [self._env.event() for _ in range(pods)]
+        caller = {
+            Detail.CALL: self._caller,
+            Detail.LEGS: self._caller_by_legs,
+            Detail.WHOLE: self._caller_of_whole,
+        }[detail]
         for _ in range(min(concurrency, calls)):
             self._env.process(caller())
 
     def run(self) -> None:
         """Lets time pass until the last call has ended."""
         self._env.run()
+
+    def kill(self, pod: int, at: float) -> None:
+        """Ends a pod's connection at that time, and with it every call that it has in flight.
+
+        Only where a call is made as a `WHOLE`. Such calls keep -1 as their pod.
+        """
+
+        def killer() -> Process:
+            yield self._env.timeout(at)
+            self._lost[pod].succeed()
+
+        self._env.process(killer())
 
     def _caller(self) -> Process:
         env, timeout, turn, drawn = self._env, self._env.timeout, self._turn, self._random
@@ -82,6 +102,24 @@ class Load:
             yield timeout(LEAST + SPREAD * drawn())
             latency_ns[row] = env.now - start
             pods[row] = pod
+
+    def _caller_of_whole(self) -> Process:
+        env, turn, lost = self._env, self._turn, self._lost
+        start_ns, latency_ns, pods = self.start_ns, self.latency_ns, self.pod
+        for row in self._rows:
+            pod = next(turn)
+            start_ns[row] = start = env.now
+            answer = env.process(self._answer())
+            yield answer | lost[pod]
+            latency_ns[row] = env.now - start
+            if answer.triggered:
+                pods[row] = pod
+
+    def _answer(self) -> Process:
+        timeout, drawn = self._env.timeout, self._random
+        yield timeout(LEAST + SPREAD * drawn())
+        yield timeout(SERVICE)
+        yield timeout(LEAST + SPREAD * drawn())
 
 
 def main(
