@@ -65,14 +65,16 @@ class Subchannel final : public std::enable_shared_from_this<Subchannel>, privat
   EventId become(ConnectivityState state, EventId because, const Status& why = {});
 
   World world_;
+  // What every pick reads. Side by side, they come with one line of the cache: of thousands of
+  // subchannels none is in the nearest one.
+  ConnectivityState state_ = ConnectivityState::idle;
+  std::unique_ptr<Link> link_;
   const SubchannelId id_;
   const Address address_;
-  ConnectivityState state_ = ConnectivityState::idle;
   Status failure_;
   Backoff backoff_;
   Time next_attempt_{};  // not before then
   std::uint32_t attempts_ = 0;
-  std::unique_ptr<Link> link_;
   Timer timer_;
   std::vector<Watcher*> watchers_;  // nullptr: went while we were telling
   bool telling_ = false;
