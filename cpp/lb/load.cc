@@ -48,12 +48,13 @@ void Load::start_by_the_clock() {
 
 void Load::start_call(Slot& slot) {
   slot.row = started_++;
-  log_.started(slot.row, now_ns());
+  const Time now = world_->clock().now();
+  log_.started(slot.row, now.time_since_epoch().count());
   slot.own_channel = world_->open_channel();
   Channel& channel = slot.own_channel != nullptr ? *slot.own_channel : channel_;
   const std::size_t row = slot.row;
   const CallId call = channel.call(
-      *slot.exchange, {config_.wait_for_ready, world_->clock().now() + config_.timeout},
+      *slot.exchange, {config_.wait_for_ready, now + config_.timeout},
       [self = shared_from_this(), &slot](const CallResult& result) { self->on_end(slot, result); });
   // It may have ended before we came to know its number.
   if (slot.row == row && log_.latency_ns[row] == 0 && log_.message[row] < 0) slot.call = call;

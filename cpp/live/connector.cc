@@ -167,7 +167,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
                      EventId because, const Link::Done& done) {
     --in_flight_;
     Outcome outcome{{code_of(status.error_code()), status.error_message()}, Symbol::none, false};
-    if (status.ok()) outcome.pod = pod_ = pod_of(response);
+    if (status.ok()) outcome.pod = pod_of(response);
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
       const Refusal refused = refusal(status);
       outcome.unsent = refused != Refusal::none;
@@ -185,7 +185,12 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
 
   Symbol pod_of(const greet::GreetingResponse& response) {
     const AnsweringPod pod = answering_pod(response);
-    return trace_.symbol(pod.name.empty() ? pod.ip : pod.name);
+    const std::string_view name = pod.name.empty() ? pod.ip : pod.name;
+    if (name != pod_name_) {  // at the other end is one pod, or a proxy, and then it is seldom new
+      pod_name_ = name;
+      pod_ = trace_.symbol(name);
+    }
+    return pod_;
   }
 
   void lose(Graceful graceful) {
@@ -224,7 +229,8 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   EventId up_ = EventId::none;
   Sockets::Id socket_ = 0;
   std::string local_;
-  Symbol pod_ = Symbol::none;  // who answered last
+  Symbol pod_ = Symbol::none;  // who answered last,
+  std::string pod_name_;       // and that word
   Timer deadline_;
   Probe* probe_ = nullptr;  // while it is asked
   std::shared_ptr<grpc::Channel> channel_;
