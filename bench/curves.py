@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.measure import Metric, Outcome, Spread
 from greetlab.palette import STYLES
-from greetlab.plot.style import GRID, INK, NORMAL, SMALL, WIDTH, Picture, bare
+from greetlab.plot.style import GRID, INK, NORMAL, QUIET, SMALL, WIDTH, Picture, bare
 
 ORDER = (STYLES[4], STYLES[1], STYLES[6], STYLES[2])
 """The lines' styles, ours first: blue, orange and black stand apart best."""
@@ -52,6 +52,14 @@ class Curve:
         by_row = {outcome.row.name: outcome for outcome in outcomes}
         picture = Picture(WIDTH, 4.2)
         picture.head(self.title, ())
+        picture.text(
+            *(0.99, 0.975),
+            "median; shaded: least to most",
+            ha="right",
+            va="top",
+            fontsize=SMALL,
+            color=QUIET,
+        )
         panels = picture.subplots(1, len(self.panels), squeeze=False)[0]
         drawn = [
             self._line(axes, panel, name, number, by_row)
@@ -96,16 +104,26 @@ class Curve:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(FixedLocator(sorted(self._all_x())))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _short(x)))
         axes.set_xlabel(self.x_label, fontsize=NORMAL, color=INK)
         if panel.logarithmic:
             axes.set_yscale("log")
+            axes.yaxis.set_minor_locator(NullLocator())
         else:
             axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.10g}"))
         axes.grid(axis="y", color=GRID, lw=0.8)
         axes.set_title(panel.label, loc="left", fontsize=NORMAL, color=INK)
-        axes.legend(frameon=False, fontsize=SMALL)
+        if len(self.lines) > 1:
+            axes.legend(frameon=False, fontsize=SMALL)
 
     def _all_x(self) -> set[float]:
         return {point.x for points in self.lines.values() for point in points}
+
+
+def _short(count: float) -> str:
+    """The count for an axis: "1,000", "10k", "1M"."""
+    for unit, letter in ((1_000_000, "M"), (1_000, "k")):
+        if count >= unit and count >= 10_000:
+            return f"{count / unit:g}{letter}"
+    return f"{count:,g}"

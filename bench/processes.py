@@ -150,16 +150,14 @@ def our_client(
     return [sys.executable, "-m", "bench.clients.ours", *flags]
 
 
-def greet_client(server: Server, *, calls: int, policy: str, loops: int) -> list[str | Path]:
-    """The command of greet-client, which makes 64 calls at a time, and of its calls tells none."""
+def greet_client(
+    server: Server, *, calls: int, policy: str, concurrency: int, loops: int
+) -> list[str | Path]:
+    """The command of greet-client, which says how its calls ended."""
     target = server.target.replace("ipv4:", "static:")
     flags = ["--wait-ready", "--quiet", "--policy", policy, "--loops", str(loops)]
-    return [
-        executables.path("greet-client"),
-        target,
-        *flags,
-        *("--count", str(calls), "--concurrency", "64"),
-    ]
+    flags += ["--count", str(calls), "--concurrency", str(concurrency)]
+    return [executables.path("greet-client"), target, *flags]
 
 
 def grpcio_client(server: Server, kind: str) -> list[str | Path]:

@@ -97,6 +97,6 @@ def _row(in_flight: int, usual: int, bar: Bar) -> Row:
 
 
 ROWS = (
-    _row(64, 40_000, Bar(OURS, HAPROXY, least=1.0)),
-    _row(1, 5_000, Bar(OURS, HAPROXY, "p50_us", most=0.5, above=DIRECT)),
+    _row(64, 30_000, Bar(OURS, HAPROXY, least=1.0)),
+    _row(1, 4_000, Bar(OURS, HAPROXY, "p50_us", most=0.5, above=DIRECT)),
 )

@@ -24,7 +24,7 @@ LEAST_ANSWER = 60
 def _contenders(effort: Effort) -> Iterator[Mapping[str, Run]]:
     program = processes.require_program("h2load", "nghttp2-client")
     processes.require_python("google.protobuf")
-    calls, warm_up = effort.calls(60_000), effort.calls(4_000)
+    calls, warm_up = effort.calls(50_000), effort.calls(4_000)
     with processes.serving(processes.cq_server()) as server, tempfile.TemporaryDirectory() as it:
         body = Path(it) / "request"
         body.write_bytes(_framed(grpcio.request(processes.peer("greet.desc"))))

@@ -68,7 +68,7 @@ CURVES = (
         "cluster",
         "A local cluster, until every pod serves",
         "pods",
-        (Panel("seconds", "seconds"),),
+        (Panel("seconds", "seconds", logarithmic=True),),
         {"Cluster.local": [Point(pods, "cluster", _name(pods)) for pods in PODS]},
     ),
 )

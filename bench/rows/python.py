@@ -20,8 +20,8 @@ def _contenders(effort: Effort) -> Iterator[Mapping[str, Run]]:
         # As many calls as each of them makes in about the same time.
         contenders = {
             OURS: (processes.our_client(server, engine=ENGINE), 50_000),
-            SYNC: (processes.grpcio_client(server, "sync"), 8_000),
-            AIO: (processes.grpcio_client(server, "aio"), 25_600),
+            SYNC: (processes.grpcio_client(server, "sync"), 5_000),
+            AIO: (processes.grpcio_client(server, "aio"), 19_200),
         }
         yield {
             name: partial(

@@ -32,10 +32,10 @@ def _contenders(effort: Effort, *, in_flight: int, usual: int) -> Iterator[Mappi
         contenders = {
             OURS: (client("lab"), usual),
             ARES: (client("c-ares"), usual),
-            PYTHON: (in_python(in_flight), 2_000),
+            PYTHON: (in_python(in_flight), 1_500),
         }
         if in_flight > 1:
-            contenders[PYTHON_IN_SEQUENCE] = (in_python(1), 2_000)
+            contenders[PYTHON_IN_SEQUENCE] = (in_python(1), 1_500)
         yield {
             name: partial(
                 processes.sample,
@@ -62,6 +62,6 @@ ROWS = (
             Bar(OURS, PYTHON, least=40.0),
             Bar(OURS, PYTHON_IN_SEQUENCE, least=40.0),
         ),
-        partial(_contenders, in_flight=100, usual=100_000),
+        partial(_contenders, in_flight=100, usual=80_000),
     ),
 )

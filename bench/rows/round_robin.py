@@ -22,7 +22,7 @@ def _contenders(effort: Effort, *, backends: int) -> Iterator[Mapping[str, Run]]
             NATIVE: processes.native_client(server, policy=POLICY, tuned=False),
             TUNED: processes.native_client(server, policy=POLICY, tuned=True),
         }
-        calls, warm_up = effort.calls(50_000), effort.calls(4_000)
+        calls, warm_up = effort.calls(40_000), effort.calls(4_000)
         yield {
             name: partial(processes.sample, command, calls=calls, warm_up=warm_up)
             for name, command in commands.items()

@@ -26,7 +26,7 @@ def _contenders(effort: Effort) -> Iterator[Mapping[str, Run]]:
             runs[name] = partial(
                 processes.sample,
                 processes.our_client(server, engine="grpc"),
-                calls=effort.calls(60_000),
+                calls=effort.calls(50_000),
                 warm_up=effort.calls(4_000),
                 cpu_of=server,
             )

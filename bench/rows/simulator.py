@@ -25,7 +25,7 @@ WARM_UP = 20_000
 @contextmanager
 def _pods(effort: Effort) -> Iterator[Mapping[str, Run]]:
     processes.require_python("simpy")
-    ours = {_of_pods(pods): _run(_ours(pods=pods), effort.calls(1_000_000)) for pods in PODS}
+    ours = {_of_pods(pods): _run(_ours(pods=pods), effort.calls(600_000)) for pods in PODS}
     theirs = {
         SIMPY: _run(_simpy("whole"), effort.calls(60_000)),
         BY_LEGS: _run(_simpy("legs"), effort.calls(100_000)),
