@@ -66,22 +66,34 @@ class LabChannel::Impl {
   CallLog run(const GreetLoad& load, const Interrupted& interrupted) {
     if (!enter()) return cancelled(load);
     const greet::GreetingRequest request = request_of(load);
+    CallLog log = load.make_log();
     std::shared_ptr<Load> calls;
+    bool began = false;
+    // Calls are made and unmade on the loop: threads that free what another one has allocated wait
+    // for one another.
+    const auto over = [&] {
+      if (calls != nullptr && calls->done()) {
+        log = calls->take_log();
+        calls = nullptr;
+      }
+      return calls == nullptr;
+    };
     const bool finished = loop_.run(
         [&] {
           if (channel_ == nullptr) return;  // closed meanwhile
+          began = true;
           calls = Load::start(std::make_unique<World>(*this, request), *channel_, load.config,
-                              load.make_log());
+                              std::move(log));
         },
-        [&] { return calls == nullptr || calls->done(); }, interrupted);
+        over, interrupted);
     if (!finished) {
       loop_.run(
           [&] {
             if (calls) calls->cancel();
           },
-          [&] { return calls == nullptr || calls->done(); }, [] { return false; });
+          over, [] { return false; });
     }
-    CallLog log = calls ? calls->take_log() : cancelled(load);
+    if (!began) log = cancelled(load);
     leave();
     return log;
   }
