@@ -107,6 +107,8 @@ class Row:
     contenders: opens what the row needs (it may raise Skipped) and gives each contender's way to
         take one sample, by name.
     cpu_of: whose CPU time is told.
+    times: the rounds of other rows. More of them, each with fewer calls, are for contenders that
+        are close: which core and which memory a process gets is luck, and lasts as long as it does.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Row:
     bars: Sequence[Bar]
     contenders: Callable[[Effort], AbstractContextManager[Mapping[str, Run]]]
     cpu_of: Literal["client", "server", "proxy"] = "client"
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,7 @@ def measure(row: Row, effort: Effort) -> Outcome:
     """Measures a row. One that cannot be, or that breaks, is an outcome like any other."""
     try:
         with row.contenders(effort) as runs:
-            return Outcome(row, interleave(runs, effort.rounds))
+            return Outcome(row, interleave(runs, effort.rounds * row.times))
     except Skipped as skipped:
         return Outcome(row, skipped=str(skipped))
     except BrokenError as error:

@@ -47,7 +47,7 @@ def header(effort: Effort) -> dict[str, str]:
     commit = _output("git", "describe", "--always", "--dirty")
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "rounds": f"{effort.rounds}, with {effort.share:.0%} of the calls of a full run",
+        "rounds": f"at least {effort.rounds}, with {effort.share:.0%} of the calls of a full run",
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.platform()}",
         "load average": f"{os.getloadavg()[0]:.1f} at the start: others' work, which blurs figures",
         "greetlab": f"{_version('greetlab')}, commit {commit}",

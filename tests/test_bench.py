@@ -60,6 +60,15 @@ def test_contenders_take_turns_and_the_first_round_does_not_count():
     assert [sample["calls_per_second"] for sample in taken["b"]] == [4, 6]
 
 
+def test_a_row_may_have_more_rounds_than_others():
+    @contextmanager
+    def opened(_effort):
+        yield {"a": always(seconds=1.0)}
+
+    outcome = measure(Row("fake", "", (), opened, times=2), Effort(rounds=3))
+    assert len(outcome.samples["a"]) == 6
+
+
 def test_a_spread_is_the_median_with_least_and_most():
     assert Spread.of([5.0, 1.0, 2.0]) == Spread(2.0, 1.0, 5.0)
 

@@ -53,7 +53,7 @@ def _outstanding(effort: Effort) -> Iterator[Mapping[str, Run]]:
 
 @contextmanager
 def _loops(effort: Effort) -> Iterator[Mapping[str, Run]]:
-    calls = effort.calls(60_000)
+    calls = effort.calls(30_000)
     with processes.serving(processes.cq_server(BACKENDS), BACKENDS) as server:
 
         def sample(loops: int) -> Sample:
@@ -88,6 +88,7 @@ ROWS = (
         f"greet-client with one loop, and with two: {LOADED} in flight in all",
         (Bar(TWO_LOOPS, ONE_LOOP, least=1.0),),
         _loops,
+        times=2,
     ),
 )
 

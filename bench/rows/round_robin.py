@@ -22,7 +22,7 @@ def _contenders(effort: Effort, *, backends: int) -> Iterator[Mapping[str, Run]]
             NATIVE: processes.native_client(server, policy=POLICY, tuned=False),
             TUNED: processes.native_client(server, policy=POLICY, tuned=True),
         }
-        calls, warm_up = effort.calls(40_000), effort.calls(4_000)
+        calls, warm_up = effort.calls(20_000), effort.calls(2_000)
         yield {
             name: partial(processes.sample, command, calls=calls, warm_up=warm_up)
             for name, command in commands.items()
@@ -41,6 +41,7 @@ def _row(backends: int, *, least: float | None, tuned: float | None) -> Row:
         f"round_robin over {backends} backends, 64 in flight",
         bars,
         partial(_contenders, backends=backends),
+        times=2 if bars else 1,
     )
 
 
