@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <limits>
 #include <random>
@@ -95,9 +96,12 @@ CallLog call(AnyChannel& channel, const Flags& flags) {
   return channel.run(flags.load, is_stopped);
 }
 
+/// What is done with the calls before the trace is written.
+using Tell = std::function<void(const CallLog&)>;
+
 /// One client's calls.
 /// @param trace where the trace is written to; nullptr: there is none.
-CallLog call(const Flags& flags, std::ostream* trace) {
+CallLog call(const Flags& flags, std::ostream* trace, const Tell& tell) {
   const std::size_t capacity = trace == nullptr ? 0 : 16'000'000;
   if (flags.engine == "grpc") {
     NativeChannelOptions options;
@@ -108,6 +112,7 @@ CallLog call(const Flags& flags, std::ostream* trace) {
     options.trace_capacity = capacity;
     NativeChannel channel(options);
     CallLog log = call(channel, flags);
+    tell(log);
     if (trace != nullptr) {
       const CallRecorder& calls = channel.recorder();
       write_trace(*trace, calls.events(), calls.symbols(), calls.dropped(), own_world());
@@ -123,6 +128,7 @@ CallLog call(const Flags& flags, std::ostream* trace) {
   options.trace_capacity = capacity;
   LabChannel channel(options);
   CallLog log = call(channel, flags);
+  tell(log);
   if (trace != nullptr) {
     channel.close();  // its end belongs to the trace
     write_trace(*trace, channel.events(), channel.trace().symbols(), channel.dropped(),
@@ -131,8 +137,8 @@ CallLog call(const Flags& flags, std::ostream* trace) {
   return log;
 }
 
-CallLog call_in_loops(const Flags& flags) {
-  return in_processes(
+CallLog call_in_loops(const Flags& flags, const Tell& tell) {
+  CallLog log = in_processes(
       flags.loops,
       [&](std::size_t loop) {
         const auto share = [&](std::size_t all) {
@@ -141,9 +147,11 @@ CallLog call_in_loops(const Flags& flags) {
         Flags mine = flags;
         mine.load.config.calls = share(flags.load.config.calls);
         mine.load.config.concurrency = share(flags.load.config.concurrency);
-        return call(mine, nullptr);
+        return call(mine, nullptr, [](const CallLog&) {});
       },
       is_stopped);
+  tell(log);
+  return log;
 }
 
 int run(const Flags& flags) {
@@ -155,13 +163,16 @@ int run(const Flags& flags) {
     if (!file) throw std::runtime_error("write " + flags.trace + ": " + std::strerror(errno));
   }
   std::ostream& out = to_stdout ? std::cout : file;
-  const CallLog log = flags.loops > 1 ? call_in_loops(flags) : call(flags, traced ? &out : nullptr);
-  std::ostream& words = to_stdout ? std::cerr : std::cout;
-  for (const std::string& result : log.results) {
-    if (!result.empty()) words << result << '\n';
-  }
-  words << report(log) << std::flush;
-  if (!words) throw std::runtime_error(std::string("write the report: ") + std::strerror(errno));
+  const auto tell = [&](const CallLog& log) {
+    std::ostream& words = to_stdout ? std::cerr : std::cout;
+    for (const std::string& result : log.results) {
+      if (!result.empty()) words << result << '\n';
+    }
+    words << report(log) << std::flush;
+    if (!words) throw std::runtime_error(std::string("write the report: ") + std::strerror(errno));
+  };
+  const CallLog log =
+      flags.loops > 1 ? call_in_loops(flags, tell) : call(flags, traced ? &out : nullptr, tell);
   if (traced) {
     out.flush();
     if (!out) throw std::runtime_error("write " + flags.trace + ": " + std::strerror(errno));
