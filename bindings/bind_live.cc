@@ -80,11 +80,12 @@ CallLog run(AnyChannel& channel, std::string first_name, std::string last_name, 
   return log;
 }
 
-template <class AnyChannel>
-std::string wait_ready(AnyChannel& channel, bool all, double timeout) {
-  const WaitResult result = [&, patience = seconds(timeout)] {
+// Waits by `wait`, without the GIL, and says how it ended.
+template <class Wait>
+std::string waited(const Wait& wait) {
+  const WaitResult result = [&] {
     const Unlocked unlocked;
-    return channel.wait_ready(all, patience, signalled);
+    return wait();
   }();
   switch (result) {
     case WaitResult::ready: return "ready";
@@ -93,6 +94,19 @@ std::string wait_ready(AnyChannel& channel, bool all, double timeout) {
     case WaitResult::interrupted: throw py::error_already_set();
   }
   return "timeout";
+}
+
+template <class AnyChannel>
+std::string wait_ready(AnyChannel& channel, bool all, double timeout) {
+  return waited([&, patience = seconds(timeout)] {
+    return channel.wait_ready(all, patience, signalled);
+  });
+}
+
+std::string wait_for_pods(LabChannel& channel, std::size_t pods, double timeout) {
+  return waited([&, patience = seconds(timeout)] {
+    return channel.wait_for_pods(pods, patience, signalled);
+  });
 }
 
 std::span<const Event> events_of(const LabChannel& channel) {
@@ -185,6 +199,8 @@ The lab's own channel on real connections. Use it through greetlab.Channel.)");
           py::kw_only(), py::arg("target"), py::arg("policy"), py::arg("shuffle_address_list"),
           py::arg("cooldown"), py::arg("connection_per_call"), py::arg("source_ip"),
           py::arg("name"), py::arg("seed"), py::arg("trace_capacity"))
+      .def("wait_for_pods", &wait_for_pods, py::arg("pods"), py::arg("timeout"),
+           "As `wait_ready`, until `pods` subchannels are READY; looks the name up again meanwhile.")
       .def("tell_pod_changed", &LabChannel::tell_pod_changed, py::arg("pod"), py::arg("ip"),
            py::arg("change"), py::arg("ends"),
            "Puts into the trace that the cluster did this to a pod.")

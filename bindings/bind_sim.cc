@@ -121,6 +121,9 @@ void bind_channel(py::module_& module) {
           "connect", [](const SimChannel& self) { self.open().connect(); },
           "Leaves IDLE, as a call would.")
       .def(
+          "look_again", [](const SimChannel& self) { self.open().look_again(); },
+          "Asks the resolver for newer addresses.")
+      .def(
           "start_load",
           [](const SimChannel& self, std::size_t calls, std::size_t concurrency, double interval,
              double timeout, bool wait_for_ready) {
@@ -162,6 +165,14 @@ The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are second
           py::arg("trace_capacity"))
       .def_property_readonly(
           "now_ns", [](SimCluster& self) { return self.clock().now().time_since_epoch().count(); })
+      .def_property_readonly(
+          "next_ns",
+          [](SimCluster& self) -> std::optional<std::int64_t> {
+            const Time next = self.clock().next();
+            if (next == kNever) return std::nullopt;
+            return next.time_since_epoch().count();
+          },
+          "When the next thing happens; None if nothing ever will.")
       .def_property_readonly(
           "steps", [](SimCluster& self) { return self.clock().steps(); },
           "How many tasks the clock has run.")

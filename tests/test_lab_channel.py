@@ -404,3 +404,24 @@ def test_the_interpreter_can_end_while_calls_run(engine):
         capture_output=True, text=True, timeout=20,
     )  # fmt: skip
     assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_a_client_that_is_there_before_the_pods_waits_until_the_set_is_whole():
+    """Healthy connections are no reason to look again (found on a real cluster: one pod of three
+    had it all)."""
+    with gl.Cluster.local(pods=1) as cluster:
+        channel = cluster.channel("greetserver-headless", policy="round_robin", cooldown=0.1)
+        channel.wait_ready(all=True)  # the name has been looked up, and has one address
+        cluster.scale(3)
+        assert channel.greet("Ada", times=6).by_pod["pod-1"] == 6
+        assert set(channel.wait_ready(pods=3).greet("Ada", times=6).by_pod.values()) == {2}
+
+
+def test_pods_that_never_come_are_waited_for_in_vain():
+    with gl.Cluster.local(pods=1) as cluster:
+        channel = cluster.channel("greetserver-headless", policy="round_robin")
+        with pytest.raises(TimeoutError, match=r"not READY within 0\.1 s; the channel is READY"):
+            channel.wait_ready(pods=2, timeout=0.1)
+        stock = cluster.channel("greetserver-headless", policy="round_robin", engine="grpc")
+        with pytest.raises(ValueError, match="gRPC's own channel cannot be told to look again"):
+            stock.wait_ready(pods=2)

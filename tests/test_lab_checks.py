@@ -278,6 +278,27 @@ def test_a_pod_that_answers_none_is_named(kubectl):
     assert "none was answered by greetserver-5d9c7b8f6d-m6zrt: " in sentence
 
 
+def test_a_cold_start_is_told_by_the_pods_times(kubectl):
+    """All of it applied at once: two of three pods became ready after the gateway had looked."""
+    things = settled(solution())
+    names = servers(things)
+    for name, second in zip(
+        [*names, "greetgateway-5d9c7b8f6d-2b7kx"], (40, 46, 47, 42), strict=True
+    ):
+        status = find(things, "Pod", name)["status"]
+        ready = next(c for c in status["conditions"] if c["type"] == "Ready")
+        ready["lastTransitionTime"] = f"2025-11-03T09:12:{second + 2}Z"
+        status["containerStatuses"][0]["state"]["running"]["startedAt"] = (
+            f"2025-11-03T09:12:{second}Z"
+        )
+    kubectl.set(objects=things, greetings=[greeting(names[0])])
+    assert judge(1, "lab").verdict.sentence == (
+        f"all 12 greetings were answered by {names[0]}. {names[1]}, {names[2]} became ready when "
+        "the gateway was running already: it has looked the name up, perhaps before, and while its "
+        "connections are well it does not look again."
+    )
+
+
 def test_a_greeting_that_fails_is_told_in_the_servers_words(kubectl):
     error = "Error from server (ServiceUnavailable): no endpoints available for service"
     kubectl.deploy(solution(), greetings=[error])

@@ -36,13 +36,19 @@ def test_all_of_it_is_in_our_namespace_and_carries_our_label():
         assert OURS in meta["labels"].items(), meta
 
 
-def test_the_solution_changes_three_things():
+def test_the_solution_changes_three_things_and_ends_old_connections():
     start, solution = built(LAB_1 / "start"), built(LAB_1 / "solution")
     new = [thing for thing in solution if thing not in start]
     assert {(thing["kind"], thing["metadata"]["name"]) for thing in new} == {
         ("Service", "greetserver-headless"),
         ("Deployment", "greetgateway"),
+        ("Deployment", "greetserver"),
     }
+    old, aged = (
+        find(all_, "Deployment", "greetserver")["spec"]["template"]["spec"]["containers"][0]["args"]
+        for all_ in (start, solution)
+    )
+    assert aged == [*old, "--max-connection-age=10s", "--max-connection-age-grace=10s"]
     before, after = (find(all_, "Deployment", "greetgateway") for all_ in (start, solution))
     for deployment in (before, after):
         del deployment["spec"]["template"]["spec"]["containers"][0]["env"]

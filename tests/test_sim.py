@@ -598,3 +598,19 @@ def test_pods_are_a_whole_number(bad):
         gl.Cluster.sim(pods=bad)
     with pytest.raises(TypeError, match=r"pods .*: a whole number"):
         sim().scale(bad)
+
+
+def test_a_client_that_is_there_before_the_pods_waits_until_the_set_is_whole():
+    cluster = gl.Cluster.sim(pods=1, seed=3)
+    channel = cluster.channel("greetserver-headless", policy="round_robin", cooldown=1.0)
+    channel.wait_ready(all=True)
+    cluster.scale(3)
+    cluster.run(seconds=3600)  # it is content with one
+    assert [s.state for s in channel.subchannels] == ["READY"]
+    asked = cluster.seconds
+    assert set(channel.wait_ready(pods=3).greet("Ada", times=6).by_pod.values()) == {2}
+    assert cluster.seconds - asked < 1.1
+    with pytest.raises(TimeoutError):
+        channel.wait_ready(pods=4, timeout=30)
+    assert cluster.seconds - asked == pytest.approx(31, abs=0.2)
+    assert cluster.fork().trace.story() == cluster.trace.story()

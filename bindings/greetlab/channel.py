@@ -138,17 +138,28 @@ class Channel(Client):
         names = (first_name, last_name)
         return self._run(names, n, concurrency, every, timeout, wait_for_ready, keep_results=False)
 
-    def wait_ready(self, *, all: bool = False, timeout: float = 10.0) -> Self:
+    def wait_ready(
+        self, *, all: bool = False, pods: int | None = None, timeout: float = 10.0
+    ) -> Self:
         """Connects, and waits until the channel is READY.
 
         all: wait until each of its subchannels is, too. A fresh round_robin channel is READY as
             soon as one is, and sends its first calls there: a cold start.
+        pods: wait until that many subchannels are, and look the name up again until then, each
+            second or as often as the cooldown lets it: for a client that may be there before the
+            pods are. Stock gRPC has no such call; healthy connections never make it look again.
 
         Raises TimeoutError, with the state of each subchannel, if it takes above `timeout` seconds,
         and ValueError if somebody closes the channel meanwhile.
         """
         self._check_open()
-        result = self._channel.wait_ready(all, timeout)
+        if pods is None:
+            result = self._channel.wait_ready(all, timeout)
+        else:
+            arguments.whole("pods", pods, 1)
+            if not isinstance(self._channel, _core.LabChannel):
+                raise ValueError("pods: gRPC's own channel cannot be told to look again")
+            result = self._channel.wait_for_pods(pods, timeout)
         if result == "closed":
             raise ValueError(f"{self.title}: this channel was closed while it was waited for")
         if result == "timeout":

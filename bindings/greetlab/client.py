@@ -77,11 +77,16 @@ class Client(ABC):
         """
 
     @abstractmethod
-    def wait_ready(self, *, all: bool = False, timeout: float = 10.0) -> Self:
+    def wait_ready(
+        self, *, all: bool = False, pods: int | None = None, timeout: float = 10.0
+    ) -> Self:
         """Connects, and waits until the channel is READY.
 
         all: wait until each of its subchannels is, too. A fresh round_robin channel is READY as
             soon as one is, and sends its first calls there: a cold start.
+        pods: wait until that many subchannels are, and look the name up again until then, each
+            second or as often as the cooldown lets it: for a client that may be there before the
+            pods are. Stock gRPC has no such call; healthy connections never make it look again.
 
         Raises TimeoutError, with the state of each subchannel, if it takes above `timeout` seconds.
         """

@@ -111,21 +111,37 @@ class SimChannel(Client):
         load: _core.SimLoad = self._cluster._do(begin)
         return load
 
-    def wait_ready(self, *, all: bool = False, timeout: float = 10.0) -> Self:
+    def wait_ready(
+        self, *, all: bool = False, pods: int | None = None, timeout: float = 10.0
+    ) -> Self:
         """Connects, and lets time pass until the channel is READY (all: every subchannel is).
+
+        pods: until that many subchannels are, and looks the name up again until then, each second
+            or as often as the cooldown lets it. Stock gRPC has no such call.
 
         Raises TimeoutError, with the state of each subchannel, after `timeout` virtual seconds.
         """
         self._cluster._do(lambda world: world.channels[self._number]._channel.connect())
         end = self._cluster.seconds + timeout
+        if pods is not None:
+            arguments.whole("pods", pods, 1)
 
         def ready() -> bool:
             states = [s.state for s in self.subchannels]
+            if pods is not None:
+                return states.count("READY") >= pods
             return self.state == "READY" and (not all or set(states) == {"READY"})
 
+        again = self._cluster.seconds + 1
         while not ready():
-            if self._cluster.seconds >= end or not self._cluster.step():
+            if self._cluster.seconds >= end:
                 raise self.not_ready(timeout)
+            if self._cluster.step(before=None if pods is None else min(again, end)):
+                continue
+            if pods is None or end <= again:
+                raise self.not_ready(timeout)
+            self._cluster._do(lambda world: world.channels[self._number]._channel.look_again())
+            again += 1
         return self
 
     @property
@@ -239,8 +255,18 @@ class SimCluster(Cluster):
             raise ValueError(f"seconds {seconds!r}: time does not run backwards; `fork` does")
         self._core.run_until(self._core.now_ns + round(seconds * 1e9))
 
-    def step(self) -> bool:
-        """Lets the next thing happen, whenever that is. False if nothing ever will."""
+    def step(self, before: float | None = None) -> bool:
+        """Lets the next thing happen, whenever that is. False if nothing ever will.
+
+        before: False, too, if nothing happens before this time, in virtual seconds; it is that time
+            then.
+        """
+        if before is None:
+            return self._core.step()
+        until = round(before * 1e9)
+        if (following := self._core.next_ns) is None or following >= until:
+            self._core.run_until(max(until, self._core.now_ns))
+            return False
         return self._core.step()
 
     def fork(self, at: float | None = None) -> SimCluster:

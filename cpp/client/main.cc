@@ -10,6 +10,7 @@
 #include <iostream>
 #include <limits>
 #include <random>
+#include <type_traits>
 
 #include "client/processes.h"
 #include "client/report.h"
@@ -30,6 +31,7 @@ struct Flags {
   Duration cooldown = std::chrono::seconds(30);
   bool connection_per_call = false;
   bool wait_ready = false;
+  std::size_t wait_pods = 0;
   bool quiet = false;
   std::size_t loops = 1;
   std::string trace;  // a file; "-": standard output
@@ -39,8 +41,7 @@ void declare(CLI::App& app, Flags& flags) {
   LoadConfig& load = flags.load.config;
   app.set_version_flag("--version", GREETLAB_VERSION);
   app.add_option("target", flags.target,
-                 "dns:///name:port, dns://server:port/name:port, srv:///name, static:ip:port,...")
-      ->required();
+                 "dns:///name:port, dns://server:port/name:port, srv:///name, static:ip:port,...");
   app.add_option("--policy", flags.policy, "pick_first, round_robin or random")
       ->capture_default_str();
   app.add_option("--engine", flags.engine, "lab: ours; grpc: gRPC's own channel")
@@ -65,6 +66,11 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_flag("--wait-for-ready", load.wait_for_ready, "calls wait where others would fail");
   app.add_flag("--wait-ready", flags.wait_ready,
                "begin when every subchannel is READY, or when one deadline has passed");
+  app.add_option(
+         "--wait-pods", flags.wait_pods,
+         "begin when this many are READY, however long it takes, and look the name up again "
+         "until then: for a client that may be there before the pods are")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{10'000}));
   add_duration(app, "--cooldown", flags.cooldown,
                "least time from one lookup's start to the next one's; default: 30s");
   app.add_flag("--connection-per-call", flags.connection_per_call, "dial anew for every call");
@@ -72,6 +78,8 @@ void declare(CLI::App& app, Flags& flags) {
       ->type_name("FILE");
   app.add_flag("-q,--quiet", flags.quiet, "do not print the greetings");
 }
+
+constexpr Duration kForever = std::chrono::hours(24 * 365);
 
 std::atomic<bool> stopped{false};
 
@@ -81,6 +89,14 @@ bool is_stopped() {
 
 /// @return what cannot be done together; nullptr: all of it can.
 const char* why_not(const Flags& flags) {
+  // Not CLI11's `required`: that would be said in place of a flag that is misspelt.
+  if (flags.target.empty()) return "whom to call? A target is required: dns:///name:port";
+  if (flags.wait_pods > 0 && flags.engine == "grpc") {
+    return "--wait-pods: with --engine lab only; gRPC's own channel cannot be told to look again";
+  }
+  if (flags.wait_pods > 1 && flags.policy == "pick_first") {
+    return "--wait-pods: pick_first connects to one; another --policy is needed";
+  }
   if (flags.loops == 1) return nullptr;
   if (!flags.trace.empty()) return "--trace: of one channel only, not of several --loops";
   if (flags.load.config.interval.count() > 0) return "--interval: not with several --loops";
@@ -91,6 +107,9 @@ const char* why_not(const Flags& flags) {
 // The same for both engines.
 template <class AnyChannel>
 CallLog call(AnyChannel& channel, const Flags& flags) {
+  if constexpr (std::is_same_v<AnyChannel, LabChannel>) {
+    if (flags.wait_pods > 0) channel.wait_for_pods(flags.wait_pods, kForever, is_stopped);
+  }
   if (flags.wait_ready) channel.wait_ready(true, flags.load.config.timeout, is_stopped);
   if (stopped) throw std::runtime_error("interrupted before the first call");
   return channel.run(flags.load, is_stopped);

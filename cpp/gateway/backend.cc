@@ -20,6 +20,7 @@ LabChannelOptions lab(const BackendOptions& options, Trace::Listener& listener) 
   LabChannelOptions lab;
   lab.target = parse_target(options.target);
   lab.policy.kind = parse_policy(options.policy);
+  lab.cooldown = options.cooldown;
   lab.seed = std::random_device{}();
   lab.name = "gateway";
   lab.listener = &listener;
@@ -30,6 +31,7 @@ NativeChannelOptions native(const BackendOptions& options, Trace::Listener& list
   NativeChannelOptions native;
   native.target = options.target;
   native.policy = options.policy;
+  native.cooldown = options.cooldown;
   native.name = "gateway";
   native.listener = &listener;
   return native;

@@ -16,6 +16,8 @@ struct BackendOptions {
   std::string target;  ///< As greet-client has it.
   std::string policy = "pick_first";
   std::string engine = "lab";  ///< "lab" or "grpc".
+  /// GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS.
+  Duration cooldown = std::chrono::seconds(30);
 };
 
 /// Safe to use from several threads.

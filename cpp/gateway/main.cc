@@ -51,6 +51,9 @@ void declare(CLI::App& app, Flags& flags) {
       ->envname("GRPC_ENGINE")
       ->check(CLI::IsMember({"lab", "grpc"}))
       ->capture_default_str();
+  add_duration(app, "--cooldown", gateway.backend.cooldown,
+               "least time from one lookup's start to the next one's; default: 30s, as gRPC has it")
+      ->envname("GRPC_COOLDOWN");
   add_duration(app, "--deadline", gateway.deadline, "how long each call may take; default: 5s")
       ->envname("GRPC_DEADLINE");
 

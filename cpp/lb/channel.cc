@@ -172,6 +172,10 @@ void Channel::connect(EventId because) {
   resolver_->start(*this, because);
 }
 
+void Channel::look_again(EventId because) {
+  if (resolver_) resolver_->refresh(because);
+}
+
 bool Channel::on_answer(const Answer& answer, EventId cause) {
   if (!policy_) {
     if (!answer.status.ok()) {

@@ -68,6 +68,10 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   /// Leaves IDLE, as a call would.
   void connect(EventId because = EventId::none);
 
+  /// Asks the resolver for newer addresses. gRPC's own channels do so only by themselves, when a
+  /// connection was lost or failed; a client that knows how many pods there should be can do it too.
+  void look_again(EventId because = EventId::none);
+
   ConnectivityState state() const { return state_; }
   Symbol who() const override { return who_; }
 

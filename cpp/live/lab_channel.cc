@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -113,29 +114,16 @@ class LabChannel::Impl {
   }
 
   WaitResult wait_ready(bool all, Duration timeout, const Interrupted& interrupted) {
+    return wait_until([this, all] { return ready(all); }, timeout, interrupted);
+  }
+
+  WaitResult wait_for_pods(std::size_t pods, Duration timeout, const Interrupted& interrupted) {
     if (!enter()) return WaitResult::closed;
-    WaitResult result = WaitResult::interrupted;
-    bool over = false;
-    Timer patience;
-    const auto end = [&](WaitResult how) {
-      result = how;
-      return over = true;
-    };
-    loop_.run(
-        [&] {
-          if (channel_ == nullptr) return;
-          patience = loop_.at(loop_.now() + timeout, [&] { end(WaitResult::timeout); });
-          channel_->connect();
-        },
-        [&] {
-          if (over) return true;
-          if (channel_ == nullptr) return end(WaitResult::closed);
-          // READY and lost again before anybody looked: pick_first waits for somebody to call.
-          if (channel_->state() == ConnectivityState::idle) channel_->connect();
-          return ready(all) && end(WaitResult::ready);
-        },
-        interrupted);
-    loop_.run([&] { patience.cancel(); });
+    Timer again;
+    loop_.run([&] { look_again(again, pods); });
+    const WaitResult result =
+        wait_until([this, pods] { return ready_pods() >= pods; }, timeout, interrupted);
+    loop_.run([&] { again.cancel(); });
     leave();
     return result;
   }
@@ -260,6 +248,49 @@ class LabChannel::Impl {
         });
   }
 
+  template <class Enough>
+  WaitResult wait_until(const Enough& enough, Duration timeout, const Interrupted& interrupted) {
+    if (!enter()) return WaitResult::closed;
+    WaitResult result = WaitResult::interrupted;
+    bool over = false;
+    Timer patience;
+    const auto end = [&](WaitResult how) {
+      result = how;
+      return over = true;
+    };
+    loop_.run(
+        [&] {
+          if (channel_ == nullptr) return;
+          patience = loop_.at(loop_.now() + timeout, [&] { end(WaitResult::timeout); });
+          channel_->connect();
+        },
+        [&] {
+          if (over) return true;
+          if (channel_ == nullptr) return end(WaitResult::closed);
+          // READY and lost again before anybody looked: pick_first waits for somebody to call.
+          if (channel_->state() == ConnectivityState::idle) channel_->connect();
+          return enough() && end(WaitResult::ready);
+        },
+        interrupted);
+    loop_.run([&] { patience.cancel(); });
+    leave();
+    return result;
+  }
+
+  // Every second until `pods` subchannels are READY; the resolver puts off what comes too soon.
+  void look_again(Timer& timer, std::size_t pods) {
+    timer = loop_.at(loop_.now() + std::chrono::seconds(1), [this, &timer, pods] {
+      if (channel_ == nullptr) return;
+      if (ready_pods() < pods) channel_->look_again();
+      look_again(timer, pods);
+    });
+  }
+
+  std::size_t ready_pods() const {
+    return static_cast<std::size_t>(
+        std::ranges::count(channel_->subchannels(), ConnectivityState::ready, &Subchannel::state));
+  }
+
   bool ready(bool all) const {
     if (channel_->state() != ConnectivityState::ready) return false;
     if (!all) return true;
@@ -348,6 +379,11 @@ WaitResult LabChannel::wait_ready(bool all, Duration timeout, const Interrupted&
 
 void LabChannel::greet(greet::GreetingRequest request, Duration timeout, GreetDone done) {
   impl_->greet(std::move(request), timeout, std::move(done));
+}
+
+WaitResult LabChannel::wait_for_pods(std::size_t pods, Duration timeout,
+                                     const Interrupted& interrupted) {
+  return impl_->wait_for_pods(pods, timeout, interrupted);
 }
 
 ConnectivityState LabChannel::state(bool connect) {

@@ -59,6 +59,11 @@ class LabChannel {
   /// Connects, and waits until the channel is READY; with `all`, until each of its subchannels is.
   WaitResult wait_ready(bool all, Duration timeout, const Interrupted& interrupted);
 
+  /// Connects, and waits until `pods` subchannels are READY. While there are fewer, the name is
+  /// looked up again, as often as the cooldown lets it: healthy connections would be no reason to
+  /// (the cold start of a client that is there before the pods are).
+  WaitResult wait_for_pods(std::size_t pods, Duration timeout, const Interrupted& interrupted);
+
   /// @param connect leave IDLE, as a call would.
   ConnectivityState state(bool connect = false);
   std::vector<SubchannelView> subchannels();

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from greetlab.kube.kubectl import Object
 
 _NO_IMAGE = ("ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff", "InvalidImageName")
@@ -13,6 +15,25 @@ def is_ready(pod: Object) -> bool:
     conditions = pod["status"].get("conditions") or ()
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
     return ready and "deletionTimestamp" not in pod["metadata"]
+
+
+def ready_since(pod: Object) -> datetime | None:
+    """When it became Ready; None: it is not, or nobody says."""
+    for condition in pod["status"].get("conditions") or ():
+        if condition["type"] == "Ready" and condition["status"] == "True":
+            return _time(condition.get("lastTransitionTime"))
+    return None
+
+
+def started_at(pod: Object) -> datetime | None:
+    """When its container began to run; None: it does not, or nobody says."""
+    for container in pod["status"].get("containerStatuses") or ():
+        return _time((container["state"].get("running") or {}).get("startedAt"))
+    return None
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def hopeless(pod: Object) -> str | None:

@@ -6,7 +6,7 @@ from collections import Counter
 
 from greetlab.kube.kubectl import KubectlError, Object
 from greetlab.kube.namespace import NAMESPACE
-from greetlab.kube.pods import is_ready, trouble
+from greetlab.kube.pods import is_ready, ready_since, started_at, trouble
 from greetlab.labs import gateway
 from greetlab.labs.lab import Lab, Wrong
 from greetlab.labs.seen import Seen
@@ -214,11 +214,31 @@ def _shared(seen: Seen) -> str:
     counts = Counter(answers)
     told = ", ".join(f"{pod} {count}" for pod, count in sorted(counts.items()))
     servers = seen.pods_of(_deployment(seen, SERVER)["spec"]["selector"]["matchLabels"])
+    idle = sorted(set(servers) - set(counts))
+    late = _late(seen, [servers[name] for name in idle])
     if len(counts) == 1:
-        raise Wrong(f"all {GREETINGS} greetings were answered by {answers[0]}.")
-    if idle := sorted(set(servers) - set(counts)):
-        raise Wrong(f"of {GREETINGS} greetings none was answered by {', '.join(idle)}: {told}.")
+        raise Wrong(f"all {GREETINGS} greetings were answered by {answers[0]}.{late}")
+    if idle:
+        names = ", ".join(idle)
+        raise Wrong(f"of {GREETINGS} greetings none was answered by {names}: {told}.{late}")
     return f"{GREETINGS} greetings through the gateway: {told}"
+
+
+def _late(seen: Seen, idle: list[Object]) -> str:
+    """That the pods that answer nothing were not there yet when the gateway looked for them."""
+    gateways = seen.pods_of(_deployment(seen, GATEWAY)["spec"]["selector"]["matchLabels"])
+    began = [at for pod in gateways.values() if (at := started_at(pod)) is not None]
+    after = [
+        pod["metadata"]["name"]
+        for pod in idle
+        if began and (at := ready_since(pod)) is not None and at > min(began)
+    ]
+    if not after:
+        return ""
+    return (
+        f" {', '.join(after)} became ready when the gateway was running already: it has looked the "
+        "name up, perhaps before, and while its connections are well it does not look again."
+    )
 
 
 LAB = Lab(
