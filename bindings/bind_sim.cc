@@ -1,6 +1,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings.h"
+#include "core/rolling_update.h"
 #include "lb/subchannel.h"
 #include "sim/load.h"
 #include "trace_handle.h"
@@ -59,8 +60,9 @@ void step_while(SimCluster& cluster, const More& more) {
   if (interrupted) throw py::error_already_set();
 }
 
-SimConfig config(std::uint32_t pods, std::uint64_t seed, std::uint16_t port, double endpoint_lag,
-                 double grace, std::optional<double> max_connection_age,
+SimConfig config(std::uint32_t pods, std::uint64_t seed, std::uint16_t port, double start_interval,
+                 double readiness_delay, double endpoint_lag, double pre_stop, double grace,
+                 std::optional<double> max_connection_age,
                  std::optional<double> max_connection_age_grace, double latency,
                  double dns_round_trip, std::uint32_t dns_ttl, bool dns_cache,
                  std::size_t trace_capacity) {
@@ -68,7 +70,10 @@ SimConfig config(std::uint32_t pods, std::uint64_t seed, std::uint16_t port, dou
   made.pods = pods;
   made.seed = seed;
   made.port = port;
+  made.start_interval = seconds(start_interval);
+  made.readiness_delay = seconds(readiness_delay);
   made.endpoint_lag = seconds(endpoint_lag);
+  made.pre_stop = seconds(pre_stop);
   made.grace = seconds(grace);
   if (max_connection_age) made.network.max_connection_age = seconds(*max_connection_age);
   if (max_connection_age_grace) {
@@ -82,6 +87,7 @@ SimConfig config(std::uint32_t pods, std::uint64_t seed, std::uint16_t port, dou
 
 std::string_view state_of(const SimPod& pod) {
   switch (pod.state) {
+    case PodState::starting: return "starting";
     case PodState::serving: return "serving";
     case PodState::draining: return "draining";
     case PodState::dead: return "dead";
@@ -147,22 +153,37 @@ void bind_channel(py::module_& module) {
 void bind_sim(py::module_& module) {
   bind_channel(module);
 
+  module.def(
+      "rolling_step",
+      [](std::uint32_t replicas, std::uint32_t max_surge, std::uint32_t max_unavailable,
+         const std::vector<std::pair<bool, bool>>& pods) {
+        std::vector<RollingPod> seen;
+        for (const auto& [is_new, ready] : pods) seen.push_back({is_new, ready});
+        RollingStep step = next_step({replicas, max_surge, max_unavailable}, seen);
+        return std::pair(step.add, std::move(step.drain));
+      },
+      py::arg("replicas"), py::arg("max_surge"), py::arg("max_unavailable"), py::arg("pods"),
+      "What a Deployment does next: (how many new pods, which of the given ones to drain). `pods`: "
+      "(is it new, is it ready) of each.");
+
   py::class_<SimCluster, std::shared_ptr<SimCluster>>(module, "SimCluster", R"(
 The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are seconds.)")
-      .def(
-          py::init([](std::uint32_t pods, std::uint64_t seed, std::uint16_t port,
-                      double endpoint_lag, double grace, std::optional<double> max_connection_age,
-                      std::optional<double> max_connection_age_grace, double latency,
-                      double dns_round_trip, std::uint32_t dns_ttl, bool dns_cache,
-                      std::size_t trace_capacity) {
-            return std::make_shared<SimCluster>(config(
-                pods, seed, port, endpoint_lag, grace, max_connection_age, max_connection_age_grace,
-                latency, dns_round_trip, dns_ttl, dns_cache, trace_capacity));
-          }),
-          py::kw_only(), py::arg("pods"), py::arg("seed"), py::arg("port"), py::arg("endpoint_lag"),
-          py::arg("grace"), py::arg("max_connection_age"), py::arg("max_connection_age_grace"),
-          py::arg("latency"), py::arg("dns_round_trip"), py::arg("dns_ttl"), py::arg("dns_cache"),
-          py::arg("trace_capacity"))
+      .def(py::init([](std::uint32_t pods, std::uint64_t seed, std::uint16_t port,
+                       double start_interval, double readiness_delay, double endpoint_lag,
+                       double pre_stop, double grace, std::optional<double> max_connection_age,
+                       std::optional<double> max_connection_age_grace, double latency,
+                       double dns_round_trip, std::uint32_t dns_ttl, bool dns_cache,
+                       std::size_t trace_capacity) {
+             return std::make_shared<SimCluster>(
+                 config(pods, seed, port, start_interval, readiness_delay, endpoint_lag, pre_stop,
+                        grace, max_connection_age, max_connection_age_grace, latency,
+                        dns_round_trip, dns_ttl, dns_cache, trace_capacity));
+           }),
+           py::kw_only(), py::arg("pods"), py::arg("seed"), py::arg("port"),
+           py::arg("start_interval"), py::arg("readiness_delay"), py::arg("endpoint_lag"),
+           py::arg("pre_stop"), py::arg("grace"), py::arg("max_connection_age"),
+           py::arg("max_connection_age_grace"), py::arg("latency"), py::arg("dns_round_trip"),
+           py::arg("dns_ttl"), py::arg("dns_cache"), py::arg("trace_capacity"))
       .def_property_readonly(
           "now_ns", [](SimCluster& self) { return self.clock().now().time_since_epoch().count(); })
       .def_property_readonly(
@@ -215,6 +236,8 @@ The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are second
       .def("lose", &SimCluster::lose, py::arg("pod"))
       .def("restart", &SimCluster::restart, py::arg("pod"))
       .def("drain", &SimCluster::drain, py::arg("pod"))
+      .def("rollout", &SimCluster::rollout, py::arg("max_surge"), py::arg("max_unavailable"))
+      .def_property_readonly("rolling", &SimCluster::rolling, "Whether a rollout is under way.")
       .def(
           "slow",
           [](SimCluster& self, std::string_view pod, double least, double most) {

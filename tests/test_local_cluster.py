@@ -179,11 +179,15 @@ def test_a_failing_pod_fails_its_share(cluster):
         assert channel.greet("A", times=30).by_status == {"OK": 20, "UNAVAILABLE": 10}
 
 
-def test_a_pod_that_is_not_serving_still_gets_its_traffic(cluster):
-    cluster.set_serving("pod-1", False)
+def test_a_pod_that_is_not_serving_still_gets_the_traffic_of_those_who_have_it(cluster):
     with cluster.channel("greetserver-headless", policy="round_robin") as channel:
         channel.wait_ready(all=True)
+        cluster.set_serving("pod-1", False)
+        assert [pod.listed for pod in cluster.pods] == [False, True, True]
         assert channel.greet("A", times=30).by_pod == {"pod-1": 10, "pod-2": 10, "pod-3": 10}
+    with cluster.channel("greetserver-headless", policy="round_robin") as channel:
+        channel.wait_ready(all=True)
+        assert channel.greet("A", times=30).by_pod == {"pod-2": 15, "pod-3": 15}
 
 
 def test_what_the_proxy_reports_is_joined_with_what_the_pod_saw(cluster):

@@ -23,7 +23,9 @@ HEADLESS_SERVICE = "greetserver-headless"
 class Pod:
     """A pod as it is at this moment.
 
-    state: "serving", "draining" (it was told to end and finishes its calls) or "dead".
+    state: "starting" (it runs, and the readiness probe has not found out), "serving", "draining"
+        (it was deleted: it goes on until its preStop is over, and then finishes its calls), "dead"
+        or, in the sim, "lost".
     listed: whether the services list it as an endpoint: whether new clients can find it.
     """
 
@@ -84,7 +86,37 @@ class Cluster(ABC):
 
     @abstractmethod
     def drain(self, pod: str) -> None:
-        """Ends a pod in order: off the endpoints and SIGTERM, both at once, as Kubernetes does."""
+        """Deletes a pod, as Kubernetes does. Two things begin at once: it is taken off the
+        endpoints, which takes `endpoint_lag`, and it ends: SIGTERM after `pre_stop`, until when it
+        takes new connections, too; its calls may go on for `grace` after that.
+        """
+
+    @abstractmethod
+    def rollout(self, *, max_surge: int = 1, max_unavailable: int = 0) -> None:
+        """Replaces the pods by new ones, as a Deployment's rolling update does, and returns at
+        once, as `kubectl rollout restart` does.
+
+        There are at most `max_surge` more pods than there were, and at most `max_unavailable` fewer
+        are ready, at any time; a new one counts when it is ready, and the old ones are drained, the
+        oldest first. Another rollout meanwhile replaces those pods, too.
+
+        Raises ValueError if both are 0: no pod could ever be replaced.
+        """
+
+    @abstractmethod
+    def wait_rollout(self, timeout: float = 60.0) -> Self:
+        """Waits until the rollout is over: all pods are new, and ready. The old ones may still be
+        draining.
+
+        Raises TimeoutError, with the state of each pod, after `timeout` seconds.
+        """
+
+    @abstractmethod
+    def wait_ready(self, pods: int | None = None, timeout: float = 60.0) -> Self:
+        """Waits until so many pods are ready, and listed; None: all that are meant to serve.
+
+        Raises TimeoutError, with the state of each pod, after `timeout` seconds.
+        """
 
     @abstractmethod
     def slow(self, pod: str, latency: float | tuple[float, float]) -> None:
@@ -99,15 +131,25 @@ class Cluster(ABC):
 
     @abstractmethod
     def set_serving(self, pod: str, serving: bool) -> None:
-        """Sets what a pod's health service says. It stays on the endpoints and takes its traffic.
+        """Sets what a pod's health service says.
 
-        A real kubelet's readiness probe would take it off the endpoints some seconds later. Clients
-        do not care, unless their service config asks for health checks (gRFC A17).
+        The readiness probe finds out after `readiness_delay`, and has it taken off the endpoints
+        (`endpoint_lag` later) or put back. Connections to it stay, and the calls over them go on:
+        clients do not care, unless their service config asks for health checks (gRFC A17).
         """
 
     @abstractmethod
     def close(self) -> None:
         """Ends every process and closes every socket. Closing twice is fine."""
+
+    def _ready_enough(self, pods: int | None) -> bool:
+        meant = [pod for pod in self.pods if pod.state in ("starting", "serving")]
+        listed = sum(pod.state == "serving" and pod.listed for pod in meant)
+        return listed >= (len(meant) if pods is None else pods)
+
+    def _too_slow(self, what: str, timeout: float) -> TimeoutError:
+        seen = ", ".join(f"{pod.name} {pod.state} ({_listed(pod)})" for pod in self.pods)
+        return TimeoutError(f"{what} within {timeout} s; the pods are {seen or 'none'}")
 
     def __enter__(self) -> Self:
         return self

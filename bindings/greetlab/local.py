@@ -18,14 +18,14 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from greetlab import _core, arguments
 from greetlab.channel import Channel
 from greetlab.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster, Pod
 from greetlab.dns_server import ClusterDns
+from greetlab.local_pods import Delays, LocalPod, LocalPods
 from greetlab.lookup import Lookup, pod_resolver, pod_search
 from greetlab.processes import ClusterIpProxy, GreetServer, Lifeline, Process, await_first_line
 
@@ -34,29 +34,6 @@ NAMESPACE = "default"
 DOMAIN = "cluster.local"
 SEARCH = pod_search(NAMESPACE, DOMAIN)
 MOST_PODS = 250
-
-
-@dataclass
-class _LocalPod:
-    name: str
-    ip: str
-    seed: int
-    control: str
-    server: GreetServer | None = None  # None: not started yet
-    listed: bool = False
-    draining: bool = False
-    delisting: threading.Timer | None = None
-    client: _core.ControlClient | None = field(default=None, repr=False)
-
-    def view(self) -> Pod:
-        alive = self.server is not None and self.server.alive
-        state = "dead" if not alive else "draining" if self.draining else "serving"
-        return Pod(self.name, self.ip, state, self.listed)
-
-    def cancel_delisting(self) -> None:
-        if self.delisting is not None:
-            self.delisting.cancel()
-            self.delisting = None
 
 
 class LocalCluster(Cluster):
@@ -68,11 +45,16 @@ class LocalCluster(Cluster):
     session_affinity: sessionAffinity: ClientIP of `greetserver`: a client that connects again
         within so many seconds comes to the same pod (Kubernetes' default is 10,800); None = it does
         not matter who connects. A client is its address: see `Channel`'s source_ip.
-    endpoint_lag: seconds for which a killed pod stays listed as an endpoint; a real cluster takes
-        some to notice.
+    start_interval: seconds from one pod's being ready to the next one's, of those that are made at
+        once: the first ones, and those that `scale` adds.
+    readiness_delay: seconds from a pod's start, or a change of its health, until the readiness
+        probe has found out.
+    endpoint_lag: seconds for which a pod that died, is drained or is found unready stays listed; a
+        real cluster takes some to notice.
+    pre_stop: seconds from a pod's deletion to its SIGTERM (`lifecycle.preStop`).
     max_connection_age, max_connection_age_grace: seconds after which the pods send GOAWAY on a
         connection, and for which its calls may go on (gRFC A9); None = never, for ever.
-    grace: seconds that a draining pod's calls may go on.
+    grace: seconds that a draining pod's calls may go on after its SIGTERM.
     dns_ttl: of every DNS answer, in seconds. CoreDNS's default is 5, its usual Corefile says 30.
     seed: of every random choice in it (the ClusterIP's, the order of DNS answers, the pods' draws);
         None = another one each time.
@@ -92,7 +74,10 @@ class LocalCluster(Cluster):
         port: int = 50051,
         service_port: int | None = None,
         session_affinity: float | None = None,
+        start_interval: float = 0.0,
+        readiness_delay: float = 0.0,
         endpoint_lag: float = 0.0,
+        pre_stop: float = 0.0,
         max_connection_age: float | None = None,
         max_connection_age_grace: float | None = None,
         grace: float = 5.0,
@@ -106,13 +91,11 @@ class LocalCluster(Cluster):
         service_port = port if service_port is None else service_port
         arguments.number("service_port", service_port, 1, 65535)
         arguments.number("session_affinity", session_affinity or 0, 0, 9e9)
-        arguments.number("endpoint_lag", endpoint_lag, 0, 1e6)
         arguments.number("dns_ttl", dns_ttl, 0, 2**31 - 1)
         arguments.number("seed", seed or 0, 0, 2**64 - 1)
         self.port = port
         self.service_port = service_port
         self.seed = secrets.randbits(63) if seed is None else seed
-        self._endpoint_lag = endpoint_lag
         self._affinity = None if session_affinity is None else _seconds(session_affinity)
         self._flags = ["--grace", _seconds(grace)]
         for flag, value in (
@@ -122,7 +105,8 @@ class LocalCluster(Cluster):
             if value is not None:
                 self._flags += [flag, _seconds(value)]
         self._lock = threading.RLock()
-        self._pods: dict[str, _LocalPod] = {}
+        delays = Delays(start_interval, readiness_delay, endpoint_lag, pre_stop)
+        self._pods = LocalPods(self, delays, self._lock)
         self._made = 0
         self._clients = 0
         self._closed = False
@@ -144,6 +128,7 @@ class LocalCluster(Cluster):
         self._lifeline = Lifeline()
         self._cleanup.append(self._lifeline.close)
         self._cleanup.append(partial(_end, self._processes))  # the last to come is the first to go
+        self._cleanup.append(self._pods.close)
         self.dns_address = f"127.{self.network}.0.10:{DNS_PORT}"
         self.cluster_ip = f"127.{self.network}.96.1"
         self._resolver = pod_resolver(self.dns_address, namespace=NAMESPACE, domain=DOMAIN)
@@ -154,7 +139,9 @@ class LocalCluster(Cluster):
             affinity=self._affinity,
         )
         self._processes.append(self._proxy)
-        self._add_pods(pods, also=[self._proxy])
+        self._starting: list[Process] = [self._proxy]
+        with self._lock:
+            self._pods.add(pods)
 
     # What it shows.
 
@@ -166,7 +153,7 @@ class LocalCluster(Cluster):
         """
         with self._lock:
             self._reap()
-            return [pod.view() for pod in self._pods.values()]
+            return [pod.view() for pod in self._pods.by_name.values()]
 
     @property
     def proxy_facts(self) -> list[dict[str, Any]]:
@@ -176,7 +163,7 @@ class LocalCluster(Cluster):
         """
         with self._lock:
             if not self._closed:
-                self._publish()  # what it reported before it acknowledges this is here then
+                self.publish()  # what it reported before it acknowledges this is here then
             return list(self._proxy.facts)
 
     def lookup(self, name: str, types: Sequence[str] = ("A", "AAAA")) -> Lookup:
@@ -229,7 +216,7 @@ class LocalCluster(Cluster):
                 channel.close()
             self._check_open()
             self._channels.add(channel)
-            for pod in self._pods.values():
+            for pod in self._pods.by_name.values():
                 channel.tell_pod_changed(pod.name, pod.ip, "started")
             self._tell_endpoints([channel])
         return channel
@@ -260,26 +247,12 @@ class LocalCluster(Cluster):
         self._check_open()
         _check_pods(pods)
         with self._lock:
-            serving = [pod for pod in self._pods.values() if pod.view().state == "serving"]
-            if pods > len(serving):
-                self._add_pods(pods - len(serving))
-            for pod in serving[pods:]:
-                self.drain(pod.name)
+            self._pods.scale(pods)
 
     def kill(self, pod: str) -> None:
         """Ends a pod at once (SIGKILL). It stays listed for `endpoint_lag` seconds."""
         with self._lock:
-            victim = self._find(pod)
-            assert victim.server is not None
-            self._tell(victim, "killed", ends=True)
-            victim.server.kill()
-            if self._endpoint_lag > 0 and victim.listed:
-                victim.cancel_delisting()
-                victim.delisting = threading.Timer(self._endpoint_lag, self._delist, [victim])
-                victim.delisting.daemon = True
-                victim.delisting.start()
-            else:
-                self._delist(victim)
+            self._pods.kill(self._find(pod))
 
     def restart(self, pod: str) -> None:
         """Makes a pod serve again at the same address, killing it first if it still runs."""
@@ -287,26 +260,53 @@ class LocalCluster(Cluster):
             again = self._find(pod)
             assert again.server is not None
             if again.server.alive:
-                self._tell(again, "killed", ends=True)
+                self.tell(again, "killed", ends=True)
                 again.server.kill()
             try:
-                self._serve([again])
+                self._pods.start([again])
             except BaseException:
-                self._delist(again)  # it is dead
+                self._pods.delist(again)  # it is dead
                 raise
 
     def drain(self, pod: str) -> None:
-        """Ends a pod in order: off the endpoints and SIGTERM, both at once, as Kubernetes does.
+        """Deletes a pod: off the endpoints after `endpoint_lag`, SIGTERM after `pre_stop`, both
+        counted from now, as Kubernetes does.
 
-        Returns at once; the pod is "draining" until its last call is done, at most `grace` seconds.
+        Returns at once; the pod is "draining" until its last call is done, at most `grace` seconds
+        after its SIGTERM.
         """
         with self._lock:
             leaving = self._find(pod)
             assert leaving.server is not None
-            leaving.draining = True
-            self._tell(leaving, "draining", ends=True)
-            self._delist(leaving)
-            leaving.server.terminate()
+            self._pods.delete(leaving)
+
+    def rollout(self, *, max_surge: int = 1, max_unavailable: int = 0) -> None:
+        """Replaces the pods by new ones, and returns at once; see `Cluster.rollout`."""
+        with self._lock:
+            self._check_open()
+            self._pods.rollout(max_surge, max_unavailable)
+
+    def wait_rollout(self, timeout: float = 60.0) -> Self:
+        """Waits until all pods are new, and ready.
+
+        Raises TimeoutError, with the state of each pod, after `timeout` seconds; StartError if a
+        new pod did not start, and the rollout was given up.
+        """
+        self._check_open()
+        if not self._pods.wait(lambda: not self._pods.rolling, timeout):
+            raise self._too_slow("the rollout is not over", timeout)
+        return self
+
+    def wait_ready(self, pods: int | None = None, timeout: float = 60.0) -> Self:
+        """Waits until so many pods are ready, and listed; None: all that are meant to serve.
+
+        Raises TimeoutError, with the state of each pod, after `timeout` seconds.
+        """
+        self._check_open()
+        if not self._pods.wait(lambda: self._ready_enough(pods), timeout):
+            many = "all pods" if pods is None else f"{pods} pods"
+            raise self._too_slow(f"{many} are not ready", timeout)
+        return self
 
     def slow(self, pod: str, latency: float | tuple[float, float]) -> None:
         """Makes a pod wait before each answer; two numbers: a uniform draw; 0: as fast as it can.
@@ -319,18 +319,21 @@ class LocalCluster(Cluster):
         if least > most:
             raise ValueError(f"latency {latency!r}: the smaller number first")
         self._control(pod).set_latency(least, most)
-        self._tell(self._find(pod), "slowed" if most > 0 else "fast again")
+        self.tell(self._find(pod), "slowed" if most > 0 else "fast again")
 
     def fail(self, pod: str, rate: float) -> None:
         """Makes a pod fail this share of its calls (0 to 1) with UNAVAILABLE."""
         arguments.number("rate", rate, 0, 1)
         self._control(pod).set_error_rate(rate)
-        self._tell(self._find(pod), "failing" if rate > 0 else "well again")
+        self.tell(self._find(pod), "failing" if rate > 0 else "well again")
 
     def set_serving(self, pod: str, serving: bool) -> None:
-        """Sets what a pod's health service says. It stays listed and takes its traffic."""
+        """Sets what a pod's health service says: the readiness probe has it off the endpoints, or
+        back on them. Connections to it stay, and so do their calls.
+        """
         self._control(pod).set_serving(serving)
-        self._tell(self._find(pod), "SERVING" if serving else "NOT_SERVING")
+        with self._lock:
+            self._pods.set_healthy(self._find(pod), serving)
 
     def close(self) -> None:
         """Ends every process and closes every socket. Closing twice is fine."""
@@ -338,8 +341,6 @@ class LocalCluster(Cluster):
             self._closed = True
             for channel in list(self._channels):
                 channel.close()
-            for pod in self._pods.values():
-                pod.cancel_delisting()
             _clean_up(self._owner, self._cleanup)
 
     # Inside.
@@ -347,19 +348,21 @@ class LocalCluster(Cluster):
     def _names(self) -> list[str]:
         return [pod.name for pod in self.pods]
 
-    def _add_pods(self, count: int, also: Iterable[ClusterIpProxy] = ()) -> None:
+    def make_pods(self, count: int, revision: int) -> list[LocalPod]:
+        """New ones, not started yet."""
         new = []
         for _ in range(count):
             self._made += 1
             new.append(
-                _LocalPod(
+                LocalPod(
                     f"pod-{self._made}",
                     ip=self._address(self._made),
                     seed=(self.seed + self._made) % 2**64,
                     control=f"@greetlab-{secrets.token_hex(8)}",
+                    revision=revision,
                 )
             )
-        self._serve(new, also)
+        return new
 
     def _address(self, number: int) -> str:
         """Of the pod that is made as the `number`th: 127.N.1.1 is the first."""
@@ -367,56 +370,45 @@ class LocalCluster(Cluster):
         arguments.number("number of pods ever made", number, 1, 90 * 254)
         return f"127.{self.network}.{1 + high}.{1 + low}"
 
-    def _serve(self, pods: list[_LocalPod], also: Iterable[ClusterIpProxy] = ()) -> None:
-        """Starts the processes side by side, and lists the pods once all of them serve."""
+    def start_pods(self, pods: list[LocalPod]) -> None:
+        """Starts the processes side by side, and waits until all of them serve."""
         servers: list[GreetServer] = []
         try:
-            self._start_servers(pods, servers)
-            await_first_line([*servers, *also])
+            for pod in pods:
+                servers.append(self._server_of(pod))
+            await_first_line([*servers, *self._starting])
         except BaseException:
             _end(servers)  # all or none
             raise
+        self._starting = []
         for pod, server in zip(pods, servers, strict=True):
-            pod.cancel_delisting()
             if pod.server is not None:
                 self._processes.remove(pod.server)
             self._processes.append(server)
             pod.server, pod.client = server, _core.ControlClient(pod.control)
-            pod.listed, pod.draining = True, False
-            self._pods[pod.name] = pod
-            self._tell(pod, "started")
-        self._publish()
 
-    def _start_servers(self, pods: list[_LocalPod], servers: list[GreetServer]) -> None:
-        for pod in pods:
-            server = GreetServer(
-                pod.name,
-                pod.ip,
-                self.port,
-                lifeline=self._lifeline,
-                control=pod.control,
-                flags=[*self._flags, "--seed", str(pod.seed)],
-            )
-            servers.append(server)
+    def _server_of(self, pod: LocalPod) -> GreetServer:
+        return GreetServer(
+            pod.name,
+            pod.ip,
+            self.port,
+            lifeline=self._lifeline,
+            control=pod.control,
+            flags=[*self._flags, "--seed", str(pod.seed)],
+        )
 
     def _reap(self) -> None:
         """Forgets the drained pods that have ended, as a cluster deletes them."""
-        for pod in list(self._pods.values()):
+        for pod in list(self._pods.by_name.values()):
             if pod.draining and pod.server is not None and not pod.server.alive:
                 pod.server.wait()
-                self._tell(pod, "stopped")
+                self.tell(pod, "stopped")
                 self._processes.remove(pod.server)
-                del self._pods[pod.name]
+                del self._pods.by_name[pod.name]
 
-    def _delist(self, pod: _LocalPod) -> None:
-        with self._lock:
-            if not self._closed and pod.listed:
-                pod.listed = False
-                self._publish()
-
-    def _publish(self) -> None:
+    def publish(self) -> None:
         """Tells the DNS and the ClusterIP who the endpoints are."""
-        listed = [pod for pod in self._pods.values() if pod.listed]
+        listed = [pod for pod in self._pods.by_name.values() if pod.listed]
         # A Deployment's pods have no hostname of their own: DNS names them after their address.
         endpoints = [(None, pod.ip) for pod in listed]
         ports = {"grpc": (self.service_port, self.port)}
@@ -430,25 +422,26 @@ class LocalCluster(Cluster):
     # What the cluster does stands in the traces of its clients, too.
 
     def _tell_endpoints(self, channels: Iterable[Channel]) -> None:
-        listed = [f"{pod.ip}:{self.port}" for pod in self._pods.values() if pod.listed]
+        listed = [f"{pod.ip}:{self.port}" for pod in self._pods.by_name.values() if pod.listed]
         for channel in channels:
             for service in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE):
                 channel.tell_endpoints_changed(service, listed)
 
-    def _tell(self, pod: _LocalPod, change: str, *, ends: bool = False) -> None:
+    def tell(self, pod: LocalPod, change: str, *, ends: bool = False) -> None:
+        """Puts what happens to a pod into the traces of the clients."""
         for channel in list(self._channels):
             channel.tell_pod_changed(pod.name, pod.ip, change, ends=ends)
 
-    def _find(self, name: str) -> _LocalPod:
+    def _find(self, name: str) -> LocalPod:
         self._check_open()
-        if name not in self._pods:
-            raise ValueError(f"no pod {name!r}: there is {', '.join(self._pods) or 'none'}")
-        return self._pods[name]
+        if name not in self._pods.by_name:
+            raise ValueError(f"no pod {name!r}: there is {', '.join(self._pods.by_name) or 'none'}")
+        return self._pods.by_name[name]
 
     def _control(self, name: str) -> _core.ControlClient:
         with self._lock:
             pod = self._find(name)
-            if (state := pod.view().state) != "serving":
+            if (state := pod.view().state) not in ("serving", "starting"):
                 raise ValueError(f"pod {name!r} is {state}; restart it first")
             assert pod.client is not None
             return pod.client

@@ -187,8 +187,13 @@ class SimCluster(Cluster):
 
     pods, seed: the same two, and the same commands, give the same events, byte for byte.
     port: the pods' and the services' port.
-    endpoint_lag: seconds for which a dead pod stays listed as an endpoint.
-    grace: seconds that a draining pod's calls may go on.
+    start_interval: seconds from one pod's being ready to the next one's, of those that are made at
+        once: the first ones, and those that `scale` adds.
+    readiness_delay: seconds from a pod's start, or a change of its health, until the readiness
+        probe has found out.
+    endpoint_lag: seconds for which a pod that died, is drained or is found unready stays listed.
+    pre_stop: seconds from a pod's deletion to its SIGTERM (`lifecycle.preStop`).
+    grace: seconds that its calls may go on after that.
     max_connection_age, max_connection_age_grace: seconds after which the pods send GOAWAY on a
         connection, and for which its calls may go on (gRFC A9); None = never, for ever.
     latency: seconds, one way, of every message; each is drawn from +-20 %.
@@ -207,7 +212,10 @@ class SimCluster(Cluster):
         seed: int | None = None,
         *,
         port: int = 50051,
+        start_interval: float = 0.0,
+        readiness_delay: float = 0.0,
         endpoint_lag: float = 0.0,
+        pre_stop: float = 0.0,
         grace: float = 30.0,
         max_connection_age: float | None = None,
         max_connection_age_grace: float | None = None,
@@ -222,7 +230,10 @@ class SimCluster(Cluster):
             "pods": pods,
             "seed": self.seed,
             "port": port,
+            "start_interval": start_interval,
+            "readiness_delay": readiness_delay,
             "endpoint_lag": endpoint_lag,
+            "pre_stop": pre_stop,
             "grace": grace,
             "max_connection_age": max_connection_age,
             "max_connection_age_grace": max_connection_age_grace,
@@ -233,6 +244,8 @@ class SimCluster(Cluster):
             "trace_capacity": trace_capacity,
         }
         arguments.whole("pods", pods, 0, 10_000)
+        for name in ("start_interval", "readiness_delay", "endpoint_lag", "pre_stop", "grace"):
+            arguments.number(name, self._options[name], 0, 1e6)
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"seed {seed!r}: it is 0 at least and less than 2**64")
         self._core = _core.SimCluster(**self._options)
@@ -371,8 +384,38 @@ class SimCluster(Cluster):
         self._do(lambda world: world._core.restart(pod))
 
     def drain(self, pod: str) -> None:
-        """Ends a pod in order: off the endpoints and told to end, both at once."""
+        """Deletes a pod: off the endpoints after `endpoint_lag`, GOAWAY after `pre_stop`, both
+        counted from now; its calls may go on for `grace` after that.
+        """
         self._do(lambda world: world._core.drain(pod))
+
+    def rollout(self, *, max_surge: int = 1, max_unavailable: int = 0) -> None:
+        """Replaces the pods by new ones, as time passes; see `Cluster.rollout`."""
+        arguments.whole("max_surge", max_surge, 0)
+        arguments.whole("max_unavailable", max_unavailable, 0)
+        self._do(lambda world: world._core.rollout(max_surge, max_unavailable))
+
+    def wait_rollout(self, timeout: float = 60.0) -> Self:
+        """Lets time pass until all pods are new and ready.
+
+        Raises TimeoutError, with the state of each pod, after `timeout` virtual seconds.
+        """
+        return self._wait("the rollout is not over", lambda: not self._core.rolling, timeout)
+
+    def wait_ready(self, pods: int | None = None, timeout: float = 60.0) -> Self:
+        """Lets time pass until so many pods are ready, and listed; None: all that shall serve.
+
+        Raises TimeoutError, with the state of each pod, after `timeout` virtual seconds.
+        """
+        many = "all pods" if pods is None else f"{pods} pods"
+        return self._wait(f"{many} are not ready", lambda: self._ready_enough(pods), timeout)
+
+    def _wait(self, what: str, enough: Callable[[], bool], timeout: float) -> Self:
+        end = self.seconds + timeout
+        while not enough():
+            if not self.step(before=end) and not enough():
+                raise self._too_slow(what, timeout)
+        return self
 
     def slow(self, pod: str, latency: float | tuple[float, float]) -> None:
         """Makes a pod take this many seconds longer; two numbers: a uniform draw; 0: no more."""
@@ -389,7 +432,9 @@ class SimCluster(Cluster):
         self._do(lambda world: world._core.fail(pod, rate))
 
     def set_serving(self, pod: str, serving: bool) -> None:
-        """Sets what a pod's health says. It stays listed and takes its traffic."""
+        """Sets what a pod's health says: the readiness probe has it off the endpoints, or back on
+        them. Connections to it stay, and so do their calls.
+        """
         self._do(lambda world: world._core.set_serving(pod, serving))
 
     def close(self) -> None:

@@ -58,7 +58,7 @@ def summarize(trace: Trace) -> Summary:
     clients = trace.of("CallStarted", "ChannelStateChanged")
     names = [trace.word(int(who)) for who in np.unique(trace.core.who[clients.rows])]
     seconds = trace.seconds
-    changes = [e for e in trace.of("PodChanged") if e.change != "started"]
+    changes = [e for e in trace.of("PodChanged") if e.change not in ("started", "ready")]
     return Summary(
         world=trace.world,
         events=len(trace),

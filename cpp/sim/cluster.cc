@@ -41,17 +41,23 @@ SimCluster::~SimCluster() {
   channels_.clear();
 }
 
+std::vector<SimPod*> SimCluster::meant_to_serve() {
+  std::vector<SimPod*> found;
+  for (SimPod& pod : pods_) {
+    if (pod.state == PodState::starting || pod.state == PodState::serving) found.push_back(&pod);
+  }
+  return found;
+}
+
 void SimCluster::scale(std::uint32_t pods) {
   if (pods > kMostPods) {
     throw std::invalid_argument(std::to_string(pods) + " pods: a virtual cluster has at most " +
                                 std::to_string(kMostPods));
   }
-  std::vector<SimPod*> serving;
-  for (SimPod& pod : pods_) {
-    if (pod.state == PodState::serving) serving.push_back(&pod);
-  }
-  if (pods > serving.size()) add_pods(pods - static_cast<std::uint32_t>(serving.size()));
-  for (std::size_t i = pods; i < serving.size(); ++i) drain(serving[i]->name);
+  if (rolling_) rolling_->replicas = pods;
+  const std::vector<SimPod*> there = meant_to_serve();
+  if (pods > there.size()) add_pods(pods - static_cast<std::uint32_t>(there.size()));
+  for (std::size_t i = pods; i < there.size(); ++i) drain(there[i]->name);
 }
 
 void SimCluster::add_pods(std::uint32_t count) {
@@ -64,10 +70,51 @@ void SimCluster::add_pods(std::uint32_t count) {
                    config_.port};
     pod.who = trace_.symbol(pod.name);
     pod.least = pod.most = config_.network.service_time;
+    pod.revision = revision_;
     network_.add(pod);
     last = tell(pod, "started");
+    start(pod, last, config_.readiness_delay + i * config_.start_interval);
   }
   publish(last);
+}
+
+void SimCluster::start(SimPod& pod, EventId started, Duration until_ready) {
+  const bool at_once = until_ready.count() == 0;
+  ++pod.starts;
+  pod.state = at_once ? PodState::serving : PodState::starting;
+  pod.healthy = true;
+  pod.ready = at_once;
+  pod.told_to_end = false;
+  if (at_once) {
+    pod.listed = true;
+  } else {
+    pod.listed = false;
+    probe_after(pod, until_ready, started);
+  }
+}
+
+void SimCluster::probe_after(SimPod& pod, Duration delay, EventId because) {
+  if (delay.count() == 0) return probe(pod, because);
+  later_.push_back(clock_.at(clock_.now() + delay, [this, &pod, because, life = pod.starts] {
+    if (pod.starts == life) probe(pod, because);
+  }));
+}
+
+// What the readiness probe finds, and what follows from it.
+void SimCluster::probe(SimPod& pod, EventId because) {
+  const bool runs = pod.state == PodState::starting || pod.state == PodState::serving;
+  if (!runs || pod.ready == pod.healthy) return;
+  pod.ready = pod.healthy;
+  if (config_.readiness_delay.count() > 0 || pod.state == PodState::starting) {
+    because = tell(pod, pod.ready ? "ready" : "unready", because);
+  }
+  if (pod.ready) {
+    pod.state = PodState::serving;
+    if (!std::exchange(pod.listed, true)) publish(because);
+  } else {
+    delist_after_lag(pod, because);
+  }
+  roll(because);
 }
 
 void SimCluster::kill(std::string_view name) {
@@ -76,6 +123,7 @@ void SimCluster::kill(std::string_view name) {
   const EventId killed = tell(pod, "killed");
   network_.reset_connections(pod, killed);
   delist_after_lag(pod, killed);
+  roll(killed);
 }
 
 void SimCluster::lose(std::string_view name) {
@@ -84,29 +132,73 @@ void SimCluster::lose(std::string_view name) {
   const EventId lost = tell(pod, "lost");
   network_.silence_connections(pod);
   delist_after_lag(pod, lost);
+  roll(lost);
 }
 
 void SimCluster::restart(std::string_view name) {
   SimPod& pod = find(name);
   if (pod.state != PodState::dead && pod.state != PodState::lost) kill(name);
-  pod.state = PodState::serving;
   pod.serial = 0;
+  const bool was_listed = pod.listed;
   const EventId started = tell(pod, "started");
-  if (!std::exchange(pod.listed, true)) publish(started);
+  start(pod, started, config_.readiness_delay);
+  if (pod.listed != was_listed) publish(started);
 }
 
 void SimCluster::drain(std::string_view name) {
   SimPod& pod = find(name);
-  if (pod.state != PodState::serving) return;
+  remove(pod, EventId::none);
+  roll(EventId::none);
+}
+
+void SimCluster::remove(SimPod& pod, EventId because) {
+  if (pod.state != PodState::serving && pod.state != PodState::starting) return;
   pod.state = PodState::draining;
-  const EventId draining = tell(pod, "draining");
-  delist(pod, draining);
-  network_.drain_connections(pod, config_.grace, draining);
-  later_.push_back(clock_.at(clock_.now() + config_.grace, [this, &pod, draining] {
+  const EventId draining = tell(pod, "draining", because);
+  delist_after_lag(pod, draining);
+  if (config_.pre_stop.count() == 0) return end(pod, draining);
+  later_.push_back(clock_.at(clock_.now() + config_.pre_stop, [this, &pod, draining] {
+    if (pod.state == PodState::draining) end(pod, tell(pod, "told to end", draining));
+  }));
+}
+
+void SimCluster::end(SimPod& pod, EventId because) {
+  pod.told_to_end = true;
+  network_.drain_connections(pod, config_.grace, because);
+  later_.push_back(clock_.at(clock_.now() + config_.grace, [this, &pod, because] {
     if (pod.state != PodState::draining) return;
     pod.state = PodState::dead;
-    tell(pod, "stopped", draining);
+    tell(pod, "stopped", because);
   }));
+}
+
+void SimCluster::rollout(std::uint32_t max_surge, std::uint32_t max_unavailable) {
+  if (max_surge == 0 && max_unavailable == 0) {
+    throw std::invalid_argument(
+        "max_surge and max_unavailable are both 0: no pod could ever be replaced");
+  }
+  ++revision_;
+  const std::uint32_t replicas =
+      rolling_ ? rolling_->replicas : static_cast<std::uint32_t>(meant_to_serve().size());
+  rolling_ = {replicas, max_surge, max_unavailable};
+  roll(EventId::none);
+}
+
+void SimCluster::roll(EventId because) {
+  while (rolling_) {
+    const std::vector<SimPod*> there = meant_to_serve();
+    std::vector<RollingPod> seen;
+    for (const SimPod* pod : there) seen.push_back({pod->revision == revision_, pod->ready});
+    const RollingStep step = next_step(*rolling_, seen);
+    if (step.nothing()) {
+      if (std::ranges::all_of(seen, [](RollingPod pod) { return pod.is_new && pod.ready; })) {
+        rolling_.reset();
+      }
+      return;
+    }
+    if (step.add > 0) add_pods(step.add);
+    for (const std::size_t i : step.drain) remove(*there[i], because);
+  }
 }
 
 void SimCluster::slow(std::string_view name, Duration least, Duration most) {
@@ -123,7 +215,9 @@ void SimCluster::fail(std::string_view name, double rate) {
 }
 
 void SimCluster::set_serving(std::string_view name, bool serving) {
-  tell(find(name), serving ? "SERVING" : "NOT_SERVING");
+  SimPod& pod = find(name);
+  pod.healthy = serving;
+  probe_after(pod, config_.readiness_delay, tell(pod, serving ? "SERVING" : "NOT_SERVING"));
 }
 
 Channel& SimCluster::open_channel(const SimChannelConfig& config) {
@@ -160,7 +254,8 @@ SimPod& SimCluster::find(std::string_view name) {
 void SimCluster::delist_after_lag(SimPod& pod, EventId because) {
   if (config_.endpoint_lag.count() == 0) return delist(pod, because);
   later_.push_back(clock_.at(clock_.now() + config_.endpoint_lag, [this, &pod, because] {
-    if (pod.state != PodState::serving) delist(pod, because);
+    const bool well_again = pod.state == PodState::serving && pod.ready;
+    if (!well_again) delist(pod, because);
   }));
 }
 

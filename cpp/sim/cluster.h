@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/rng.h"
+#include "core/rolling_update.h"
 #include "core/trace.h"
 #include "lb/channel.h"
 #include "sim/dns.h"
@@ -23,9 +24,15 @@ struct SimConfig {
   std::uint32_t pods = 3;
   std::uint64_t seed = 0;
   std::uint16_t port = 50051;
-  /// How long a dead pod stays listed, until the cluster notices.
+  /// From one pod's being ready to the next one's, of those that are added at once.
+  Duration start_interval{};
+  /// From a pod's start, or a change of its health, until the readiness probe has found out.
+  Duration readiness_delay{};
+  /// How long a pod that died, is deleted or is found unready stays listed.
   Duration endpoint_lag{};
-  /// How long a draining pod's calls may go on.
+  /// From a pod's deletion until it is told to end (SIGTERM): `lifecycle.preStop`.
+  Duration pre_stop{};
+  /// How long its calls may go on after that.
   Duration grace = std::chrono::seconds(30);
   NetworkConfig network;
   SimDnsConfig dns;
@@ -64,11 +71,17 @@ class SimCluster {
   void lose(std::string_view pod);
   /// It serves again, at the same address.
   void restart(std::string_view pod);
-  /// Off the endpoints and told to end, both at once, as Kubernetes does.
+  /// Deletes it, as Kubernetes does: both at once it begins to be taken off the endpoints
+  /// (`endpoint_lag`) and to end (`pre_stop`, then `grace`).
   void drain(std::string_view pod);
+  /// Replaces the pods by new ones, within the bounds of a Deployment's rolling update. It goes on
+  /// as pods become ready; another one replaces those pods, too.
+  void rollout(std::uint32_t max_surge, std::uint32_t max_unavailable);
+  bool rolling() const { return rolling_.has_value(); }
   /// Its answers take this much longer: a uniform draw between the two.
   void slow(std::string_view pod, Duration least, Duration most);
-  /// What its health says. Nobody here asks: the calls go on, as they do with every client whose
+  /// What its health says. The readiness probe asks, and has it taken off the endpoints or put
+  /// back. Its connections stay, and the calls over them go on, as they do with every client whose
   /// service config does not ask for health checks (gRFC A17).
   void set_serving(std::string_view pod, bool serving);
   /// This share of its calls fails.
@@ -87,7 +100,15 @@ class SimCluster {
 
  private:
   SimPod& find(std::string_view pod);
+  /// Those that are meant to serve: neither dead nor on their way out.
+  std::vector<SimPod*> meant_to_serve();
   void add_pods(std::uint32_t count);
+  void start(SimPod& pod, EventId started, Duration until_ready);
+  void probe_after(SimPod& pod, Duration delay, EventId because);
+  void probe(SimPod& pod, EventId because);
+  void remove(SimPod& pod, EventId because);
+  void end(SimPod& pod, EventId because);
+  void roll(EventId because);
   void delist_after_lag(SimPod& pod, EventId because);
   void delist(SimPod& pod, EventId because);
   void publish(EventId because);
@@ -104,6 +125,8 @@ class SimCluster {
   const Symbol who_;
   std::list<SimPod> pods_;  // a list never moves what it holds
   std::uint32_t pods_made_ = 0;
+  std::uint32_t revision_ = 0;  // of the template; each rollout makes another
+  std::optional<RollingUpdate> rolling_;
   std::uint32_t channels_made_ = 0;
   std::list<Channel> channels_;
   std::vector<Timer> later_;

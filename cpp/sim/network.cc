@@ -222,7 +222,7 @@ class Network::Attempt final : public Link {
       pod = network_.pod_at(dial_.address);
     }
     if (pod == nullptr || pod->state == PodState::lost) return;  // nobody says anything
-    if (pod->state != PodState::serving) return refuse(cause);
+    if (!pod->listens()) return refuse(cause);
     // SYN-ACK to us, the preface to it, its SETTINGS to us: three more ways.
     const Duration rest = network_.one_way() + network_.one_way() + network_.one_way();
     next_ = network_.clock_.at(network_.clock_.now() + rest,
@@ -246,7 +246,7 @@ class Network::Attempt final : public Link {
 
   void settle(SimPod& pod, EventId cause) {
     if (pod.state == PodState::lost) return;
-    if (pod.state != PodState::serving) return fail("Connection reset by peer", cause);
+    if (!pod.listens()) return fail("Connection reset by peer", cause);
     deadline_.cancel();
     connection_ = network_.open(id_, dial_, pod, watcher_);
     // The client's ports are made up, and told apart by the connection's number.

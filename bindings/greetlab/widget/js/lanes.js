@@ -163,7 +163,7 @@ class Lanes {
       pod.state.rows.forEach((row, i) => {
         if (this.model.columns.time[row] === this.model.columns.time[0]) return;
         const x = this.x(this.rowU(row));
-        const bad = pod.state.values[i] !== "started";
+        const bad = !WELL.has(pod.state.values[i]);
         g.strokeStyle = bad ? theme.bad : theme.good;
         g.lineWidth = 1;
         g.setLineDash([2, 3]);

@@ -52,6 +52,7 @@ function named(pods, one, several) {
 }
 
 const DEAD = new Set(["killed", "lost", "stopped"]);
+const WELL = new Set(["started", "ready"]);
 
 function proxyLesson(model, open, ended, position) {
   if (!open.length) return "Whoever dials the ClusterIP is sent to one pod, by chance.";

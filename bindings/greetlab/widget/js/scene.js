@@ -126,7 +126,7 @@ function drawPod(view, g, theme, pod, place, strength) {
   const name = write(g, pod.name, x + 36, line, {
     size: layout.narrow ? 12 : 13, weight: 650, color: dead ? theme.quiet : theme.ink, width: room,
   });
-  const note = state && state !== "started" ? state : "";
+  const note = state && !WELL.has(state) ? state : "";
   const host = pod.address.replace(/:\d+$/, "");
   if (small) {
     const text = layout.compact ? note : note || host;
