@@ -98,9 +98,8 @@ std::string waited(const Wait& wait) {
 
 template <class AnyChannel>
 std::string wait_ready(AnyChannel& channel, bool all, double timeout) {
-  return waited([&, patience = seconds(timeout)] {
-    return channel.wait_ready(all, patience, signalled);
-  });
+  return waited(
+      [&, patience = seconds(timeout)] { return channel.wait_ready(all, patience, signalled); });
 }
 
 std::string wait_for_pods(LabChannel& channel, std::size_t pods, double timeout) {
@@ -199,11 +198,18 @@ The lab's own channel on real connections. Use it through greetlab.Channel.)");
           py::kw_only(), py::arg("target"), py::arg("policy"), py::arg("shuffle_address_list"),
           py::arg("cooldown"), py::arg("connection_per_call"), py::arg("source_ip"),
           py::arg("name"), py::arg("seed"), py::arg("trace_capacity"))
-      .def("wait_for_pods", &wait_for_pods, py::arg("pods"), py::arg("timeout"),
-           "As `wait_ready`, until `pods` subchannels are READY; looks the name up again meanwhile.")
-      .def("tell_pod_changed", &LabChannel::tell_pod_changed, py::arg("pod"), py::arg("ip"),
-           py::arg("change"), py::arg("ends"),
-           "Puts into the trace that the cluster did this to a pod.")
+      .def(
+          "wait_for_pods", &wait_for_pods, py::arg("pods"), py::arg("timeout"),
+          "As `wait_ready`, until `pods` subchannels are READY; looks the name up again meanwhile.")
+      .def(
+          "tell_pod_changed",
+          [](LabChannel& channel, std::string pod, const std::string& address, std::string change,
+             bool ends) {
+            channel.tell_pod_changed(std::move(pod), parse_address(address), std::move(change),
+                                     ends);
+          },
+          py::arg("pod"), py::arg("address"), py::arg("change"), py::arg("ends"),
+          "Puts into the trace that the cluster did this to a pod.")
       .def(
           "tell_endpoints_changed",
           [](LabChannel& channel, std::string service, const std::vector<std::string>& addresses) {

@@ -88,7 +88,13 @@ def test_our_client_works_against_the_articles_server(article_server):
     with Channel(f"ipv4:{article_server}") as channel:
         calls = channel.greet("Hitesh", "Pattanayak", times=3)
     assert calls[0].result.startswith("Hello, Hitesh Pattanayak from pod")
-    # It tells its pod in words only, and nothing of the connection.
+    # It tells its pod in words only, and nothing of the connection, which is ours to know.
     assert calls.by_pod == {"greetserver-deploy-7595ccbdd5-k6zbl": 3}
+    assert calls.connection.tolist() == [0, 0, 0]
+    assert len(calls.connections) == 1
+    assert " · 1 connection · " in calls.summary
+    with Channel(f"ipv4:{article_server}", engine="grpc") as channel:
+        calls = channel.greet("Hitesh", "Pattanayak", times=3)
     assert calls.connection.tolist() == [-1, -1, -1]
     assert calls.connections == []
+    assert " · connections unknown · " in calls.summary

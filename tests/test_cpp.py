@@ -36,3 +36,9 @@ def test_a_recording_can_be_read_while_it_is_written(tmp_path):
 def test_a_cancelled_call_is_not_sent_again(tmp_path):
     ended = build_and_run(tmp_path, "cancelled_once", *PURE)
     assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.timeout(180)
+def test_an_address_that_nobody_holds_is_forgotten(tmp_path):
+    ended = build_and_run(tmp_path, "forgotten_addresses", *PURE)
+    assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -95,7 +95,9 @@ class Calls:
 
     @cached_property
     def connections(self) -> list[tuple[str, str]]:
-        """The connections used: (pod, peer as that pod saw it)."""
+        """The connections used: (pod, peer as that pod saw it). Empty where neither the engine nor
+        the server tells (engine "grpc" and a server that does not name the peer).
+        """
         return [(self.pods[c.pod], c.peer) for c in self._log.connections]
 
     @property
@@ -179,7 +181,7 @@ class Calls:
         parts += [f"{count} {status}" for status, count in self.by_status.items()]
         if self.ok:
             n = len(self.connections)
-            parts.append(f"{n} connection{'s' * (n != 1)}")
+            parts.append(f"{n} connection{'s' * (n != 1)}" if n else "connections unknown")
             parts.append(
                 f"p50 {self.percentile(50) * 1e3:.2f} ms, p99 {self.percentile(99) * 1e3:.2f} ms"
             )

@@ -25,6 +25,8 @@ RULES = {
     "connections": "a connection is dialled, comes up or fails, and only then carries calls",
     "states": "states change along the edges that gRPC allows",
     "counts": "counts say how many there are",
+    "numbers": "a call, a subchannel and a connection each have a number of their own",
+    "places": "who answered is who was dialled",
 }
 """What is checked."""
 
@@ -52,7 +54,8 @@ class Problem:
 
 def problems(trace: Trace) -> list[Problem]:
     """All that is wrong with a trace; nothing, if it can be true."""
-    return [problem for rule in (_whole, _causes, _calls, _connections, _states, _counts)
+    return [problem for rule in (_whole, _causes, _calls, _connections, _states, _counts,
+                                 _numbers, _places)
             for problem in rule(trace)]  # fmt: skip
 
 
@@ -82,8 +85,6 @@ def _calls(trace: Trace) -> Iterator[Problem]:
         yield from _broken("calls", "begins a call that never ends", open_ones)
     surplus = [e for e, *call in ended if ends[(*call,)] > begins[(*call,)]]
     yield from _broken("calls", "ends a call that had not begun, or had ended", surplus)
-    if _channels_share_a_name(trace):
-        return
     again = [e for e, *call in begun if begins[(*call,)] > 1]
     yield from _broken("calls", "begins a call that had begun", again)
     first = {(who, call): event for event, who, call in begun}
@@ -131,8 +132,6 @@ def _states(trace: Trace) -> Iterator[Problem]:
     channels = [
         (e, who, -1, a, b) for e, who, a, b in _rows(trace, "ChannelStateChanged", "from", "to")
     ]
-    if _channels_share_a_name(trace):
-        return
     now: dict[tuple[int, int], int] = {}
     jumps = []
     for event, who, subchannel, before, after in [*changes, *channels]:
@@ -157,11 +156,40 @@ def _counts(trace: Trace) -> Iterator[Problem]:
     yield from _broken("counts", "begins with a connection that the picker does not have", beyond)
 
 
-def _channels_share_a_name(trace: Trace) -> bool:
-    """Whether a client has a channel for each call (connection_per_call): their numbers begin anew
-    with each, and whose is whose the trace does not tell."""
-    made = [(who, number) for _, who, number in _rows(trace, "SubchannelCreated", "subchannel")]
-    return len(made) != len(set(made))
+def _numbers(trace: Trace) -> Iterator[Problem]:
+    for kind, field in (
+        ("CallStarted", "call"),
+        ("SubchannelCreated", "subchannel"),
+        ("ConnectStarted", "connection"),
+    ):
+        rows = _rows(trace, kind, field)
+        times = Counter(number for _, _, number in rows)
+        again = [event for event, _, number in rows if times[number] > 1]
+        yield from _broken("numbers", f"({kind}) has a number that another one has", again)
+
+
+def _places(trace: Trace) -> Iterator[Problem]:
+    """A pod is where the cluster says; so it can only answer over a connection that leads there."""
+    whole = Trace(trace.core)
+    homes: dict[int, set[int]] = {}
+    for _, _, pod, address in _rows(whole, "PodChanged", "pod", "address"):
+        homes.setdefault(pod, set()).add(address)
+    pods = {address for of_one in homes.values() for address in of_one}
+    made = {n: to for _, _, n, to in _rows(whole, "SubchannelCreated", "subchannel", "address")}
+    leads = {
+        connection: made.get(subchannel, 0)
+        for _, _, connection, subchannel in _rows(
+            whole, "ConnectStarted", "connection", "subchannel"
+        )
+    }
+    # Through a proxy it leads where that sent it, as far as it was seen to.
+    leads |= {c: to for _, _, c, to in _rows(whole, "ProxyRouted", "connection", "endpoint")}
+    wrong = [
+        event
+        for event, _, pod, connection in _rows(trace, "CallEnded", "pod", "connection")
+        if leads.get(connection) in pods and pod in homes and leads[connection] not in homes[pod]
+    ]
+    yield from _broken("places", "is answered by a pod that is elsewhere than was dialled", wrong)
 
 
 def _rows(trace: Trace, kind: str, *fields: str) -> list[Any]:

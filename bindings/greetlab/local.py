@@ -217,7 +217,7 @@ class LocalCluster(Cluster):
             self._check_open()
             self._channels.add(channel)
             for pod in self._pods.by_name.values():
-                channel.tell_pod_changed(pod.name, pod.ip, "started")
+                channel.tell_pod_changed(pod.name, self._endpoint(pod), "started")
             self._tell_endpoints([channel])
         return channel
 
@@ -364,6 +364,9 @@ class LocalCluster(Cluster):
             )
         return new
 
+    def _endpoint(self, pod: LocalPod) -> str:
+        return f"{pod.ip}:{self.port}"
+
     def _address(self, number: int) -> str:
         """Of the pod that is made as the `number`th: 127.N.1.1 is the first."""
         high, low = divmod(number - 1, 254)
@@ -416,13 +419,13 @@ class LocalCluster(Cluster):
             self._dns.set_service(
                 service, NAMESPACE, cluster_ip=ip, ports=ports, endpoints=endpoints
             )
-        self._proxy.set_endpoints(f"{pod.ip}:{self.port}" for pod in listed)
+        self._proxy.set_endpoints(map(self._endpoint, listed))
         self._tell_endpoints(self._channels)
 
     # What the cluster does stands in the traces of its clients, too.
 
     def _tell_endpoints(self, channels: Iterable[Channel]) -> None:
-        listed = [f"{pod.ip}:{self.port}" for pod in self._pods.by_name.values() if pod.listed]
+        listed = [self._endpoint(pod) for pod in self._pods.by_name.values() if pod.listed]
         for channel in channels:
             for service in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE):
                 channel.tell_endpoints_changed(service, listed)
@@ -430,7 +433,7 @@ class LocalCluster(Cluster):
     def tell(self, pod: LocalPod, change: str, *, ends: bool = False) -> None:
         """Puts what happens to a pod into the traces of the clients."""
         for channel in list(self._channels):
-            channel.tell_pod_changed(pod.name, pod.ip, change, ends=ends)
+            channel.tell_pod_changed(pod.name, self._endpoint(pod), change, ends=ends)
 
     def _find(self, name: str) -> LocalPod:
         self._check_open()

@@ -134,7 +134,7 @@ def _apply(event: Event, world: Snapshot) -> None:
         case "SubchannelCreated":
             client.subchannels[fields["address"]] = "IDLE"
         case "SubchannelStateChanged":
-            address = event.trace.of_subchannel(event.who, fields["subchannel"]) or "?"
+            address = event.trace.of_subchannel(fields["subchannel"]) or "?"
             client.subchannels[address] = fields["to"]
             if fields["to"] == "SHUTDOWN":
                 del client.subchannels[address]
@@ -144,7 +144,7 @@ def _apply(event: Event, world: Snapshot) -> None:
             client.queued.append(fields["call"])
         case "Picked":
             _leave(client.queued, fields["call"])
-            address = event.trace.of_subchannel(event.who, fields["subchannel"]) or "?"
+            address = event.trace.of_subchannel(fields["subchannel"]) or "?"
             client.in_flight[fields["call"]] = address
         case "CallUnsent":
             client.in_flight.pop(fields["call"], None)

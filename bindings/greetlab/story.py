@@ -28,7 +28,7 @@ def _until(event: Event) -> str:
 
 def _address(event: Event) -> str:
     """The address of the subchannel that the event is about."""
-    made = event.trace.of_subchannel(event.who, event.subchannel)
+    made = event.trace.of_subchannel(event.subchannel)
     return made or f"subchannel {event.subchannel}"
 
 
@@ -88,7 +88,7 @@ def _lost(event: Event) -> str:
 def _call_ended(event: Event) -> str:
     if event.code == "OK":
         return f"call {event.call} was answered by {event.pod}"
-    to = event.trace.of_connection(event.who, event.connection)
+    to = event.trace.of_connection(event.connection)
     sent = f", sent to {to}," if to else ""
     return f"call {event.call}{sent} failed with {event.code}: {event.message}"
 

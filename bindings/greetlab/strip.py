@@ -28,8 +28,8 @@ def strip(calls: Calls, pods: Iterable[str]) -> RenderableType:
     counts = [_count(style, pod, calls.by_pod.get(pod, 0)) for pod, style in styles.items()]
     if failed := len(calls) - calls.ok:
         counts.append(_count(FAILED, "failed", failed))
-    connections = len(calls.connections)
-    counts.append(Text(f"{connections} connection{'s' * (connections != 1)}", "dim"))
+    if connections := len(calls.connections):  # else it is not known
+        counts.append(Text(f"{connections} connection{'s' * (connections != 1)}", "dim"))
     shown: list[RenderableType] = [Text(calls.title, "bold"), *([signs] if signs else [])]
     shown.append(Columns(counts, padding=(0, 3)))
     return Group(*shown, *(Text(error, FAILED.color) for error in calls.errors))

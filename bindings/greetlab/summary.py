@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from greetlab.calls import STATUS_NAMES
-from greetlab.trace import Trace
+from greetlab.trace import Trace, owner
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Summary:
 def summarize(trace: Trace) -> Summary:
     """The figures of a trace."""
     clients = trace.of("CallStarted", "ChannelStateChanged")
-    names = [trace.word(int(who)) for who in np.unique(trace.core.who[clients.rows])]
+    names = {owner(trace.word(int(who))) for who in np.unique(trace.core.who[clients.rows])}
     seconds = trace.seconds
     changes = [e for e in trace.of("PodChanged") if e.change not in ("started", "ready")]
     return Summary(
@@ -82,7 +82,7 @@ def _client(trace: Trace, name: str) -> ClientSummary:
     carried = _tally(ended.column("CallEnded", "connection"))
     by_address: Counter[str] = Counter()
     for connection, count in carried:
-        if address := trace.of_connection(name, connection):
+        if address := trace.of_connection(connection):
             by_address[address] += count
     lists = mine.of("AddressListTaken")
     return ClientSummary(

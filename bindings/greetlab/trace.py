@@ -72,6 +72,12 @@ class Event:
         return f"<{self.id} {self.seconds:.6f} s {self.who} {self.kind}({fields})>"
 
 
+def owner(who: str) -> str:
+    """Whose channel it is: "client-1" for "client-1.7", which it has for one call."""
+    name, _, number = who.rpartition(".")
+    return name if name and number.isdecimal() else who
+
+
 class Trace:
     """Events in the order in which they happened; a view of them, of all or of some.
 
@@ -89,6 +95,8 @@ class Trace:
     def of(self, *kinds: str, who: str | None = None, **fields: Any) -> Trace:
         """The events of these kinds (all without any), of one `who`, and with these fields.
 
+        The channels that a client has for one call each ("client-1.7") are that client.
+
         Raises ValueError for a kind that there is not.
         """
         rows = self.rows
@@ -99,8 +107,7 @@ class Trace:
             codes = [KINDS.index(kind) for kind in kinds]
             rows = rows[np.isin(self.core.kind[rows], codes)]
         if who is not None:
-            code = self._words.index(who) if who in self._words else -1
-            rows = rows[self.core.who[rows] == code]
+            rows = rows[np.isin(self.core.who[rows], self._codes_of([who]))]
         if fields:
             self._check_fields(kinds or KINDS, fields)
             wanted = fields.items()
@@ -136,29 +143,30 @@ class Trace:
 
     def without(self, who: Iterable[str]) -> Trace:
         """The events of everybody else."""
-        codes = [self._words.index(name) for name in who if name in self._words]
+        codes = self._codes_of(who)
         return Trace(self.core, self.rows[~np.isin(self.core.who[self.rows], codes)])
 
-    def of_subchannel(self, who: str, subchannel: int) -> str | None:
-        """The address of a client's subchannel; None if the trace does not tell."""
-        return self._addresses.get((who, subchannel))
+    def _codes_of(self, who: Iterable[str]) -> list[int]:
+        names = set(who)
+        return [code for code, word in enumerate(self._words) if owner(word) in names]
 
-    def of_connection(self, who: str, connection: int) -> str | None:
-        """The address that a client's connection leads to; None if the trace does not tell."""
-        return self._dialled.get((who, connection))
+    def of_subchannel(self, subchannel: int) -> str | None:
+        """The address of a subchannel; None if the trace does not tell."""
+        return self._addresses.get(subchannel)
+
+    def of_connection(self, connection: int) -> str | None:
+        """The address that a connection was dialled to; None if the trace does not tell."""
+        return self._dialled.get(connection)
 
     @cached_property
-    def _dialled(self) -> dict[tuple[str, int], str | None]:
+    def _dialled(self) -> dict[int, str | None]:
         begun = Trace(self.core).of("ConnectStarted")
-        return {
-            (e.who, e.fields["connection"]): self.of_subchannel(e.who, e.fields["subchannel"])
-            for e in begun
-        }
+        return {e.fields["connection"]: self.of_subchannel(e.fields["subchannel"]) for e in begun}
 
     @cached_property
-    def _addresses(self) -> dict[tuple[str, int], str]:
+    def _addresses(self) -> dict[int, str]:
         made = Trace(self.core).of("SubchannelCreated")
-        return {(e.who, e.fields["subchannel"]): e.fields["address"] for e in made}
+        return {e.fields["subchannel"]: e.fields["address"] for e in made}
 
     # Columns.
 

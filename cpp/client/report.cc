@@ -42,8 +42,11 @@ std::string report(const CallLog& log) {
     text += " · " + std::to_string(calls) + " " + std::string(to_string(code_of(code)));
   }
   if (!latencies.empty()) {
-    text += " · " + count(log.connections.size(), "connection") + " · p50 " +
-            milliseconds(latencies, 50) + ", p99 " + milliseconds(latencies, 99);
+    // None: the engine does not tell, and neither does the server (the article's).
+    text += " · " +
+            (log.connections.empty() ? "connections unknown"
+                                     : count(log.connections.size(), "connection")) +
+            " · p50 " + milliseconds(latencies, 50) + ", p99 " + milliseconds(latencies, 99);
   }
   text += '\n';
   for (const auto& [pod, calls] : by_pod) text += "  " + pod + "  " + std::to_string(calls) + '\n';

@@ -19,6 +19,22 @@ std::int32_t row_of(std::unordered_map<std::string, std::int32_t>& rows, const s
 
 }  // namespace
 
+std::int32_t ConnectionRows::row(CallLog& log, std::uint32_t connection, std::int32_t by,
+                                 std::string_view peer) {
+  if (rows_.empty()) first_ = connection;
+  if (connection < first_) {  // older than the first that carried a call
+    rows_.insert(rows_.begin(), first_ - connection, -1);
+    first_ = connection;
+  }
+  const std::size_t index = connection - first_;
+  if (index >= rows_.size()) rows_.resize(index + 1, -1);
+  if (rows_[index] < 0) {
+    rows_[index] = log.add_connection(
+        by, peer.empty() ? "client:" + std::to_string(connection) : std::string(peer));
+  }
+  return rows_[index];
+}
+
 CallLog::CallLog(std::size_t calls)
     : start_ns(calls, 0),
       latency_ns(calls, 0),

@@ -24,6 +24,23 @@ struct CalledConnection {
   std::string peer;
 };
 
+class CallLog;
+
+/// Which row of a log's `connections` a connection of the trace has: for who knows its connections
+/// himself, and need not go by their peers.
+class ConnectionRows {
+ public:
+  /// The row; a new one if it has none yet.
+  /// @param connection its number in the trace, more than 0.
+  /// @param peer our end, as the pod told it; "" if it does not tell: then it is made up of the
+  ///        number.
+  std::int32_t row(CallLog& log, std::uint32_t connection, std::int32_t by, std::string_view peer);
+
+ private:
+  std::vector<std::int32_t> rows_;  // by number, from the first one seen on
+  std::uint32_t first_ = 0;
+};
+
 class CallLog {
  public:
   /// Columns for `calls` rows, each row as if it had never been started.

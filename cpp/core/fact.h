@@ -20,6 +20,7 @@
 
 namespace greetlab {
 
+// Numbers of the trace's own (`Trace::next_call`), unique in it.
 enum class CallId : std::uint32_t {};
 enum class SubchannelId : std::uint32_t {};
 enum class ConnectionId : std::uint32_t { none = 0 };
@@ -42,14 +43,16 @@ Field(const char*, Value Fact::*) -> Field<Fact, Value>;
 
 // --- The cluster ---------------------------------------------------------------------------------
 
-/// A pod changed: `change` is "started", "killed", "draining", "stopped", "slowed", ...
+/// A pod changed: `change` is "started", "ready", "killed", "draining", "stopped", "slowed", ...
 struct PodChanged {
   Symbol pod;
   Symbol change;
+  Symbol address;  ///< Where it listens: "10.244.0.2:50051".
   static constexpr std::string_view kName = "PodChanged";
   static constexpr Certainty kCertainty = Certainty::observed;
   static constexpr auto fields() {
-    return std::tuple{Field{"pod", &PodChanged::pod}, Field{"change", &PodChanged::change}};
+    return std::tuple{Field{"pod", &PodChanged::pod}, Field{"change", &PodChanged::change},
+                      Field{"address", &PodChanged::address}};
   }
 };
 

@@ -73,6 +73,12 @@ class Trace {
     return event.id;
   }
 
+  /// Numbers for what the facts are about, each unique in this trace, whoever asks. They count when
+  /// nobody listens, too.
+  CallId next_call() { return static_cast<CallId>(++calls_); }
+  SubchannelId next_subchannel() { return static_cast<SubchannelId>(++subchannels_); }
+  ConnectionId next_connection() { return static_cast<ConnectionId>(++connections_); }
+
   /// The symbol of a word, for a fact.
   Symbol symbol(std::string_view word) { return symbols_.intern(word); }
   const Symbols& symbols() const { return symbols_; }
@@ -81,6 +87,9 @@ class Trace {
   const Clock& clock_;
   std::atomic<Listener*> listener_{nullptr};
   std::uint32_t last_ = 0;
+  std::uint32_t calls_ = 0;
+  std::uint32_t subchannels_ = 0;
+  std::uint32_t connections_ = 0;
   Symbols symbols_;
 };
 

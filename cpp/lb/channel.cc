@@ -19,6 +19,10 @@ struct Overloaded : Fs... {
 
 }  // namespace
 
+std::string name_of_next(const std::string& owner, std::uint32_t& made) {
+  return owner + '.' + std::to_string(++made);
+}
+
 Channel::Channel(World world, ChannelConfig config, MakeResolver make_resolver)
     : world_(world),
       config_(std::move(config)),
@@ -53,7 +57,7 @@ Channel::~Channel() {
 // --- Calls ---------------------------------------------------------------------------------------
 
 CallId Channel::call(Exchange& exchange, const CallOptions& options, Done done) {
-  const auto id = static_cast<CallId>(++last_call_);
+  const auto id = world_.trace.next_call();
   const EventId started = world_.trace.emit(
       who_, EventId::none, [&] { return CallStarted{id, options.wait_for_ready}; });
   Call& call = calls_[id];
@@ -217,10 +221,16 @@ void Channel::request_reresolution(EventId because) {
 std::shared_ptr<Subchannel> Channel::subchannel(const Address& address, EventId because) {
   std::weak_ptr<Subchannel>& pooled = pool_[address];
   if (auto existing = pooled.lock()) return existing;
-  const auto id = static_cast<SubchannelId>(++subchannels_made_);
-  auto made = std::make_shared<Subchannel>(
-      Subchannel::World{world_.clock, world_.connector, rng_, world_.trace, who_}, id, address,
-      because);
+  const auto id = world_.trace.next_subchannel();
+  // When nobody holds it any more its address is forgotten, too: over months a name has many.
+  const auto forget = [weak = std::weak_ptr(self_)](Subchannel* gone) {
+    if (const auto self = weak.lock()) (*self)->pool_.erase(gone->address());
+    delete gone;
+  };
+  const std::shared_ptr<Subchannel> made(
+      new Subchannel({world_.clock, world_.connector, rng_, world_.trace, who_}, id, address,
+                     because),
+      forget);
   pooled = made;
   return made;
 }

@@ -25,6 +25,11 @@ struct ChannelConfig {
   std::uint64_t seed = 0;
 };
 
+/// What a channel is called that is there for one call only: "client-1.7", so that a reader sees
+/// whose it is, and no two share a name.
+/// @param made how many `owner` has had; counts this one.
+std::string name_of_next(const std::string& owner, std::uint32_t& made);
+
 struct CallOptions {
   /// Waits for a connection where others fail.
   bool wait_for_ready = false;
@@ -69,7 +74,8 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   void connect(EventId because = EventId::none);
 
   /// Asks the resolver for newer addresses. gRPC's own channels do so only by themselves, when a
-  /// connection was lost or failed; a client that knows how many pods there should be can do it too.
+  /// connection was lost or failed; a client that knows how many pods there should be can do it
+  /// too.
   void look_again(EventId because = EventId::none);
 
   ConnectivityState state() const { return state_; }
@@ -121,10 +127,8 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   EventId picker_event_ = EventId::none;
   std::unique_ptr<Picker> picker_;
   std::map<Address, std::weak_ptr<Subchannel>> pool_;
-  std::uint32_t subchannels_made_ = 0;
   std::unique_ptr<LbPolicy> policy_;
   std::unique_ptr<Resolver> resolver_;
-  std::uint32_t last_call_ = 0;
   std::unordered_map<CallId, Call> calls_;
   std::vector<CallId> queue_;  // in order of arrival
   Timer leave_idle_;

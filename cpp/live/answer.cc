@@ -27,17 +27,4 @@ AnsweringPod answering_pod(const greet::GreetingResponse& response) {
   return {response.pod_name(), response.pod_ip()};
 }
 
-void log_answer(CallLog& log, std::size_t row, std::int64_t now_ns,
-                const greet::GreetingResponse& response, bool new_connection) {
-  if (!log.results.empty()) log.results[row] = response.result();
-  const AnsweringPod by = answering_pod(response);
-  const std::int32_t pod = log.pod_row(by.name, by.ip);
-  std::int32_t connection = -1;
-  if (!response.peer().empty()) {
-    connection = new_connection ? log.add_connection(pod, response.peer())
-                                : log.connection_row(pod, response.peer());
-  }
-  log.answered(row, now_ns, pod, connection, static_cast<std::int64_t>(response.serial()));
-}
-
 }  // namespace greetlab

@@ -19,8 +19,17 @@ struct AnsweringPod {
 AnsweringPod answering_pod(const greet::GreetingResponse& response);
 
 /// Writes a call's answer into its row, with its words where the log keeps them.
-/// @param new_connection it came over a connection of its own, which nobody else used.
+/// @param connection_of (row of `pods`, our end as the pod told it or "") -> row of `connections`,
+/// -1
+///        = it cannot be known.
+template <class ConnectionOf>
 void log_answer(CallLog& log, std::size_t row, std::int64_t now_ns,
-                const greet::GreetingResponse& response, bool new_connection);
+                const greet::GreetingResponse& response, const ConnectionOf& connection_of) {
+  if (!log.results.empty()) log.results[row] = response.result();
+  const AnsweringPod by = answering_pod(response);
+  const std::int32_t pod = log.pod_row(by.name, by.ip);
+  log.answered(row, now_ns, pod, connection_of(pod, response.peer()),
+               static_cast<std::int64_t>(response.serial()));
+}
 
 }  // namespace greetlab

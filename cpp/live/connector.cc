@@ -274,7 +274,7 @@ std::string LiveConnector::local_address(const Link& link) {
 
 std::unique_ptr<Link> LiveConnector::dial(const Dial& dial, Link::Watcher& watcher) {
   const auto connection =
-      std::make_shared<Connection>(*this, static_cast<ConnectionId>(++connections_), dial, watcher);
+      std::make_shared<Connection>(*this, trace_.next_connection(), dial, watcher);
   connection->begin();
   return std::make_unique<Handle>(connection);
 }

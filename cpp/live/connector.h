@@ -54,7 +54,6 @@ class LiveConnector final : public Connector {
   Trace& trace_;
   const grpc::ChannelArguments arguments_;
   const std::string authority_;
-  std::uint32_t connections_ = 0;
   std::unordered_map<Symbol, EventId> ended_pods_;
   std::unordered_map<std::string, EventId> ended_ips_;
 };

@@ -56,7 +56,7 @@ class LabChannel::Impl {
       recording_.emplace(options_.trace_capacity);
       trace_.listen(&*recording_);
     }
-    channel_ = &open_channel();
+    channel_ = &open_channel(options_.name);
   }
 
   ~Impl() { close(); }
@@ -152,12 +152,14 @@ class LabChannel::Impl {
     return shown;
   }
 
-  void tell_pod_changed(std::string pod, std::string ip, std::string change, bool ends) {
-    loop_.post([this, pod = std::move(pod), ip = std::move(ip), change = std::move(change), ends] {
+  void tell_pod_changed(std::string pod, Address address, std::string change, bool ends) {
+    loop_.post([this, pod = std::move(pod), address = std::move(address),
+                change = std::move(change), ends] {
       const Symbol who = trace_.symbol(pod);
-      const EventId event = trace_.emit(trace_.symbol("cluster"), EventId::none,
-                                        [&] { return PodChanged{who, trace_.symbol(change)}; });
-      if (ends) connector_.pod_ends(who, ip, event);
+      const EventId event = trace_.emit(trace_.symbol("cluster"), EventId::none, [&] {
+        return PodChanged{who, trace_.symbol(change), trace_.symbol(to_string(address))};
+      });
+      if (ends) connector_.pod_ends(who, address.ip, event);
     });
   }
 
@@ -204,14 +206,18 @@ class LabChannel::Impl {
     std::unique_ptr<Exchange> make_exchange() override {
       return std::make_unique<GreetExchange>(request_);
     }
-    void answered(CallLog& log, std::size_t row, const CallResult&,
+    void answered(CallLog& log, std::size_t row, const CallResult& result,
                   const Exchange& exchange) override {
       log_answer(log, row, impl_.loop_.now().time_since_epoch().count(),
                  static_cast<const GreetExchange&>(exchange).response(),
-                 impl_.options_.connection_per_call);
+                 [&](std::int32_t pod, std::string_view peer) {
+                   const auto connection = static_cast<std::uint32_t>(result.connection);
+                   return connections_.row(log, connection, pod, peer);
+                 });
     }
     Channel* open_channel() override {
-      return impl_.options_.connection_per_call ? &impl_.open_channel() : nullptr;
+      if (!impl_.options_.connection_per_call) return nullptr;
+      return &impl_.open_channel(name_of_next(impl_.options_.name, impl_.dialled_anew_));
     }
     void close_channel(Channel& channel) override {
       impl_.channels_.remove_if([&](const Channel& one) { return &one == &channel; });
@@ -220,6 +226,7 @@ class LabChannel::Impl {
    private:
     Impl& impl_;
     const greet::GreetingRequest request_;
+    ConnectionRows connections_;
   };
 
   // One that nobody waits for.
@@ -233,10 +240,10 @@ class LabChannel::Impl {
   };
 
   // On the loop, or before anybody else knows us.
-  Channel& open_channel() {
+  Channel& open_channel(std::string name) {
     return channels_.emplace_back(
         Channel::World{loop_, connector_, trace_},
-        ChannelConfig{options_.policy, options_.name, rng_.next()},
+        ChannelConfig{options_.policy, std::move(name), rng_.next()},
         [this](Rng& rng, Symbol who) -> std::unique_ptr<Resolver> {
           if (!resolver_) {
             return std::make_unique<StaticResolver>(loop_, options_.target.addresses);
@@ -358,7 +365,8 @@ class LabChannel::Impl {
   std::optional<DnsResolver> resolver_;
   Rng rng_;
   std::list<Channel> channels_;
-  Channel* channel_ = nullptr;  // the first of them; nullptr once closed
+  Channel* channel_ = nullptr;      // the first of them; nullptr once closed
+  std::uint32_t dialled_anew_ = 0;  // the others, ever
 };
 
 LabChannel::LabChannel(LabChannelOptions options)
@@ -406,8 +414,8 @@ std::uint64_t LabChannel::dropped() const {
   return impl_->dropped();
 }
 
-void LabChannel::tell_pod_changed(std::string pod, std::string ip, std::string change, bool ends) {
-  impl_->tell_pod_changed(std::move(pod), std::move(ip), std::move(change), ends);
+void LabChannel::tell_pod_changed(std::string pod, Address address, std::string change, bool ends) {
+  impl_->tell_pod_changed(std::move(pod), std::move(address), std::move(change), ends);
 }
 
 void LabChannel::tell_endpoints_changed(std::string service, std::vector<Address> addresses) {

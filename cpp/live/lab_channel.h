@@ -78,7 +78,7 @@ class LabChannel {
   /// there.
   /// @param change as `PodChanged` has it: "killed", "started", ...
   /// @param ends its connections end because of it. To be told before it is done.
-  void tell_pod_changed(std::string pod, std::string ip, std::string change, bool ends);
+  void tell_pod_changed(std::string pod, Address address, std::string change, bool ends);
   void tell_endpoints_changed(std::string service, std::vector<Address> addresses);
   void flush();
 

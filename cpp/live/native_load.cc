@@ -131,7 +131,13 @@ class NativeLoad {
   void record(Slot& slot) {
     const Code code = code_of(slot.status.error_code());
     if (slot.status.ok()) {
-      log_answer(log_, slot.row, ns(slot.end), slot.response, route_.dial != nullptr);
+      // gRPC does not tell over which connection: it is known by the end that the pod saw of it.
+      log_answer(log_, slot.row, ns(slot.end), slot.response,
+                 [&](std::int32_t pod, std::string_view peer) {
+                   if (peer.empty()) return -1;
+                   return route_.dial != nullptr ? log_.add_connection(pod, peer)
+                                                 : log_.connection_row(pod, peer);
+                 });
     } else {
       log_.failed(slot.row, ns(slot.end), slot.status.error_code(), slot.status.error_message());
     }

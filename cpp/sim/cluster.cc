@@ -221,14 +221,21 @@ void SimCluster::set_serving(std::string_view name, bool serving) {
 }
 
 Channel& SimCluster::open_channel(const SimChannelConfig& config) {
+  return open(config, "client-" + std::to_string(++channels_made_));
+}
+
+Channel& SimCluster::dial_anew(const SimChannelConfig& config, Symbol owner) {
+  return open(config, name_of_next(trace_.symbols().word(owner), dialled_anew_[owner]));
+}
+
+Channel& SimCluster::open(const SimChannelConfig& config, std::string who) {
   // The name as gRPC would be given it: absolute, so that no search list is walked.
   const std::string name = config.service.find('.') == std::string::npos
                                ? full_name(config.service) + "."
                                : config.service;
-  const std::uint32_t number = ++channels_made_;
   return channels_.emplace_back(
       Channel::World{clock_, network_, trace_},
-      ChannelConfig{config.policy, "client-" + std::to_string(number), rng_.next()},
+      ChannelConfig{config.policy, std::move(who), rng_.next()},
       [this, name, cooldown = config.cooldown](Rng& rng, Symbol who) -> std::unique_ptr<Resolver> {
         return std::make_unique<PollingResolver>(
             PollingResolver::World{clock_, rng, trace_, who},
@@ -283,7 +290,9 @@ void SimCluster::publish(EventId because) {
 }
 
 EventId SimCluster::tell(const SimPod& pod, std::string_view change, EventId because) {
-  return trace_.emit(who_, because, [&] { return PodChanged{pod.who, trace_.symbol(change)}; });
+  return trace_.emit(who_, because, [&] {
+    return PodChanged{pod.who, trace_.symbol(change), trace_.symbol(to_string(pod.address))};
+  });
 }
 
 }  // namespace greetlab

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -90,6 +91,8 @@ class SimCluster {
   // The clients.
   /// A new client, "client-1", "client-2", ... Lives as long as the cluster, or until `close`.
   Channel& open_channel(const SimChannelConfig& config);
+  /// A channel like it for one call of `owner`'s: "client-1.7".
+  Channel& dial_anew(const SimChannelConfig& config, Symbol owner);
   void close_channel(Channel& channel);
 
   SimDns& dns() { return dns_; }
@@ -99,6 +102,7 @@ class SimCluster {
   const Address& cluster_ip() const { return cluster_ip_; }
 
  private:
+  Channel& open(const SimChannelConfig& config, std::string who);
   SimPod& find(std::string_view pod);
   /// Those that are meant to serve: neither dead nor on their way out.
   std::vector<SimPod*> meant_to_serve();
@@ -128,6 +132,7 @@ class SimCluster {
   std::uint32_t revision_ = 0;  // of the template; each rollout makes another
   std::optional<RollingUpdate> rolling_;
   std::uint32_t channels_made_ = 0;
+  std::map<Symbol, std::uint32_t> dialled_anew_;  // for which client how often
   std::list<Channel> channels_;
   std::vector<Timer> later_;
 };

@@ -10,8 +10,8 @@ namespace {
 
 class SimLoadWorld final : public LoadWorld {
  public:
-  SimLoadWorld(SimCluster& cluster, std::optional<SimChannelConfig> dial_anew)
-      : cluster_(cluster), dial_anew_(std::move(dial_anew)) {}
+  SimLoadWorld(SimCluster& cluster, Symbol owner, std::optional<SimChannelConfig> dial_anew)
+      : cluster_(cluster), owner_(owner), dial_anew_(std::move(dial_anew)) {}
 
   Clock& clock() override { return cluster_.clock(); }
 
@@ -20,11 +20,11 @@ class SimLoadWorld final : public LoadWorld {
   void answered(CallLog& log, std::size_t row, const CallResult& result, const Exchange&) override {
     const std::int32_t pod = pod_row(log, result.pod);
     log.answered(row, clock().now().time_since_epoch().count(), pod,
-                 connection_row(log, pod, result.connection), 0);
+                 connections_.row(log, static_cast<std::uint32_t>(result.connection), pod, ""), 0);
   }
 
   Channel* open_channel() override {
-    return dial_anew_ ? &cluster_.open_channel(*dial_anew_) : nullptr;
+    return dial_anew_ ? &cluster_.dial_anew(*dial_anew_, owner_) : nullptr;
   }
   void close_channel(Channel& channel) override { cluster_.close_channel(channel); }
 
@@ -40,27 +40,19 @@ class SimLoadWorld final : public LoadWorld {
     return pod_rows_[index];
   }
 
-  std::int32_t connection_row(CallLog& log, std::int32_t pod, ConnectionId connection) {
-    const auto index = static_cast<std::size_t>(connection);
-    if (index >= connection_rows_.size()) connection_rows_.resize(index + 1, -1);
-    if (connection_rows_[index] < 0) {
-      connection_rows_[index] = log.add_connection(pod, "client:" + std::to_string(index));
-    }
-    return connection_rows_[index];
-  }
-
   SimCluster& cluster_;
+  const Symbol owner_;
   const std::optional<SimChannelConfig> dial_anew_;
-  std::vector<std::int32_t> pod_rows_;         // by symbol; -1 = none yet
-  std::vector<std::int32_t> connection_rows_;  // by connection; -1 = none yet
+  std::vector<std::int32_t> pod_rows_;  // by symbol; -1 = none yet
+  ConnectionRows connections_;
 };
 
 }  // namespace
 
 std::shared_ptr<Load> start_load(SimCluster& cluster, Channel& channel, const LoadConfig& config,
                                  std::optional<SimChannelConfig> dial_anew) {
-  return Load::start(std::make_unique<SimLoadWorld>(cluster, std::move(dial_anew)), channel, config,
-                     CallLog(config.calls));
+  return Load::start(std::make_unique<SimLoadWorld>(cluster, channel.who(), std::move(dial_anew)),
+                     channel, config, CallLog(config.calls));
 }
 
 }  // namespace greetlab

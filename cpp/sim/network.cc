@@ -182,10 +182,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
 class Network::Attempt final : public Link {
  public:
   Attempt(Network& network, const Dial& dial, Link::Watcher& watcher)
-      : network_(network),
-        dial_(dial),
-        watcher_(watcher),
-        id_(static_cast<ConnectionId>(++network.connections_made_)) {
+      : network_(network), dial_(dial), watcher_(watcher), id_(network.trace_.next_connection()) {
     started_ = network_.trace_.emit(dial_.who, dial_.because, [&] {
       return ConnectStarted{dial_.subchannel, id_, dial_.attempt};
     });

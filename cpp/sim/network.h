@@ -79,7 +79,6 @@ class Network final : public Connector {
   const NetworkConfig config_;
   std::map<Address, SimPod*> pods_;
   std::map<Address, EndpointPick> cluster_ips_;
-  std::uint32_t connections_made_ = 0;
   std::uint64_t opened_ = 0;
   std::map<const SimPod*, std::vector<std::weak_ptr<Connection>>> connections_;
 };

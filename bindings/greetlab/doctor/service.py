@@ -89,11 +89,10 @@ def _questions(seen: Trace) -> list[Question]:
 
 def _unreachable(seen: Trace) -> dict[str, str]:
     """The addresses that were dialled and never came up, and why."""
-    who = "client"
-    up = {seen.of_subchannel(who, e.subchannel) for e in seen.of("Connected")}
+    up = {seen.of_subchannel(e.subchannel) for e in seen.of("Connected")}
     why: dict[str, str] = {}
     for event in seen.of("ConnectStarted", "ConnectFailed"):
-        address = seen.of_subchannel(who, event.subchannel)
+        address = seen.of_subchannel(event.subchannel)
         if address and address not in up:
             reason = event.fields.get("reason", "it has not answered yet")
             why[address] = reason.removeprefix(f"{address}: ")

@@ -12,7 +12,7 @@ import numpy as np
 from greetlab.cluster import Pod
 from greetlab.palette import PodStyle, pod_styles
 from greetlab.plot.columns import Column, Facts, distinct, joined
-from greetlab.trace import KINDS, STATES, Trace
+from greetlab.trace import KINDS, STATES, Trace, owner
 
 _OF_THE_CLUSTER = [KINDS.index("PodChanged"), KINDS.index("ProxyRouted")]
 _OF_A_CLIENT = ("CallStarted", "ChannelStateChanged", "SubchannelCreated", "ConnectStarted")
@@ -147,8 +147,9 @@ class Reading:
     @cached_property
     def title(self) -> str:
         """The service and the policy, as its lookups and pickers tell; or how many clients."""
-        if len(self.clients) > 1:
-            return f"{len(self.clients):,} clients"
+        clients = {owner(self.trace.word(int(who))) for who in self.clients}
+        if len(clients) > 1:
+            return f"{len(clients):,} clients"
         looked_up = distinct(self.whole.column("LookupStarted", "name"))
         pickers = distinct(self.whole.column("PickerPublished", "picker"))
         services = [self.trace.word(int(name)).split(".")[0] for name in looked_up]
@@ -251,7 +252,7 @@ class Reading:
         return joined(key & 0xFFFFFFFF, connection, endpoint, 0)
 
     def _connection_pods(self, columns: ConnectionColumns) -> Column:
-        """By who answered on it; else by its address, if that has answered elsewhere."""
+        """By who answered on it first; else by whose address it leads to, as the cluster says."""
         pod = self._pod_rows(self.whole.column("CallEnded", "pod"))
         answered = self.whole.keys("CallEnded", "connection")[pod >= 0]
         answered, first = np.unique(answered, return_index=True)
@@ -261,5 +262,6 @@ class Reading:
         for word, number in self._word_numbers.items() if self._ip_names else ():
             if (name := self._ip_names.get(word.rsplit(":", 1)[0])) is not None:
                 table[number] = self.pods.index(name)
-        table[place[known >= 0]] = known[known >= 0]
+        told = self.cluster.column("PodChanged", "address")
+        table[told] = self._pod_rows(self.cluster.column("PodChanged", "pod"))
         return np.where(known >= 0, known, table[place])

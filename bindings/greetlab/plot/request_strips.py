@@ -39,11 +39,14 @@ UNENDED = PodStyle("#9A9A9A", "$\u25cb$", "o")
 
 @dataclass(frozen=True)
 class _Run:
-    """One client's requests. pod: of each the row in `names`; -1 if it failed, -2 if it goes on."""
+    """One client's requests. pod: of each the row in `names`; -1 if it failed, -2 if it goes on.
+
+    connections: how many were made, or, where only those are known, used: "3 connections used".
+    """
 
     title: str
     world: str
-    connections: int
+    connections: str
     names: list[str]
     known: list[str]
     pod: npt.NDArray[Any]
@@ -95,15 +98,21 @@ def requests(*runs: Calls | Trace, pods: Sequence[str] = (), title: str = "") ->
 def _of_calls(calls: Calls) -> _Run:
     pod = np.where(calls.status == 0, calls.pod, -1)
     names = list(calls.pods)
-    return _Run(calls.title, calls.world, len(calls.connections), names, names, pod)
+    used = len(calls.connections)
+    connections = f"{plural(used, 'connection')} used" if used else ""
+    return _Run(calls.title, calls.world, connections, names, names, pod)
 
 
 def _of_trace(trace: Trace) -> _Run:
     reading = Reading(trace)
     calls = reading.calls
     pod = np.where(calls.ok, calls.pod, np.where(np.isnan(calls.end), -2, -1))
-    used = np.unique(reading.view.keys("Picked", "connection"))
-    return _Run(reading.title, trace.world, len(used), reading.pods, reading.pods, pod)
+    made = len(reading.view.rows("Connected"))
+    used = np.unique(reading.view.column("CallEnded", "connection"))
+    connections = plural(made, "connection")
+    if not len(reading.view.rows("ConnectStarted")):  # gRPC's own engine shows none of it
+        connections = f"{plural(int(np.count_nonzero(used)), 'connection')} used"
+    return _Run(reading.title, trace.world, connections, reading.pods, reading.pods, pod)
 
 
 def _draw(
@@ -133,7 +142,7 @@ def _draw(
     strip.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     strip.xaxis.set_major_formatter("{x:,.0f}")
     strip.set_title(
-        f"{run.title}  \u00b7  {plural(run.connections, 'connection')}".removeprefix("  \u00b7  "),
+        "  \u00b7  ".join(filter(None, (run.title, run.connections))),
         loc="left", fontsize=NORMAL, color=INK,
     )  # fmt: skip
     bare(strip)

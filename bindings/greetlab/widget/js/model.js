@@ -78,7 +78,9 @@ class Model {
     for (let at = row; at >= 0; at = this.columns.cause[at]) chain.push(at);
     return chain;
   }
-  client(name) {
+  /** A client; the channels that it has for one call each ("client-1.7") are that client. */
+  client(who) {
+    const name = who.replace(/(?<=.)\.\d+$/, "");
     if (!this.clients.has(name)) {
       this.clients.set(name, {
         name,

@@ -1,0 +1,87 @@
+// A channel whose name has other addresses each time: it forgets those that nobody holds any more.
+// Counts the bytes that the process holds, so it is a program of its own.
+//
+// Ends with 0 if they stay as many, else with 1.
+#include <malloc.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "lb/channel.h"
+#include "lb/subchannel.h"
+#include "sim/virtual_clock.h"
+
+namespace greetlab {
+namespace {
+
+// Connects to nobody, and does not give up.
+class Patient final : public Connector {
+ public:
+  std::unique_ptr<Link> dial(const Dial&, Link::Watcher&) override {
+    return std::make_unique<Attempt>();
+  }
+
+ private:
+  struct Attempt final : Link {
+    ConnectionId id() const override { return ConnectionId::none; }
+    void send(CallId, Exchange&, Time, EventId, Done) override {}
+  };
+};
+
+// Says what it is told to say.
+class Scripted final : public Resolver {
+ public:
+  explicit Scripted(Watcher*& watcher) : watcher_(watcher) {}
+  void start(Watcher& watcher, EventId) override { watcher_ = &watcher; }
+  void refresh(EventId) override {}
+
+ private:
+  Watcher*& watcher_;
+};
+
+std::size_t bytes() {
+  return mallinfo2().uordblks;
+}
+
+bool stays_flat(PolicyKind policy, const char* name) {
+  VirtualClock clock;
+  Patient connector;
+  Trace trace(clock);
+  Resolver::Watcher* watcher = nullptr;
+  ChannelConfig config;
+  config.policy.kind = policy;
+  Channel channel({clock, connector, trace}, config,
+                  [&](Rng&, Symbol) { return std::make_unique<Scripted>(watcher); });
+  channel.connect();
+  int next = 0;
+  const auto lists = [&](int count) {
+    for (const int end = next + count; next < end; ++next) {
+      Answer answer;
+      answer.addresses.push_back({"10." + std::to_string(next / 65536) + "." +
+                                      std::to_string(next / 256 % 256) + "." +
+                                      std::to_string(next % 256),
+                                  50051});
+      watcher->on_answer(answer, EventId::none);
+    }
+  };
+  lists(1'000);
+  const std::size_t before = bytes();
+  lists(100'000);
+  const std::size_t after = bytes();
+  const bool flat = after < before + 16'384 && channel.subchannels().size() == 1;
+  std::printf("%s %s: %zu bytes after 1,000 lists, %zu after 101,000, %zu subchannels\n",
+              flat ? "ok  " : "FAIL", name, before, after, channel.subchannels().size());
+  return flat;
+}
+
+}  // namespace
+}  // namespace greetlab
+
+int main() {
+  using greetlab::PolicyKind;
+  const bool in_turns = greetlab::stays_flat(PolicyKind::round_robin, "round_robin");
+  const bool first = greetlab::stays_flat(PolicyKind::pick_first, "pick_first");
+  return in_turns && first ? 0 : 1;
+}
