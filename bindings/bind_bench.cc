@@ -1,6 +1,8 @@
 // The policies on the bench, for tests: greetlab._core.PolicyBench.
 #include <pybind11/stl.h>
 
+#include <variant>
+
 #include "bindings.h"
 #include "core/connectivity.h"
 #include "policy_bench.h"
@@ -30,11 +32,14 @@ A load-balancing policy on the bench: you are its resolver, its network and its 
 Its connections do nothing until they are told to, time stands still until `run`, and everything is
 written down. An address is "ip:port" or a short name without a colon, such as "a".
 
-policy: "pick_first", "round_robin" or "random".
-shuffle: pick_first's shuffleAddressList.
+policy: a name, or a PolicyConfig.
 seed: of everything random.)")
-      .def(py::init<std::string_view, bool, std::uint64_t>(), "policy"_a = "round_robin",
-           "shuffle"_a = false, "seed"_a = 0)
+      .def(py::init([](const std::variant<PolicyConfig, std::string>& policy, std::uint64_t seed) {
+             const auto* name = std::get_if<std::string>(&policy);
+             return std::make_unique<PolicyBench>(
+                 name ? PolicyConfig{*name} : std::get<PolicyConfig>(policy), seed);
+           }),
+           "policy"_a = "round_robin", "seed"_a = 0)
       .def("update", &PolicyBench::update, "addresses"_a, "error"_a = "",
            "The resolver answers: addresses, or an error. Returns whether the policy can use it.")
       .def("exit_idle", &PolicyBench::exit_idle, "A call comes while the channel is IDLE.")
@@ -53,6 +58,9 @@ seed: of everything random.)")
            "The addresses that are being dialled, in the order of dialling.")
       .def("picks", &PolicyBench::picks, "count"_a,
            "What the latest picker says of the next calls: an address, 'wait', or 'fail: why'.")
+      .def("done", &PolicyBench::done, "address"_a,
+           "The oldest tracked call that was picked for it ends. Raises ValueError if there is "
+           "none.")
       .def("script", &PolicyBench::script, "What was done to it so far, a line a step.")
       .def("trace", &PolicyBench::trace_lines,
            "What it did, a line an event: '#7 12.000000s client ConnectStarted ... <- #6'.")

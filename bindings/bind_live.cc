@@ -180,12 +180,12 @@ void bind_channels(py::module_& module) {
 
   py::class_<LabChannel, std::shared_ptr<LabChannel>> lab(module, "LabChannel", R"(
 The lab's own channel on real connections. Use it through greetlab.Channel.)");
-  lab.def(py::init([](const std::string& target, std::string_view policy, bool shuffle,
-                      double cooldown, bool connection_per_call, std::string source_ip,
-                      std::string name, std::uint64_t seed, std::size_t trace_capacity) {
+  lab.def(py::init([](const std::string& target, const PolicyConfig& policy, double cooldown,
+                      bool connection_per_call, std::string source_ip, std::string name,
+                      std::uint64_t seed, std::size_t trace_capacity) {
             LabChannelOptions options;
             options.target = parse_target(target);
-            options.policy = {parse_policy(policy), shuffle};
+            options.policy = policy;
             options.cooldown = seconds(cooldown);
             options.connection_per_call = connection_per_call;
             options.source_ip = std::move(source_ip);
@@ -195,9 +195,9 @@ The lab's own channel on real connections. Use it through greetlab.Channel.)");
             const Unlocked unlocked;
             return std::make_shared<LabChannel>(std::move(options));
           }),
-          py::kw_only(), py::arg("target"), py::arg("policy"), py::arg("shuffle_address_list"),
-          py::arg("cooldown"), py::arg("connection_per_call"), py::arg("source_ip"),
-          py::arg("name"), py::arg("seed"), py::arg("trace_capacity"))
+          py::kw_only(), py::arg("target"), py::arg("policy"), py::arg("cooldown"),
+          py::arg("connection_per_call"), py::arg("source_ip"), py::arg("name"), py::arg("seed"),
+          py::arg("trace_capacity"))
       .def(
           "wait_for_pods", &wait_for_pods, py::arg("pods"), py::arg("timeout"),
           "As `wait_ready`, until `pods` subchannels are READY; looks the name up again meanwhile.")

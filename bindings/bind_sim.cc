@@ -249,14 +249,14 @@ The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are second
       .def(
           "open_channel",
           [](const std::shared_ptr<SimCluster>& self, const std::string& service,
-             std::string_view policy, bool shuffle, double cooldown, bool connection_per_call) {
+             const PolicyConfig& policy, double cooldown, bool connection_per_call) {
             SimChannelConfig config;
             config.service = service;
-            config.policy = {parse_policy(policy), shuffle};
+            config.policy = policy;
             config.cooldown = seconds(cooldown);
             return SimChannel{self, &self->open_channel(config), config, connection_per_call};
           },
-          py::arg("service"), py::arg("policy"), py::arg("shuffle"), py::arg("cooldown"),
+          py::arg("service"), py::arg("policy"), py::arg("cooldown"),
           py::arg("connection_per_call"))
       .def(
           "lookup",

@@ -80,7 +80,7 @@ py::array gathered(const TraceHandle& trace, const Rows& rows, Value OneFact::* 
     }
     out(i) = number(fact->*member);
   }
-  return std::move(column);
+  return column;
 }
 
 py::array fields_column(const TraceHandle& trace, const Rows& rows, std::string_view kind,

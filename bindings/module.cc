@@ -5,6 +5,7 @@ PYBIND11_MODULE(_core, module) {
   module.doc() = "greetlab's C++ core. Use it through the greetlab package.";
   greetlab::bind_dns(module);
   greetlab::bind_greet(module);
+  greetlab::bind_policy(module);  // what the others take
   greetlab::bind_live(module);
   greetlab::bind_trace(module);
   greetlab::bind_sim(module);

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "core/fact_text.h"
+#include "lb/policies/registry.h"
 
 namespace greetlab {
 namespace {
@@ -33,6 +34,12 @@ std::string names_of(const std::vector<Address>& addresses) {
     joined += (joined.empty() ? "" : ", ") + name_of(address);
   }
   return joined;
+}
+
+std::string text_of(const PolicyConfig& policy) {
+  std::string text = policy.policy;
+  for (const auto& [name, value] : policy.fields) text += " " + name + "=" + std::to_string(value);
+  return policy.child ? text + " (" + text_of(*policy.child) + ")" : text;
 }
 
 std::string in_seconds(Duration duration) {
@@ -99,16 +106,15 @@ class PolicyBench::ScriptedLink final : public Link {
   bool connected_ = false;
 };
 
-PolicyBench::PolicyBench(std::string_view policy, bool shuffle, std::uint64_t seed)
+PolicyBench::PolicyBench(const PolicyConfig& policy, std::uint64_t seed)
     : trace_(clock_),
       recording_(std::size_t{1} << 17),
       rng_(seed),
       who_(trace_.symbol("client")),
       picker_(std::make_unique<QueuePicker>()),
-      policy_(make_policy({parse_policy(policy), shuffle}, *this, clock_)) {
+      policy_(make_policy(complete(policy), *this, clock_)) {
   trace_.listen(&recording_);
-  note("PolicyBench('" + std::string(policy) + "', shuffle=" + (shuffle ? "True" : "False") +
-       ", seed=" + std::to_string(seed) + ")");
+  note("PolicyBench(" + text_of(policy) + ", seed=" + std::to_string(seed) + ")");
 }
 
 PolicyBench::~PolicyBench() = default;
@@ -116,7 +122,7 @@ PolicyBench::~PolicyBench() = default;
 // --- What is done to it --------------------------------------------------------------------------
 
 bool PolicyBench::update(const std::vector<std::string>& addresses, const std::string& error) {
-  PolicyUpdate update;
+  Resolution update;
   if (!error.empty()) update.status = {Code::unavailable, error};
   for (const std::string& address : addresses) update.addresses.push_back(address_of(address));
   note("update([" + names_of(update.addresses) + "]" + (error.empty() ? "" : ", '" + error + "'") +
@@ -163,16 +169,17 @@ bool PolicyBench::step() {
 
 void PolicyBench::exit_idle() {
   note("exit_idle()");
-  const auto call = static_cast<CallId>(++calls_);
+  const CallId call = trace_.next_call();
   policy_->exit_idle(trace_.emit(who_, EventId::none, [&] { return CallStarted{call, false}; }));
 }
 
 std::vector<std::string> PolicyBench::picks(std::size_t count) {
   std::vector<std::string> picks;
   for (std::size_t i = 0; i < count; ++i) {
-    const Pick pick = picker_->pick();
+    const Pick pick = picker_->pick({trace_.next_call()});
     if (const auto* to = std::get_if<PickTo>(&pick)) {
       picks.push_back(name_of(to->subchannel->address()));
+      if (to->tracker) in_flight_[picks.back()].push_back(to->tracker);
     } else if (const auto* fail = std::get_if<PickFail>(&pick)) {
       picks.push_back("fail: " + fail->status.message);
     } else if (const auto* drop = std::get_if<PickDrop>(&pick)) {
@@ -191,6 +198,17 @@ std::vector<std::string> PolicyBench::picks(std::size_t count) {
   }
   note("picks(" + std::to_string(count) + ") ->" + shown);
   return picks;
+}
+
+void PolicyBench::done(const std::string& address) {
+  auto& calls = in_flight_[name_of(address_of(address))];
+  if (calls.empty()) {
+    throw std::invalid_argument("done('" + address +
+                                "'): no call that was picked for it is tracked");
+  }
+  note("done(" + address + ")");
+  calls.front()->on_done({});
+  calls.erase(calls.begin());
 }
 
 PolicyBench::ScriptedLink& PolicyBench::find(std::string_view act, const std::string& address,
@@ -219,7 +237,7 @@ std::shared_ptr<Subchannel> PolicyBench::subchannel(const Address& address, Even
   std::weak_ptr<Subchannel>& pooled = pool_[address];
   if (auto existing = pooled.lock()) return existing;
   subchannel_names_.push_back(name_of(address));
-  const auto id = static_cast<SubchannelId>(subchannel_names_.size());
+  const SubchannelId id = trace_.next_subchannel();
   auto made = std::make_shared<Subchannel>(
       Subchannel::World{clock_, static_cast<Connector&>(*this), rng_, trace_, who_}, id, address,
       because);
@@ -249,7 +267,7 @@ void PolicyBench::request_reresolution(EventId because) {
 
 std::unique_ptr<Link> PolicyBench::dial(const Dial& dial, Link::Watcher& watcher) {
   dials_.emplace_back(now(), name_of(dial.address));
-  const auto id = static_cast<ConnectionId>(++connections_made_);
+  const ConnectionId id = trace_.next_connection();
   return std::make_unique<ScriptedLink>(*this, dial, id, watcher);
 }
 

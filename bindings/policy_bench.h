@@ -26,8 +26,8 @@ namespace greetlab {
 /// as it was given.
 class PolicyBench final : private PolicyHelper, private Connector {
  public:
-  /// @throws std::invalid_argument for a policy that there is not.
-  PolicyBench(std::string_view policy, bool shuffle, std::uint64_t seed);
+  /// @throws std::invalid_argument for a policy or a field that there is not.
+  PolicyBench(const PolicyConfig& policy, std::uint64_t seed);
   ~PolicyBench() override;
 
   // The resolver.
@@ -63,6 +63,8 @@ class PolicyBench final : private PolicyHelper, private Connector {
   std::size_t pickers() const { return pickers_; }
   /// What the latest picker says of the next calls: an address, "wait", or "fail: why".
   std::vector<std::string> picks(std::size_t count);
+  /// The oldest of the calls that were picked for the address, and that the policy tracks, ends.
+  void done(const std::string& address);
   std::map<std::string, std::string> subchannels() const;
 
   /// What was done to it so far, a line a step.
@@ -98,9 +100,8 @@ class PolicyBench final : private PolicyHelper, private Connector {
   std::vector<ScriptedLink*> links_;  // those that live, in the order of dialling
   std::vector<std::pair<double, std::string>> dials_;
   std::map<Address, std::weak_ptr<Subchannel>> pool_;
-  std::vector<std::string> subchannel_names_;  // by number, from 1
-  std::uint32_t connections_made_ = 0;
-  std::uint32_t calls_ = 0;
+  std::vector<std::string> subchannel_names_;                                   // by number, from 1
+  std::map<std::string, std::vector<std::shared_ptr<CallTracker>>> in_flight_;  // by address
   std::size_t reresolutions_ = 0;
   std::size_t pickers_ = 0;
   ConnectivityState state_ = ConnectivityState::idle;

@@ -304,7 +304,10 @@ def test_ctrl_c_stops_a_running_load_at_once():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"policy": "fastest"}, "policy 'fastest': there is pick_first, round_robin and random"),
+        (
+            {"policy": "fastest"},
+            "policy 'fastest': there is pick_first, round_robin, random",
+        ),
         (
             {"policy": "random", "engine": "grpc"},
             "policy 'random': .* takes pick_first or round_robin",

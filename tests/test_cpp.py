@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PURE = [str(path) for room in ("core", "lb", "sim") for path in (ROOT / "cpp" / room).glob("*.cc")]
+PURE = [str(path) for room in ("core", "lb", "sim") for path in (ROOT / "cpp" / room).rglob("*.cc")]
 
 
 def build_and_run(tmp_path, name, *flags):
@@ -42,3 +42,7 @@ def test_a_cancelled_call_is_not_sent_again(tmp_path):
 def test_an_address_that_nobody_holds_is_forgotten(tmp_path):
     ended = build_and_run(tmp_path, "forgotten_addresses", *PURE)
     assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_a_text_has_the_same_hash_in_every_language(tmp_path):
+    assert build_and_run(tmp_path, "known_hashes").returncode == 0

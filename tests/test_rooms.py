@@ -18,8 +18,8 @@ MAY_INCLUDE = {
     "rpc": set(),
     "greet": {"core", "flags", "rpc"},
     "live": {"core", "lb", "dns", "rpc"},
-    "client": {"core", "flags", "live", "traceio"},
-    "gateway": {"core", "flags", "live", "traceio"},
+    "client": {"core", "flags", "lb", "live", "traceio"},
+    "gateway": {"core", "flags", "lb", "live", "traceio"},
 }
 """Rooms of cpp/ and the other rooms whose headers they may include. bindings may include all, and
 nobody includes bindings. Generated headers (greet.pb.h, grpc/health/v1/health.pb.h) are proto/'s;
@@ -35,7 +35,7 @@ IMPURE = re.compile(
 
 
 def sources(room):
-    return sorted(p for p in (ROOT / "cpp" / room).iterdir() if p.suffix in {".h", ".cc"})
+    return sorted(p for p in (ROOT / "cpp" / room).rglob("*") if p.suffix in {".h", ".cc"})
 
 
 def test_every_room_has_its_rule():

@@ -17,7 +17,7 @@
 #include <variant>
 
 #include "core/trace.h"
-#include "lb/policy.h"
+#include "lb/policies/registry.h"
 #include "lb/subchannel.h"
 #include "sim/network.h"
 #include "sim/pod.h"
@@ -66,7 +66,7 @@ int measure(std::uint64_t steps, const std::function<bool()>& work) {
 class Client final : private PolicyHelper {
  public:
   explicit Client(std::uint32_t backends) : network_(clock_, rng_, trace_, {}) {
-    PolicyUpdate found;
+    Resolution found;
     for (std::uint32_t i = 0; i < backends; ++i) {
       const std::string number = std::to_string(i / 250) + "." + std::to_string(1 + i % 250);
       SimPod& pod = pods_.emplace_back();
@@ -74,7 +74,7 @@ class Client final : private PolicyHelper {
       network_.add(pod);
       found.addresses.push_back(pod.address);
     }
-    policy_ = make_policy({PolicyKind::round_robin}, *this, clock_);
+    policy_ = make_policy(complete({"round_robin"}), *this, clock_);
     policy_->update(found, EventId::none);
     while (clock_.step()) {
     }
@@ -129,7 +129,7 @@ int pick(std::uint32_t backends, std::uint64_t picks) {
   const auto take = [&](std::uint64_t times) {
     std::uintptr_t sum = 0;
     for (std::uint64_t i = 0; i < times * backends; ++i) {
-      const Pick picked = picker.pick();
+      const Pick picked = picker.pick({});
       if (const auto* to = std::get_if<PickTo>(&picked)) {
         sum += reinterpret_cast<std::uintptr_t>(to->subchannel->connection());
       }

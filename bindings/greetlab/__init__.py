@@ -51,6 +51,7 @@ from greetlab.facts import (
     SubchannelStateChanged,
 )
 from greetlab.lookup import DnsResolver, Lookup, nslookup
+from greetlab.policies import POLICIES, Policy
 from greetlab.prediction import Comparison, Prediction, predict
 from greetlab.stepper import Stepper
 from greetlab.trace import Event, Trace
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from greetlab.widget import Flow
 
 __all__ = [
+    "POLICIES",
     "AddressListTaken",
     "BackoffStarted",
     "Call",
@@ -91,6 +93,7 @@ __all__ = [
     "PickerPublished",
     "Pod",
     "PodChanged",
+    "Policy",
     "Prediction",
     "ProxyRouted",
     "QueryAnswered",

@@ -10,6 +10,7 @@ from typing import Self
 from greetlab import _core, arguments
 from greetlab.calls import Calls
 from greetlab.client import Client
+from greetlab.policies import AnyPolicy, policy_config, policy_name
 from greetlab.trace import Trace
 
 ENGINES = ("lab", "grpc")
@@ -20,7 +21,9 @@ class Channel(Client):
 
     target: what to connect to: "dns:///name:port", "dns://server:port/name:port",
         "srv:///name" (the port comes from DNS; "lab" only), "static:ip:port,ip:port".
-    policy: "pick_first" (gRPC's default), "round_robin", or "random" ("lab" only).
+    policy: its name, "pick_first" (gRPC's default) or "round_robin"; with "lab" also any other of
+        `POLICIES`, an entry of a service config's loadBalancingConfig, such as
+        {"least_request": {"choiceCount": 3}}, or a class of your own: see `Policy`.
     engine: "lab": our own core, every step of which is in the trace. "grpc": gRPC's own resolver,
         policies and connections; its trace has the outcomes only, for it shows no more.
     shuffle_address_list: pick_first tries the addresses in random order (gRFC A62; "grpc" needs
@@ -48,7 +51,7 @@ class Channel(Client):
         self,
         target: str,
         *,
-        policy: str = "pick_first",
+        policy: AnyPolicy = "pick_first",
         engine: str = "lab",
         shuffle_address_list: bool = False,
         cooldown: float = 30.0,
@@ -63,6 +66,11 @@ class Channel(Client):
     ) -> None:
         if engine not in ENGINES:
             raise ValueError(f"engine {engine!r}: there is {', '.join(map(repr, ENGINES))}")
+        if engine == "grpc" and not isinstance(policy, str):
+            raise ValueError(
+                f"policy {policy_name(policy)}: gRPC's own channel has pick_first and "
+                "round_robin, by their names; engine='lab' has the others"
+            )
         if source_ip and engine != "lab":
             raise ValueError("source_ip: gRPC's own channel lets nobody choose; engine='lab' does")
         self.target = target
@@ -76,8 +84,7 @@ class Channel(Client):
         if engine == "lab":
             self._channel = _core.LabChannel(
                 target=target,
-                policy=policy,
-                shuffle_address_list=shuffle_address_list,
+                policy=policy_config(policy, shuffle_address_list=shuffle_address_list),
                 cooldown=cooldown,
                 connection_per_call=connection_per_call,
                 source_ip=source_ip,
@@ -86,6 +93,7 @@ class Channel(Client):
                 trace_capacity=trace_capacity,
             )
         else:
+            assert isinstance(policy, str)
             self._channel = _core.NativeChannel(
                 target=target,
                 policy=policy,

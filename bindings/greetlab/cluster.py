@@ -9,6 +9,8 @@ from html import escape
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from greetlab.policies import AnyPolicy
+
 if TYPE_CHECKING:
     from greetlab.client import Client
     from greetlab.local import LocalCluster
@@ -69,7 +71,7 @@ class Cluster(ABC):
         """Looks a name up as a pod of this cluster would: search list, ndots:5 and all."""
 
     @abstractmethod
-    def channel(self, service: str, *, policy: str = "pick_first") -> Client:
+    def channel(self, service: str, *, policy: AnyPolicy = "pick_first") -> Client:
         """A new client of a service of this cluster; each world has more options."""
 
     @abstractmethod

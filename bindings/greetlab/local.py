@@ -27,6 +27,7 @@ from greetlab.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster, Pod
 from greetlab.dns_server import ClusterDns
 from greetlab.local_pods import Delays, LocalPod, LocalPods
 from greetlab.lookup import Lookup, pod_resolver, pod_search
+from greetlab.policies import AnyPolicy, channel_title
 from greetlab.processes import ClusterIpProxy, GreetServer, Lifeline, Process, await_first_line
 
 DNS_PORT = 10053
@@ -176,7 +177,7 @@ class LocalCluster(Cluster):
         service: str,
         *,
         port: int | None = None,
-        policy: str = "pick_first",
+        policy: AnyPolicy = "pick_first",
         engine: str = "lab",
         shuffle_address_list: bool = False,
         cooldown: float = 30.0,
@@ -207,7 +208,7 @@ class LocalCluster(Cluster):
             seed=(self.seed + 2**32 + number) % 2**64 if seed is None else seed,
             trace_capacity=trace_capacity,
             name=f"client-{number}",
-            title=f"{service}, {'connection per call' if connection_per_call else policy}",
+            title=f"{service}, {channel_title(policy, connection_per_call)}",
             world=self.world,
             pods=self._names,
         )

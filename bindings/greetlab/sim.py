@@ -17,6 +17,7 @@ from greetlab.calls import Calls
 from greetlab.client import Client
 from greetlab.cluster import Cluster, Pod
 from greetlab.lookup import Lookup
+from greetlab.policies import AnyPolicy, channel_title, policy_config
 from greetlab.trace import Trace
 
 
@@ -335,7 +336,7 @@ class SimCluster(Cluster):
         self,
         service: str,
         *,
-        policy: str = "pick_first",
+        policy: AnyPolicy = "pick_first",
         engine: str = "lab",
         shuffle_address_list: bool = False,
         cooldown: float = 30.0,
@@ -343,7 +344,9 @@ class SimCluster(Cluster):
     ) -> SimChannel:
         """A new client of a service.
 
-        policy: "pick_first", "round_robin" or "random".
+        policy: one of `greetlab.POLICIES` by its name, an entry of a service config's
+            loadBalancingConfig, such as {"least_request": {"choiceCount": 3}}, or a class of your
+            own: see `greetlab.Policy`.
         engine: "lab": in this world there is no other.
         shuffle_address_list: pick_first tries the addresses in random order (gRFC A62).
         cooldown: least seconds from one lookup's start to the next one's.
@@ -353,11 +356,11 @@ class SimCluster(Cluster):
         if engine != "lab":
             raise ValueError(f"engine {engine!r}: the sim has 'lab' only")
 
+        config = policy_config(policy, shuffle_address_list=shuffle_address_list)
+
         def make(world: SimCluster) -> SimChannel:
-            core = world._core.open_channel(
-                service, policy, shuffle_address_list, cooldown, connection_per_call
-            )
-            title = f"{service}, {'connection per call' if connection_per_call else policy}"
+            core = world._core.open_channel(service, config, cooldown, connection_per_call)
+            title = f"{service}, {channel_title(policy, connection_per_call)}"
             world.channels.append(SimChannel(world, len(world.channels), core, title))
             return world.channels[-1]
 

@@ -15,6 +15,7 @@
 #include "client/processes.h"
 #include "client/report.h"
 #include "flags/parsed_option.h"
+#include "lb/policies/registry.h"
 #include "live/lab_channel.h"
 #include "live/native_channel.h"
 #include "live/own_world.h"
@@ -42,8 +43,7 @@ void declare(CLI::App& app, Flags& flags) {
   app.set_version_flag("--version", GREETLAB_VERSION);
   app.add_option("target", flags.target,
                  "dns:///name:port, dns://server:port/name:port, srv:///name, static:ip:port,...");
-  app.add_option("--policy", flags.policy, "pick_first, round_robin or random")
-      ->capture_default_str();
+  app.add_option("--policy", flags.policy, policy_names())->capture_default_str();
   app.add_option("--engine", flags.engine, "lab: ours; grpc: gRPC's own channel")
       ->check(CLI::IsMember({"lab", "grpc"}))
       ->capture_default_str();
@@ -140,7 +140,7 @@ CallLog call(const Flags& flags, std::ostream* trace, const Tell& tell) {
   }
   LabChannelOptions options;
   options.target = parse_target(flags.target);
-  options.policy.kind = parse_policy(flags.policy);
+  options.policy.policy = flags.policy;
   options.cooldown = flags.cooldown;
   options.connection_per_call = flags.connection_per_call;
   options.seed = std::random_device{}();

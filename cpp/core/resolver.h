@@ -11,8 +11,8 @@
 
 namespace greetlab {
 
-/// What one lookup of a name found.
-struct Answer {
+/// What a resolver found: addresses, or why there are none.
+struct Resolution {
   Status status;  ///< Not ok: why there are no addresses ("no such name (NXDOMAIN)").
   std::vector<Address> addresses;
 };
@@ -20,7 +20,7 @@ struct Answer {
 /// Looks a name up, once. DNS in the live world, a table in the simulator.
 class NameLookup {
  public:
-  using Done = std::function<void(Answer, EventId cause)>;
+  using Done = std::function<void(Resolution, EventId cause)>;
 
   virtual ~NameLookup() = default;
 
@@ -36,7 +36,7 @@ class Resolver {
    public:
     virtual ~Watcher() = default;
     /// @return whether the addresses could be used. A resolver that can, tries again later.
-    virtual bool on_answer(const Answer& answer, EventId cause) = 0;
+    virtual bool on_resolution(const Resolution& answer, EventId cause) = 0;
   };
 
   virtual ~Resolver() = default;

@@ -19,7 +19,7 @@ const Symbols& symbols_of(const NativeChannel& channel) {
 LabChannelOptions lab(const BackendOptions& options, Trace::Listener& listener) {
   LabChannelOptions lab;
   lab.target = parse_target(options.target);
-  lab.policy.kind = parse_policy(options.policy);
+  lab.policy.policy = options.policy;
   lab.cooldown = options.cooldown;
   lab.seed = std::random_device{}();
   lab.name = "gateway";

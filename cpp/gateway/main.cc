@@ -12,6 +12,7 @@
 
 #include "flags/parsed_option.h"
 #include "gateway/gateway.h"
+#include "lb/policies/registry.h"
 
 namespace greetlab {
 namespace {
@@ -44,7 +45,7 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--target", flags.target, "in place of all these: a target as greet-client has it")
       ->envname("GRPC_TARGET");
 
-  app.add_option("--policy", gateway.backend.policy, "pick_first, round_robin or random")
+  app.add_option("--policy", gateway.backend.policy, policy_names())
       ->envname("GRPC_POLICY")
       ->capture_default_str();
   app.add_option("--engine", gateway.backend.engine, "lab: ours; grpc: gRPC's own channel")

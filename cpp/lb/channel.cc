@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lb/policies/registry.h"
 #include "lb/subchannel.h"
 
 namespace greetlab {
@@ -17,6 +18,12 @@ struct Overloaded : Fs... {
   using Fs::operator()...;
 };
 
+// Before the first call, not at the first answer.
+ChannelConfig checked(ChannelConfig config) {
+  config.policy = complete(std::move(config.policy));
+  return config;
+}
+
 }  // namespace
 
 std::string name_of_next(const std::string& owner, std::uint32_t& made) {
@@ -25,7 +32,7 @@ std::string name_of_next(const std::string& owner, std::uint32_t& made) {
 
 Channel::Channel(World world, ChannelConfig config, MakeResolver make_resolver)
     : world_(world),
-      config_(std::move(config)),
+      config_(checked(std::move(config))),
       make_resolver_(std::move(make_resolver)),
       who_(world_.trace.symbol(config_.name)),
       rng_(config_.seed),
@@ -43,7 +50,7 @@ Channel::~Channel() {
   for (const CallId id : ids) {
     const auto found = calls_.find(id);
     if (found == calls_.end()) continue;  // the end of another one has ended it
-    if (found->second.sent) found->second.exchange->cancel();
+    if (found->second.attempt) found->second.exchange->cancel();
     end(id, cancelled, found->second.event);
   }
   for (const auto& told : on_close_) {
@@ -66,14 +73,16 @@ CallId Channel::call(Exchange& exchange, const CallOptions& options, Done done) 
   call.done = std::move(done);
   call.event = started;
   connect(started);
+  starting_ = id;
   pick(id, call);
+  starting_ = CallId{};
   return id;
 }
 
 void Channel::cancel(CallId id) {
   const auto found = calls_.find(id);
   if (found == calls_.end()) return;
-  if (found->second.sent) {
+  if (found->second.attempt) {
     found->second.cancelled = true;
     found->second.exchange->cancel();
     return;
@@ -87,10 +96,11 @@ void Channel::pick(CallId id, Call& call) {
     if (call.options.wait_for_ready) return enqueue(id, call, status.message);
     end(id, {status}, picker_event_);
   };
+  Pick picked = picker_->pick({id});
   std::visit(Overloaded{
-                 [&](PickTo to) {
+                 [&](PickTo& to) {
                    if (Link* link = to.subchannel->connection()) {
-                     return send(id, call, *to.subchannel, *link);
+                     return send(id, call, std::move(to), *link);
                    }
                    enqueue(id, call, "the connection it was picked for has just been lost");
                  },
@@ -105,19 +115,24 @@ void Channel::pick(CallId id, Call& call) {
                  [&](const PickFail& fail) { wait_or_fail(fail.status); },
                  [&](const PickDrop& drop) { end(id, {drop.status}, picker_event_); },
              },
-             picker_->pick());
+             picked);
 }
 
-void Channel::send(CallId id, Call& call, const Subchannel& subchannel, Link& link) {
-  call.deadline.cancel();
-  call.sent = true;
-  call.connection = link.id();
+void Channel::send(CallId id, Call& call, PickTo to, Link& link) {
+  call.timer.cancel();
+  call.attempt.emplace(link.id(), std::move(to.tracker));
   call.event = world_.trace.emit(who_, picker_event_,
-                                 [&] { return Picked{id, subchannel.id(), link.id()}; });
+                                 [&] { return Picked{id, to.subchannel->id(), link.id()}; });
   link.send(id, *call.exchange, call.options.deadline, call.event,
             [weak = std::weak_ptr(self_), id](const Outcome& outcome, EventId cause) {
               if (const auto self = weak.lock()) (*self)->on_outcome(id, outcome, cause);
             });
+}
+
+void Channel::end_attempt(Call& call, const Outcome& outcome) {
+  if (!call.attempt) return;
+  if (call.attempt->tracker) call.attempt->tracker->on_done(outcome);
+  call.attempt.reset();
 }
 
 void Channel::on_outcome(CallId id, const Outcome& outcome, EventId cause) {
@@ -125,9 +140,10 @@ void Channel::on_outcome(CallId id, const Outcome& outcome, EventId cause) {
   if (found == calls_.end()) return;
   if (!outcome.unsent) return end(id, outcome, cause);
   Call& call = found->second;
+  const ConnectionId connection = call.attempt->connection;
+  end_attempt(call, outcome);
   if (call.cancelled) return end(id, {{Code::cancelled, "cancelled by the caller"}}, cause);
-  call.sent = false;
-  call.event = world_.trace.emit(who_, cause, [&] { return CallUnsent{id, call.connection}; });
+  call.event = world_.trace.emit(who_, cause, [&] { return CallUnsent{id, connection}; });
   pick(id, call);
 }
 
@@ -136,16 +152,22 @@ void Channel::enqueue(CallId id, Call& call, std::string_view reason) {
   call.event = world_.trace.emit(who_, call.event,
                                  [&] { return CallQueued{id, world_.trace.symbol(reason)}; });
   if (call.options.deadline == kNever) return;
-  call.deadline = world_.clock.at(call.options.deadline, [this, id, event = call.event] {
+  call.timer = world_.clock.at(call.options.deadline, [this, id, event = call.event] {
     std::erase(queue_, id);
     end(id, {{Code::deadline_exceeded, "no connection was READY in time"}}, event);
   });
 }
 
 void Channel::end(CallId id, const Outcome& outcome, EventId because) {
+  if (id == starting_) {  // who asked has not got its number yet
+    calls_.at(id).timer = world_.clock.at(
+        world_.clock.now(), [this, id, outcome, because] { end(id, outcome, because); });
+    return;
+  }
   const auto node = calls_.extract(id);
   Call& call = node.mapped();
-  const auto connection = call.sent ? call.connection : ConnectionId::none;
+  const auto connection = call.attempt ? call.attempt->connection : ConnectionId::none;
+  end_attempt(call, outcome);
   world_.trace.emit(who_, because, [&] {
     return CallEnded{id, outcome.status.code, connection, outcome.pod,
                      world_.trace.symbol(outcome.status.message)};
@@ -180,7 +202,7 @@ void Channel::look_again(EventId because) {
   if (resolver_) resolver_->refresh(because);
 }
 
-bool Channel::on_answer(const Answer& answer, EventId cause) {
+bool Channel::on_resolution(const Resolution& answer, EventId cause) {
   if (!policy_) {
     if (!answer.status.ok()) {
       // No policy ever had addresses, so the channel itself has to say so.
@@ -190,7 +212,7 @@ bool Channel::on_answer(const Answer& answer, EventId cause) {
     }
     policy_ = make_policy(config_.policy, *this, world_.clock);
   }
-  return policy_->update({answer.status, answer.addresses}, cause);
+  return policy_->update(answer, cause);
 }
 
 void Channel::publish(State state, std::unique_ptr<Picker> picker, const Status& why,

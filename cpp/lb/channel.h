@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -63,7 +64,8 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   /// Ends every call with CANCELLED.
   ~Channel() override;
 
-  /// Starts a call. `done` is called exactly once, possibly before this returns.
+  /// Starts a call. `done` is called exactly once, on the clock's thread, and never before this has
+  /// returned; it may do whatever may be done to a channel, except destroy it.
   /// @param exchange outlives the call.
   CallId call(Exchange& exchange, const CallOptions& options, Done done);
 
@@ -88,15 +90,21 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   std::vector<std::shared_ptr<Subchannel>> subchannels() const;
 
  private:
+  /// One pick, and what was sent because of it. A call may need several.
+  struct Attempt {
+    ConnectionId connection = ConnectionId::none;
+    std::shared_ptr<CallTracker> tracker;  // what the picker wants to hear of the end; mostly none
+  };
+  /// What the application asked for.
   struct Call {
     Exchange* exchange;
     CallOptions options;
     Done done;
-    EventId event;  // of its last step
-    bool sent = false;
-    bool cancelled = false;  // after it was sent: it is not to be sent again
-    ConnectionId connection = ConnectionId::none;
-    Timer deadline;  // while it is queued; once it is sent, the link keeps it
+    EventId event;                   // of its last step
+    std::optional<Attempt> attempt;  // while one is under way
+    bool cancelled = false;          // while it is: there will be no other one
+    Timer
+        timer;  // the deadline, while it is queued (once it is sent, the link keeps it); or its end
   };
 
   // PolicyHelper
@@ -108,10 +116,11 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   Trace& trace() override { return world_.trace; }
 
   // Resolver::Watcher
-  bool on_answer(const Answer& answer, EventId cause) override;
+  bool on_resolution(const Resolution& answer, EventId cause) override;
 
   void pick(CallId id, Call& call);
-  void send(CallId id, Call& call, const Subchannel& subchannel, Link& link);
+  void send(CallId id, Call& call, PickTo to, Link& link);
+  void end_attempt(Call& call, const Outcome& outcome);
   void on_outcome(CallId id, const Outcome& outcome, EventId cause);
   void enqueue(CallId id, Call& call, std::string_view reason);
   void end(CallId id, const Outcome& outcome, EventId because);
@@ -130,6 +139,7 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   std::unique_ptr<LbPolicy> policy_;
   std::unique_ptr<Resolver> resolver_;
   std::unordered_map<CallId, Call> calls_;
+  CallId starting_{};          // it is being started: it may not end yet
   std::vector<CallId> queue_;  // in order of arrival
   Timer leave_idle_;
   std::vector<std::weak_ptr<const Task>> on_close_;

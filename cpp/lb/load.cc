@@ -52,12 +52,9 @@ void Load::start_call(Slot& slot) {
   log_.started(slot.row, now.time_since_epoch().count());
   slot.own_channel = world_->open_channel();
   Channel& channel = slot.own_channel != nullptr ? *slot.own_channel : channel_;
-  const std::size_t row = slot.row;
-  const CallId call = channel.call(
+  slot.call = channel.call(
       *slot.exchange, {config_.wait_for_ready, now + config_.timeout},
       [self = shared_from_this(), &slot](const CallResult& result) { self->on_end(slot, result); });
-  // It may have ended before we came to know its number.
-  if (slot.row == row && log_.latency_ns[row] == 0 && log_.message[row] < 0) slot.call = call;
 }
 
 void Load::cancel() {
@@ -100,7 +97,7 @@ void Load::on_end(Slot& slot, const CallResult& result) {
     return;
   }
   if (started_ == config_.calls) return;
-  // As a task of its own: where calls fail at once, one within the other would never come back.
+  // All that end at once are followed at once, and together: what they send is written together.
   next_call_.push_back(&slot);
   if (next_call_.size() > 1) return;
   next_ = world_->clock().at(world_->clock().now(), [self = shared_from_this()] {

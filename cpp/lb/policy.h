@@ -13,19 +13,26 @@
 //   picker        what the policy publishes: chooses a subchannel for each call. The data plane: it
 //                 holds nothing but what it needs for that, and is replaced, never changed
 //   pick          what a picker says of one call: send it there, let it wait, or fail it
+//   call tracker  what a picker wants to hear of the end of a call that it picked for
+//   child policy  a policy that another one, its parent, has do the work: the parent decides which
+//                 addresses it sees
 //   channel       resolver, policy and subchannels together: what the application holds. It has the
 //                 connectivity state that the policy gives it
 //   wait_for_ready  a call that would rather wait than fail
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "core/address.h"
 #include "core/connectivity.h"
+#include "core/resolver.h"
 #include "core/rng.h"
 #include "core/status.h"
 #include "core/trace.h"
@@ -34,10 +41,31 @@ namespace greetlab {
 
 class Subchannel;
 
+struct Outcome;
+
+/// What a picker can go by.
+struct PickArgs {
+  CallId call{};
+};
+
+/// Hears of the end of a call that was sent (gRPC C++: `SubchannelCallTrackerInterface`). It may
+/// outlive its picker, and the policy: calls end when they end.
+class CallTracker {
+ public:
+  virtual ~CallTracker() = default;
+  /// Called exactly once for a call that was sent, on the channel's thread; it must not pick, nor
+  /// call back into the policy.
+  virtual void on_done(const Outcome& outcome) = 0;
+};
+
 /// Send the call there. If the subchannel has lost its connection meanwhile, the call is picked
-/// again from the next picker.
+/// again from the next picker, and the tracker hears nothing.
+///
+/// The subchannel is not shared with the pick: the policy must hold it for as long as it has not
+/// published another picker. (Counting a reference for each call would cost as much as the pick.)
 struct PickTo {
   Subchannel* subchannel;
+  std::shared_ptr<CallTracker> tracker = nullptr;  ///< Mostly none.
 };
 /// Nobody to send it to yet: it waits for the next picker.
 struct PickWait {};
@@ -55,8 +83,8 @@ class Picker {
  public:
   virtual ~Picker() = default;
 
-  /// Chooses for the next call. Called once a call, so it must be quick.
-  virtual Pick pick() = 0;
+  /// Chooses for the next call. Called once an attempt, so it must be quick; it must not publish.
+  virtual Pick pick(const PickArgs& args) = 0;
 
   // For the trace.
   virtual std::string_view name() const = 0;
@@ -68,7 +96,7 @@ class Picker {
 /// Calls wait: there is no better picker yet.
 class QueuePicker final : public Picker {
  public:
-  Pick pick() override { return PickWait{}; }
+  Pick pick(const PickArgs&) override { return PickWait{}; }
   std::string_view name() const override { return "queue"; }
 };
 
@@ -76,7 +104,7 @@ class QueuePicker final : public Picker {
 class FailPicker final : public Picker {
  public:
   explicit FailPicker(Status status) : status_(std::move(status)) {}
-  Pick pick() override { return PickFail{status_}; }
+  Pick pick(const PickArgs&) override { return PickFail{status_}; }
   std::string_view name() const override { return "fail"; }
 
  private:
@@ -107,42 +135,36 @@ class PolicyHelper {
   virtual Symbol who() const = 0;
 };
 
-/// What the resolver found: addresses, or why there are none.
-struct PolicyUpdate {
-  Status status;
-  std::vector<Address> addresses;
-};
-
 class LbPolicy {
  public:
   virtual ~LbPolicy() = default;
 
   /// New addresses, or a resolver's error.
   /// @return whether they could be used. If not, the resolver tries again.
-  virtual bool update(const PolicyUpdate& update, EventId because) = 0;
+  virtual bool update(const Resolution& update, EventId because) = 0;
 
   /// Somebody wants to call, and the channel is IDLE.
   virtual void exit_idle(EventId because) = 0;
 };
 
-enum class PolicyKind : std::uint8_t { pick_first, round_robin, random };
-
-/// What a policy can be told.
-struct PolicyConfig {
-  PolicyKind kind = PolicyKind::pick_first;
-  /// pick_first: try the addresses in random order (gRFC A62; newer than gRPC 1.51).
-  bool shuffle_address_list = false;
-};
-
-/// "pick_first", "round_robin", "random": as a service config names them.
-std::string_view to_string(PolicyKind kind);
-/// @throws std::invalid_argument naming those there are.
-PolicyKind parse_policy(std::string_view name);
-
+struct PolicyConfig;
 class Clock;
 
-/// @param helper outlives the policy.
-std::unique_ptr<LbPolicy> make_policy(const PolicyConfig& config, PolicyHelper& helper,
-                                      Clock& clock);
+/// Makes a policy.
+/// @param config has all of the policy's fields. helper, clock: outlive the policy.
+using MakePolicy = std::function<std::unique_ptr<LbPolicy>(const PolicyConfig& config,
+                                                           PolicyHelper& helper, Clock& clock)>;
+
+/// Which policy, and what it is told: an entry of a service config's `loadBalancingConfig`.
+struct PolicyConfig {
+  std::string policy = "pick_first";
+  /// By their names there, "choiceCount"; a truth is 0 or 1. Those that are not given have their
+  /// defaults.
+  std::map<std::string, std::int64_t, std::less<>> fields = {};
+  /// The first of `childPolicy`; none: the parent's default.
+  std::shared_ptr<const PolicyConfig> child = nullptr;
+  /// Makes a policy that is not in the registry, a learner's own; else empty.
+  MakePolicy make = nullptr;
+};
 
 }  // namespace greetlab

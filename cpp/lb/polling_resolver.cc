@@ -46,14 +46,15 @@ void PollingResolver::look_up(EventId because) {
   looking_up_ = true;
   started_once_ = true;
   last_start_ = world_.clock.now();
-  lookup_->lookup(because, [this](Answer answer, EventId cause) { on_answer(answer, cause); });
+  lookup_->lookup(because,
+                  [this](Resolution answer, EventId cause) { on_resolution(answer, cause); });
 }
 
-void PollingResolver::on_answer(const Answer& answer, EventId cause) {
+void PollingResolver::on_resolution(const Resolution& answer, EventId cause) {
   looking_up_ = false;
   answering_ = true;
   asked_meanwhile_ = false;
-  const bool good = watcher_->on_answer(answer, cause);
+  const bool good = watcher_->on_resolution(answer, cause);
   answering_ = false;
   if (good) {
     backoff_.reset();

@@ -34,7 +34,7 @@ class PollingResolver final : public Resolver {
  private:
   void maybe_look_up(EventId because);
   void look_up(EventId because);
-  void on_answer(const Answer& answer, EventId cause);
+  void on_resolution(const Resolution& answer, EventId cause);
 
   World world_;
   std::unique_ptr<NameLookup> lookup_;

@@ -19,15 +19,15 @@ class StaticResolver final : public Resolver {
   }
 
   void start(Watcher& watcher, EventId because) override {
-    told_ =
-        clock_.at(clock_.now(), [this, &watcher, because] { watcher.on_answer(answer_, because); });
+    told_ = clock_.at(clock_.now(),
+                      [this, &watcher, because] { watcher.on_resolution(answer_, because); });
   }
 
   void refresh(EventId) override {}
 
  private:
   Clock& clock_;
-  Answer answer_;
+  Resolution answer_;
   Timer told_;
 };
 

@@ -39,7 +39,7 @@ void LiveNameLookup::ask(const std::shared_ptr<Question>& question, const std::s
     // On the resolver's thread, and we may be gone: only the loop may look at what is ours.
     if (answer.status == DnsStatus::cancelled) return;
     loop.post([this, alive, question, port, answer = std::move(answer)] {
-      if (!alive.expired()) on_answer(question, answer, port);
+      if (!alive.expired()) on_resolution(question, answer, port);
     });
   };
   try {
@@ -52,8 +52,8 @@ void LiveNameLookup::ask(const std::shared_ptr<Question>& question, const std::s
   }
 }
 
-void LiveNameLookup::on_answer(const std::shared_ptr<Question>& question, const Lookup& answer,
-                               std::uint16_t port) {
+void LiveNameLookup::on_resolution(const std::shared_ptr<Question>& question, const Lookup& answer,
+                                   std::uint16_t port) {
   for (const Query& query : answer.queries) {
     trace_.emit(who_, question->started, [&] {
       return QueryAnswered{trace_.symbol(query.name), trace_.symbol(to_string(query.type)),
@@ -78,7 +78,7 @@ void LiveNameLookup::on_answer(const std::shared_ptr<Question>& question, const 
 }
 
 void LiveNameLookup::finish(const Question& question) {
-  Answer answer;
+  Resolution answer;
   answer.addresses = question.addresses;
   const DnsStatus status = answer.addresses.empty() ? question.failure : DnsStatus::ok;
   if (answer.addresses.empty()) {

@@ -28,8 +28,8 @@ class LiveNameLookup final : public NameLookup {
 
   void ask(const std::shared_ptr<Question>& question, const std::string& name,
            std::vector<RecordType> types, std::uint16_t port);
-  void on_answer(const std::shared_ptr<Question>& question, const Lookup& answer,
-                 std::uint16_t port);
+  void on_resolution(const std::shared_ptr<Question>& question, const Lookup& answer,
+                     std::uint16_t port);
   void finish(const Question& question);
 
   Loop& loop_;

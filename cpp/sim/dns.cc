@@ -138,7 +138,7 @@ SimNameLookup::SimNameLookup(SimDns& dns, std::string name, std::uint16_t port, 
 void SimNameLookup::lookup(EventId because, Done done) {
   dns_.lookup(name_, who_, because, alive_,
               [this, done = std::move(done)](const Lookup& found, EventId cause) {
-                Answer answer;
+                Resolution answer;
                 if (found.addresses.empty()) {
                   answer.status = {Code::unavailable, "DNS resolution failed for " + name_ + ": " +
                                                           std::string(describe(found.status))};

@@ -144,7 +144,7 @@ void an_unobserved_call() {
   SimCluster cluster(config);
   SimChannelConfig to;
   to.service = "greetserver-headless";
-  to.policy.kind = PolicyKind::round_robin;
+  to.policy.policy = "round_robin";
   Channel& channel = cluster.open_channel(to);
 
   allocations_of_calls(cluster, channel, kCalls);  // connects, and warms up what grows

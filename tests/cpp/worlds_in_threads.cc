@@ -18,7 +18,7 @@ std::uint64_t live(std::uint64_t seed) {
   config.seed = seed;
   SimCluster cluster(config);
   SimChannelConfig client{"greetserver-headless", {}};
-  client.policy.kind = parse_policy("round_robin");
+  client.policy.policy = "round_robin";
   Channel& channel = cluster.open_channel(client);
   LoadConfig calls;
   calls.calls = 2'000;

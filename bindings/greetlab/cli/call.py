@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,12 +15,15 @@ from rich.text import Text
 
 from greetlab.cli.shared import Json, Terminal, failing_in_words, print_json
 from greetlab.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE
+from greetlab.policies import POLICIES
 
 if TYPE_CHECKING:
     from greetlab.calls import Calls
     from greetlab.channel import Channel
 
 DEFAULT_PODS = 3
+PolicyName = StrEnum("PolicyName", {name: name for name in POLICIES})  # typer wants an Enum
+DEFAULT_POLICY = PolicyName(POLICIES[0])
 
 
 def call(
@@ -32,9 +36,9 @@ def call(
         ),
     ] = CLUSTER_IP_SERVICE,
     policy: Annotated[
-        Literal["pick_first", "round_robin", "random"],
-        typer.Option(help="How the channel picks; random: --engine lab only."),
-    ] = "pick_first",
+        PolicyName,
+        typer.Option(help="How the channel picks; --engine grpc has the first two."),
+    ] = DEFAULT_POLICY,
     engine: Annotated[
         Literal["lab", "grpc"], typer.Option(help="lab: our own core; grpc: gRPC's channel.")
     ] = "lab",

@@ -9,10 +9,10 @@ from greetlab.exercises.exercise import CannotLook
 from greetlab.kube.kubectl import Object
 from greetlab.kube.namespace import NAMESPACE
 from greetlab.labs.lab import Wrong
+from greetlab.policies import POLICIES
 
 DEFAULT_PORT = "50051"
-DEFAULT_POLICY = "pick_first"
-POLICIES = ("pick_first", "round_robin", "random")
+DEFAULT_POLICY = POLICIES[0]
 _FLAGS = {
     "--service": "GRPC_SVC",
     "--namespace": "POD_NAMESPACE",

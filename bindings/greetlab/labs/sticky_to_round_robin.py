@@ -10,6 +10,7 @@ from greetlab.kube.pods import is_ready, ready_since, started_at, trouble
 from greetlab.labs import gateway
 from greetlab.labs.lab import Lab, Wrong
 from greetlab.labs.seen import Seen
+from greetlab.policies import POLICIES
 
 SERVER, GATEWAY = "greetserver", "greetgateway"
 PODS = 3
@@ -180,7 +181,7 @@ def _port(seen: Seen) -> str:
 
 def _policy(seen: Seen) -> str:
     told = gateway.read(_deployment(seen, GATEWAY))
-    if told.policy not in gateway.POLICIES:
+    if told.policy not in POLICIES:
         raise Wrong(f"GRPC_POLICY is {told.policy!r}, a policy that the gateway does not know.")
     if told.policy == "pick_first":
         why = "GRPC_POLICY says so" if told.set_policy else "GRPC_POLICY is not set"

@@ -1,6 +1,7 @@
-#include "lb/round_robin.h"
+#include "lb/policies/endpoint_list.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace greetlab {
@@ -8,47 +9,13 @@ namespace {
 
 using State = ConnectivityState;
 
-class RoundRobinPicker final : public Picker {
- public:
-  // A random start for each new picker: a fleet of clients that all began at the first address
-  // would send their calls to the same pod at the same time (grpc-go#2580).
-  RoundRobinPicker(std::vector<Subchannel*> ready, Rng& rng)
-      : ready_(std::move(ready)), start_(rng.below(ready_.size())), next_(start_) {}
-
-  Pick pick() override {
-    Subchannel* const picked = ready_[next_];
-    if (++next_ == ready_.size()) next_ = 0;
-    return PickTo{picked};
-  }
-  std::string_view name() const override { return "round_robin"; }
-  std::uint32_t ready() const override { return static_cast<std::uint32_t>(ready_.size()); }
-  std::uint32_t start() const override { return static_cast<std::uint32_t>(start_); }
-
- private:
-  const std::vector<Subchannel*> ready_;
-  const std::size_t start_;
-  std::size_t next_;
-};
-
-class RandomPicker final : public Picker {
- public:
-  RandomPicker(std::vector<Subchannel*> ready, Rng& rng) : ready_(std::move(ready)), rng_(rng) {}
-
-  Pick pick() override { return PickTo{ready_[rng_.below(ready_.size())]}; }
-  std::string_view name() const override { return "random"; }
-  std::uint32_t ready() const override { return static_cast<std::uint32_t>(ready_.size()); }
-
- private:
-  const std::vector<Subchannel*> ready_;
-  Rng& rng_;
-};
-
 }  // namespace
 
 // One list of addresses: its subchannels, and how many of them are in which state.
-class RoundRobin::List {
+class EndpointListPolicy::List {
  public:
-  List(RoundRobin& policy, ListId id, const std::vector<Address>& addresses, EventId because)
+  List(EndpointListPolicy& policy, ListId id, const std::vector<Address>& addresses,
+       EventId because)
       : policy_(policy), id_(id) {
     for (const Address& address : addresses) {
       children_.push_back(
@@ -131,17 +98,17 @@ class RoundRobin::List {
         children_, [state](const auto& child) { return child->state() == state; }));
   }
 
-  RoundRobin& policy_;
+  EndpointListPolicy& policy_;
   const ListId id_;
   std::vector<std::unique_ptr<Child>> children_;
   Status last_failure_;
 };
 
-RoundRobin::RoundRobin(PolicyHelper& helper) : helper_(helper) {}
+EndpointListPolicy::EndpointListPolicy(PolicyHelper& helper) : helper_(helper) {}
 
-RoundRobin::~RoundRobin() = default;
+EndpointListPolicy::~EndpointListPolicy() = default;
 
-bool RoundRobin::update(const PolicyUpdate& update, EventId because) {
+bool EndpointListPolicy::update(const Resolution& update, EventId because) {
   // A resolver's error with a list in hand keeps the list.
   if (!update.status.ok() && current_) return false;
 
@@ -173,7 +140,7 @@ bool RoundRobin::update(const PolicyUpdate& update, EventId because) {
   return true;
 }
 
-void RoundRobin::on_child_changed(List& list, EventId cause) {
+void EndpointListPolicy::on_child_changed(List& list, EventId cause) {
   if (&list == pending_.get()) {
     // The pending list is swapped in when ...
     const char* reason = nullptr;
@@ -193,10 +160,10 @@ void RoundRobin::on_child_changed(List& list, EventId cause) {
   publish(cause);
 }
 
-void RoundRobin::publish(EventId cause) {
+void EndpointListPolicy::publish(EventId cause) {
   // The first that holds:
   if (current_->any_ready()) {
-    helper_.publish(State::ready, make_picker(current_->ready(), helper_.rng()), {}, cause);
+    helper_.publish(State::ready, make_picker(current_->ready()), {}, cause);
   } else if (current_->any_connecting()) {
     helper_.publish(State::connecting, std::make_unique<QueuePicker>(), {}, cause);
   } else if (current_->all_failed()) {
@@ -206,16 +173,8 @@ void RoundRobin::publish(EventId cause) {
   }
 }
 
-void RoundRobin::fail(const Status& why, EventId cause) {
+void EndpointListPolicy::fail(const Status& why, EventId cause) {
   helper_.publish(State::transient_failure, std::make_unique<FailPicker>(why), why, cause);
-}
-
-std::unique_ptr<Picker> RoundRobin::make_picker(std::vector<Subchannel*> ready, Rng& rng) const {
-  return std::make_unique<RoundRobinPicker>(std::move(ready), rng);
-}
-
-std::unique_ptr<Picker> Random::make_picker(std::vector<Subchannel*> ready, Rng& rng) const {
-  return std::make_unique<RandomPicker>(std::move(ready), rng);
 }
 
 }  // namespace greetlab

@@ -1,0 +1,51 @@
+// What all policies have in common that keep a connection to every endpoint.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "lb/policy.h"
+#include "lb/subchannel.h"
+
+namespace greetlab {
+
+/// Connects to every address, keeps every connection, and leaves to a derived policy just what it
+/// is about: the picker. The rules are round_robin's (client channel spec; grpc/grpc
+/// `round_robin.cc` of 1.51), which gRPC's other policies share (`endpoint_list.h`); where their
+/// order matters they are numbered in the source:
+///
+/// - one subchannel per address, all connected at once, and again whenever they are IDLE;
+/// - a new list of addresses is *pending* until it is worth swapping in;
+/// - the picker chooses among the READY ones.
+class EndpointListPolicy : public LbPolicy {
+ public:
+  /// @param helper outlives the policy.
+  explicit EndpointListPolicy(PolicyHelper& helper);
+  ~EndpointListPolicy() override;
+
+  bool update(const Resolution& update, EventId because) final;
+  /// It never is IDLE: it always connects.
+  void exit_idle(EventId) final {}
+
+ protected:
+  /// Makes the picker for these READY subchannels, one at least, in the order of the list. The
+  /// policy holds them until it has published another picker.
+  virtual std::unique_ptr<Picker> make_picker(std::vector<Subchannel*> ready) = 0;
+
+  PolicyHelper& helper() const { return helper_; }
+
+ private:
+  class List;
+
+  void on_child_changed(List& list, EventId cause);
+  void publish(EventId cause);
+  void fail(const Status& why, EventId cause);
+
+  PolicyHelper& helper_;
+  std::unique_ptr<List> current_;
+  std::unique_ptr<List> pending_;
+  std::uint32_t lists_ = 0;
+};
+
+}  // namespace greetlab

@@ -1,0 +1,81 @@
+#include "lb/policies/registry.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace greetlab {
+
+PolicyType pick_first();
+PolicyType round_robin();
+PolicyType random_policy();
+PolicyType least_request();
+PolicyType random_subsetting();
+
+const std::vector<PolicyType>& policies() {
+  static const std::vector<PolicyType> all{pick_first(), round_robin(), random_policy(),
+                                           least_request(), random_subsetting()};
+  return all;
+}
+
+namespace {
+
+template <class Named>
+std::string names_of(const std::vector<Named>& all) {
+  std::string names;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    names += (i == 0 ? "" : i + 1 == all.size() ? " and " : ", ") + std::string(all[i].name);
+  }
+  return names;
+}
+
+const PolicyType& type_of(const std::string& name) {
+  const auto found = std::ranges::find(policies(), name, &PolicyType::name);
+  if (found != policies().end()) return *found;
+  throw std::invalid_argument("policy '" + name + "': there is " + policy_names());
+}
+
+}  // namespace
+
+std::string policy_names() {
+  return names_of(policies());
+}
+
+PolicyConfig complete(PolicyConfig config) {
+  if (config.make) return config;
+  const PolicyType& type = type_of(config.policy);
+  for (const auto& [name, value] : config.fields) {
+    const auto field = std::ranges::find(type.fields, name, &PolicyField::name);
+    if (field == type.fields.end()) {
+      throw std::invalid_argument(config.policy + " has no field '" + name + "': there is " +
+                                  (type.fields.empty() ? "none" : names_of(type.fields)));
+    }
+    if (value < field->least || value > field->most) {
+      throw std::invalid_argument(config.policy + ": " + name + " is " + std::to_string(value) +
+                                  "; it is " + std::to_string(field->least) + " to " +
+                                  std::to_string(field->most));
+    }
+  }
+  for (const PolicyField& field : type.fields) {
+    if (config.fields.contains(field.name)) continue;
+    if (!field.usual) {
+      throw std::invalid_argument(config.policy + " needs " + std::string(field.name));
+    }
+    config.fields.emplace(field.name, *field.usual);
+  }
+  if (type.child.empty() && config.child != nullptr) {
+    throw std::invalid_argument(config.policy + " has no childPolicy");
+  }
+  if (!type.child.empty()) {
+    PolicyConfig child = config.child ? *config.child : PolicyConfig{std::string(type.child)};
+    config.child = std::make_shared<const PolicyConfig>(complete(std::move(child)));
+  }
+  return config;
+}
+
+std::unique_ptr<LbPolicy> make_policy(const PolicyConfig& config, PolicyHelper& helper,
+                                      Clock& clock) {
+  const MakePolicy& make = config.make ? config.make : type_of(config.policy).make;
+  return make(config, helper, clock);
+}
+
+}  // namespace greetlab

@@ -1,0 +1,46 @@
+// Every policy there is, by name. A new one is a file beside this, and a line in registry.cc.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lb/policy.h"
+
+namespace greetlab {
+
+/// A number that a policy can be told (a truth: 0 or 1).
+struct PolicyField {
+  std::string_view name;              ///< As a service config has it: "choiceCount".
+  std::optional<std::int64_t> usual;  ///< None: it has to be given.
+  std::int64_t least;
+  std::int64_t most;
+};
+
+/// A kind of policy.
+struct PolicyType {
+  std::string_view name;  ///< As a service config has it: "round_robin".
+  std::vector<PolicyField> fields = {};
+  std::string_view child = {};  ///< The policy of its child, where none is given; empty: no parent.
+  MakePolicy make;
+};
+
+/// All of them; pick_first, the default, is the first.
+const std::vector<PolicyType>& policies();
+
+/// "pick_first, round_robin and random": for sentences.
+std::string policy_names();
+
+/// The same with every field that the policy has, and the child that it needs.
+/// @throws std::invalid_argument for a policy or a field that there is not, or a value out of its
+///         bounds; it names what there is.
+PolicyConfig complete(PolicyConfig config);
+
+/// @param config a complete one. helper, clock: outlive the policy.
+std::unique_ptr<LbPolicy> make_policy(const PolicyConfig& config, PolicyHelper& helper,
+                                      Clock& clock);
+
+}  // namespace greetlab
