@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest_plugins = ["told"]
+
 
 def pytest_addoption(parser):
     parser.addoption(
