@@ -14,6 +14,7 @@ from conformance.engine import SEED, Caller, Engine
 from conformance.model import Client, Outcome
 
 from greetlab import _core
+from greetlab.policies import policy_config
 
 STEP = 0.005
 """Seconds of the bench's clock between two looks."""
@@ -28,7 +29,8 @@ class BenchCaller(Caller):
         self._engine = engine
         BenchCaller._made += 1
         seed = SEED + BenchCaller._made
-        self._bench = _core.PolicyBench(client.policy or "pick_first", client.shuffle, seed)
+        policy = policy_config(client.policy or "pick_first", shuffle_address_list=client.shuffle)
+        self._bench = _core.PolicyBench(policy, seed)
         self._bench.update(list(client.addresses))
 
     def calls(self, n: int, concurrency: int, timeout: float, wait_for_ready: bool) -> Outcome:
