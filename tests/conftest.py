@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["told"]
+pytest_plugins = ["quick", "told"]
 
 
 def pytest_addoption(parser):

@@ -9,6 +9,7 @@ import pytest
 from command_line import command, greetlab
 
 from greetlab.cli import app
+from greetlab.policies import POLICIES
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 COMMANDS = [
@@ -118,4 +119,4 @@ def test_the_shell_can_complete_it():
     asked = {"COMP_WORDS": "greetlab call --policy ", "COMP_CWORD": "3"}
     words = {**os.environ, **asked, "_GREETLAB_COMPLETE": "complete_bash"}
     offered = subprocess.run(command(), capture_output=True, text=True, timeout=30, env=words)
-    assert offered.stdout.split() == ["pick_first", "round_robin", "random"]
+    assert offered.stdout.split() == list(POLICIES)

@@ -220,7 +220,7 @@ def test_the_next_choice_is_the_pickers(show):
         chosen = page.evaluate(
             f"(model => model.nextPick(model.clients[0], {row})?.address)({FLOW}.models[0])"
         )
-        assert chosen == trace.of_subchannel("client-1", trace[row].subchannel)
+        assert chosen == trace.of_subchannel(trace[row].subchannel)
 
 
 def test_a_live_trace_shows_the_pod_behind_by_who_answers(show, tmp_path):
