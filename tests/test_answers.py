@@ -1,4 +1,4 @@
-"""The channel in the corners: what a mutated one got away with until these were here."""
+"""What a channel makes of an answer: whose it is, over which connection; and how a wait ends."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""greet-server in the corners: what a mutated server got away with until these were here."""
+"""greet-server: its streams and their pace, what control is told, and how it ends."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""What a mutated channel on real connections, and a mutated greet-client, got away with."""
+"""The lab's own channel and greet-client: what targets, seeds, waits and flags each mean."""
 
 import contextlib
 import os

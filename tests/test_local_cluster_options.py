@@ -1,4 +1,4 @@
-"""The local cluster in the corners: what a mutated one got away with until these were here."""
+"""The local cluster: what each of its options reaches, and what is left of it when it ends."""
 
 import gc
 import os

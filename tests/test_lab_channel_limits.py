@@ -1,4 +1,4 @@
-"""The lab's own channel in the corners: what a hostile reader made it do."""
+"""The lab's own channel at its limits: descriptors, forks, closing between two calls, IPv6."""
 
 import os
 import signal
