@@ -1,7 +1,9 @@
 """What a channel makes of an answer: whose it is, over which connection; and how a wait ends."""
 
+import contextlib
 import os
 import signal
+import socket
 import threading
 import time
 from concurrent import futures
@@ -137,3 +139,46 @@ def test_with_a_connection_per_call_a_peer_that_comes_again_is_another_connectio
     target = answering(*[told("a", "1", "x")] * 3)
     with Channel(target, connection_per_call=True) as channel:
         assert channel.greet("A", times=3).connection.tolist() == [0, 1, 2]
+
+
+def frame(kind, flags, stream, payload=b""):
+    """A frame of HTTP/2 (RFC 9113 4.1)."""
+    head = len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big")
+    return head + payload
+
+
+def literal(name, value):
+    """A header field that is not indexed (RFC 7541 6.2.2)."""
+    return b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+def answer_all_with_status(number, connection):
+    """A server by hand: grpcio's own sends no number that there is not."""
+    headers = b"\x88" + literal(b"content-type", b"application/grpc")
+    headers += literal(b"grpc-status", number)
+    with connection, connection.makefile("rb") as reader:
+        reader.read(24)  # the preface
+        connection.sendall(frame(4, 0, 0))  # SETTINGS
+        while len(head := reader.read(9)) == 9:
+            reader.read(int.from_bytes(head[:3], "big"))
+            kind, flags, stream = head[3], head[4], int.from_bytes(head[5:], "big")
+            if kind == 4 and not flags:
+                connection.sendall(frame(4, 1, 0))  # acknowledged
+            elif kind == 1:  # HEADERS: a call
+                connection.sendall(frame(1, 5, stream, headers))
+
+
+@pytest.mark.parametrize("engine", ["lab", "grpc"])
+def test_a_status_that_there_is_not_is_unknown(engine):
+    """A server may send whatever number it likes (grpc doc/statuscodes.md); gRPC reads UNKNOWN."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            with contextlib.suppress(OSError):  # whoever has what it wanted hangs up
+                while True:
+                    answer_all_with_status(b"99", listener.accept()[0])
+
+        threading.Thread(target=serve, daemon=True).start()
+        target = f"static:127.0.0.1:{listener.getsockname()[1]}"
+        with Channel(target, engine=engine) as channel:
+            assert channel.greet().by_status == {"UNKNOWN": 1}

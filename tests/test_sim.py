@@ -614,3 +614,11 @@ def test_a_client_that_is_there_before_the_pods_waits_until_the_set_is_whole():
         channel.wait_ready(pods=4, timeout=30)
     assert cluster.seconds - asked == pytest.approx(31, abs=0.2)
     assert cluster.fork().trace.story() == cluster.trace.story()
+
+
+@pytest.mark.parametrize("value", ["x", b"", [], {}])
+def test_an_argument_that_does_not_convert_is_refused_and_no_crash(value):
+    """pybind11 3.1.0 ended the interpreter here."""
+    channel = gl.Cluster.sim(pods=2).channel("greetserver")
+    with pytest.raises(TypeError):
+        channel.greet(wait_for_ready=value)

@@ -139,7 +139,7 @@ class NativeLoad {
                                                  : log_.connection_row(pod, peer);
                  });
     } else {
-      log_.failed(slot.row, ns(slot.end), slot.status.error_code(), slot.status.error_message());
+      log_.failed(slot.row, ns(slot.end), static_cast<int>(code), slot.status.error_message());
     }
     if (recorder_.on()) {
       const AnsweringPod pod = slot.status.ok() ? answering_pod(slot.response) : AnsweringPod{};
