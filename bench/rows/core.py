@@ -12,6 +12,7 @@ from bench.curves import Curve, Panel, Point
 from bench.measure import Bar, Effort, Row, Run, Sample
 
 BACKENDS = (3, 100, 1_000, 10_000)
+POLICIES = ("round_robin", "random", "least_request")
 UNHEARD, RECORDED = "nobody listens", "recorded"
 
 
@@ -21,6 +22,18 @@ def _picks(effort: Effort) -> Iterator[Mapping[str, Run]]:
     yield {
         _name(backends): partial(_cost, program, "pick", times, "--backends", str(backends))
         for backends in BACKENDS
+    }
+
+
+@contextmanager
+def _picks_by_policy(effort: Effort) -> Iterator[Mapping[str, Run]]:
+    program, times = processes.peer("core_cost"), effort.calls(20_000_000)
+    yield {
+        f"{policy}, {_name(backends)}": partial(
+            _cost, program, "pick", times, "--backends", str(backends), "--policy", policy
+        )
+        for policy in POLICIES
+        for backends in (3, 10_000)
     }
 
 
@@ -52,6 +65,16 @@ ROWS = (
             Bar(_name(10_000), None, "nanoseconds", most=50),
         ),
         _picks,
+    ),
+    Row(
+        "policies",
+        "A pick of each policy, and the end of its call",
+        (
+            Bar(f"round_robin, {_name(3)}", None, "nanoseconds", most=5),
+            Bar(f"least_request, {_name(3)}", None, "nanoseconds", most=40),
+            Bar(f"least_request, {_name(10_000)}", None, "nanoseconds", most=40),
+        ),
+        _picks_by_policy,
     ),
     Row(
         "emit",
