@@ -6,19 +6,12 @@
 #include <vector>
 
 #include "lb/policies/endpoint_list.h"
+#include "lb/policies/in_flight.h"
 
 namespace py = pybind11;
 
 namespace greetlab {
 namespace {
-
-/// The calls in flight on one subchannel.
-class InFlight final : public CallTracker {
- public:
-  void on_done(const Outcome&) override { --calls; }
-
-  std::uint32_t calls = 0;
-};
 
 /// What Python chooses from.
 struct ReadySubchannel {
@@ -59,7 +52,6 @@ class PythonPicker final : public Picker {
     py::tuple choices(shown.size());
     for (std::size_t i = 0; i < shown.size(); ++i) {
       shown[i].picker = this;
-      shown[i].index = i;
       choices[i] = py::cast(std::move(shown[i]));
     }
     choices_ = shared(std::move(choices));
@@ -117,23 +109,19 @@ class PythonPolicy final : public EndpointListPolicy {
  private:
   std::unique_ptr<Picker> make_picker(std::vector<Subchannel*> ready) override {
     if (!failure_.ok()) return std::make_unique<FailPicker>(failure_);
-    std::map<SubchannelId, std::shared_ptr<InFlight>> counted;
+    const auto counts = in_flight_.of(ready);
     std::vector<ReadySubchannel> shown;
-    for (const Subchannel* const subchannel : ready) {
-      auto& in_flight = counted[subchannel->id()];
-      in_flight = std::move(in_flight_[subchannel->id()]);
-      if (!in_flight) in_flight = std::make_shared<InFlight>();
-      shown.push_back({nullptr, 0, to_string(subchannel->address()),
-                       static_cast<std::uint32_t>(subchannel->id()), in_flight});
+    for (std::size_t i = 0; i < ready.size(); ++i) {
+      shown.push_back({nullptr, i, to_string(ready[i]->address()),
+                       static_cast<std::uint32_t>(ready[i]->id()), counts[i]});
     }
-    in_flight_ = std::move(counted);
     return std::make_unique<PythonPicker>(policy_, name_, std::move(ready), std::move(shown));
   }
 
   const std::string name_;
   std::shared_ptr<py::object> policy_;
   Status failure_;
-  std::map<SubchannelId, std::shared_ptr<InFlight>> in_flight_;
+  InFlightCounts in_flight_;
 };
 
 }  // namespace

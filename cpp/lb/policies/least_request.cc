@@ -1,20 +1,12 @@
 // Of a few chosen at random, the one with the fewest calls in flight.
-#include <map>
 #include <utility>
 
 #include "lb/policies/endpoint_list.h"
+#include "lb/policies/in_flight.h"
 #include "lb/policies/registry.h"
 
 namespace greetlab {
 namespace {
-
-/// The calls in flight on one subchannel. Each of them holds it, whatever becomes of the policy.
-class InFlight final : public CallTracker {
- public:
-  void on_done(const Outcome&) override { --calls; }
-
-  std::uint32_t calls = 0;
-};
 
 struct Choice {
   Subchannel* subchannel;
@@ -57,22 +49,14 @@ class LeastRequest final : public EndpointListPolicy {
 
  private:
   std::unique_ptr<Picker> make_picker(std::vector<Subchannel*> ready) override {
-    // A new picker goes on counting. Who is READY no more has lost its connection, and with it its
-    // calls: it begins anew.
-    std::map<SubchannelId, std::shared_ptr<InFlight>> counted;
+    const auto counts = in_flight_.of(ready);
     std::vector<Choice> choices;
-    for (Subchannel* const subchannel : ready) {
-      auto& in_flight = counted[subchannel->id()];
-      in_flight = std::move(in_flight_[subchannel->id()]);
-      if (!in_flight) in_flight = std::make_shared<InFlight>();
-      choices.push_back({subchannel, in_flight});
-    }
-    in_flight_ = std::move(counted);
+    for (std::size_t i = 0; i < ready.size(); ++i) choices.push_back({ready[i], counts[i]});
     return std::make_unique<LeastRequestPicker>(std::move(choices), samples_, helper().rng());
   }
 
   const std::uint32_t samples_;
-  std::map<SubchannelId, std::shared_ptr<InFlight>> in_flight_;
+  InFlightCounts in_flight_;
 };
 
 }  // namespace
