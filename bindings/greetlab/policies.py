@@ -32,6 +32,8 @@ class Policy:
             `address`, its `number`, and how many calls are `in_flight` on it.
         call: its number in the trace.
 
+        It must not use the channel or the cluster: they wait for it.
+
         Returns one of `ready`, or None: the call waits until a connection changes. If it raises, or
         returns anything else, that call fails (INTERNAL) with a sentence.
         """
