@@ -182,3 +182,34 @@ def test_a_status_that_there_is_not_is_unknown(engine):
         target = f"static:127.0.0.1:{listener.getsockname()[1]}"
         with Channel(target, engine=engine) as channel:
             assert channel.greet().by_status == {"UNKNOWN": 1}
+
+
+@pytest.mark.parametrize(
+    ("words", "most"),
+    # The second is what gRPC 1.51's transport says of what it has not sent; nothing but the words
+    # tells that from a server's own.
+    [("database: Transport closed", 1), ("database: GOAWAY received", 6)],
+)
+def test_what_a_status_says_is_no_evidence_of_what_happened(words, most):
+    """Found: one call with a deadline of 2 s reached such a server 524 times."""
+    reached = []
+
+    def greet(_request, context):
+        reached.append(1)
+        context.abort(grpc.StatusCode.UNAVAILABLE, words)
+
+    handler = grpc.unary_unary_rpc_method_handler(greet)
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler("greet.GreetService", {"Greet": handler})]
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with Channel(f"static:127.0.0.1:{port}") as channel:
+            calls = channel.greet(timeout=2)
+        assert calls.by_status == {"UNAVAILABLE": 1}
+        assert words in str(calls.errors)
+        assert 1 <= len(reached) <= most
+    finally:
+        server.stop(None).wait()

@@ -143,6 +143,7 @@ void Channel::on_outcome(CallId id, const Outcome& outcome, EventId cause) {
   const ConnectionId connection = call.attempt->connection;
   end_attempt(call, outcome);
   if (call.cancelled) return end(id, {{Code::cancelled, "cancelled by the caller"}}, cause);
+  if (++call.unsent > kTransparentRetries) return end(id, {outcome.status}, cause);
   call.event = world_.trace.emit(who_, cause, [&] { return CallUnsent{id, connection}; });
   pick(id, call);
 }

@@ -50,6 +50,11 @@ struct CallResult {
 /// Lives on its clock's thread: every method is called there, and everything it does happens there.
 class Channel final : private PolicyHelper, private Resolver::Watcher {
  public:
+  /// A call of which nothing was sent is picked again this often, and then fails. gRFC A6 has one
+  /// such retry for a call that reached the server's library, and any number for one that never
+  /// left; a world that cannot tell the two apart must not ask for ever.
+  static constexpr std::uint32_t kTransparentRetries = 5;
+
   /// What it needs of the world. All of them outlive it.
   struct World {
     Clock& clock;
@@ -103,6 +108,7 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
     EventId event;                   // of its last step
     std::optional<Attempt> attempt;  // while one is under way
     bool cancelled = false;          // while it is: there will be no other one
+    std::uint32_t unsent = 0;        // attempts that came to nothing
     Timer
         timer;  // the deadline, while it is queued (once it is sent, the link keeps it); or its end
   };

@@ -170,11 +170,14 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     if (status.ok()) outcome.pod = pod_of(response);
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
       const Refusal refused = refusal(status);
-      outcome.unsent = refused != Refusal::none;
+      const bool closed = gone_ || sockets_.hung_up(socket_);
+      // Any application may say that its transport is closed; the kernel knows. Of a GOAWAY there
+      // is nothing but the words, so the channel does not believe them for ever.
+      outcome.unsent = refused == Refusal::goaway || (refused == Refusal::closed && closed);
       // Before the call is picked again: this connection must not be picked any more.
       if (refused == Refusal::goaway) {
         lose(Graceful::yes);
-      } else if (refused == Refusal::closed || gone_ || sockets_.hung_up(socket_)) {
+      } else if (refused == Refusal::closed || closed) {
         lose(refused == Refusal::closed ? Graceful::unknown : Graceful::no);
       }
     }
