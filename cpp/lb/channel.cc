@@ -97,25 +97,30 @@ void Channel::pick(CallId id, Call& call) {
     end(id, {status}, picker_event_);
   };
   Pick picked = picker_->pick({id});
-  std::visit(Overloaded{
-                 [&](PickTo& to) {
-                   if (Link* link = to.subchannel->connection()) {
-                     return send(id, call, std::move(to), *link);
-                   }
-                   enqueue(id, call, "the connection it was picked for has just been lost");
-                 },
-                 [&](PickWait) {
-                   enqueue(id, call, "no connection is READY yet");
-                   // An IDLE policy connects when somebody calls, and also for a call that is
-                   // picked again. Not now: it may be the policy that makes us pick.
-                   if (state_ != State::idle) return;
-                   leave_idle_ = world_.clock.at(world_.clock.now(),
-                                                 [this, event = call.event] { connect(event); });
-                 },
-                 [&](const PickFail& fail) { wait_or_fail(fail.status); },
-                 [&](const PickDrop& drop) { end(id, {drop.status}, picker_event_); },
-             },
-             picked);
+  std::visit(
+      Overloaded{
+          [&](PickTo& to) {
+            if (Link* link = to.subchannel->connection()) {
+              return send(id, call, std::move(to), *link);
+            }
+            const std::string_view lost = "the connection it was picked for has just been lost";
+            if (to.tracker) {
+              to.tracker->on_done({{Code::unavailable, std::string(lost)}, Symbol::none, true});
+            }
+            enqueue(id, call, lost);
+          },
+          [&](PickWait) {
+            enqueue(id, call, "no connection is READY yet");
+            // An IDLE policy connects when somebody calls, and also for a call that is
+            // picked again. Not now: it may be the policy that makes us pick.
+            if (state_ != State::idle) return;
+            leave_idle_ =
+                world_.clock.at(world_.clock.now(), [this, event = call.event] { connect(event); });
+          },
+          [&](const PickFail& fail) { wait_or_fail(fail.status); },
+          [&](const PickDrop& drop) { end(id, {drop.status}, picker_event_); },
+      },
+      picked);
 }
 
 void Channel::send(CallId id, Call& call, PickTo to, Link& link) {

@@ -48,18 +48,18 @@ struct PickArgs {
   CallId call{};
 };
 
-/// Hears of the end of a call that was sent (gRPC C++: `SubchannelCallTrackerInterface`). It may
+/// Hears of the end of what a pick led to (gRPC C++: `SubchannelCallTrackerInterface`). It may
 /// outlive its picker, and the policy: calls end when they end.
 class CallTracker {
  public:
   virtual ~CallTracker() = default;
-  /// Called exactly once for a call that was sent, on the channel's thread; it must not pick, nor
-  /// call back into the policy.
+  /// Called exactly once for each pick that named it, on the channel's thread; `unsent` where
+  /// nothing was sent because of it. It must not pick, nor call back into the policy.
   virtual void on_done(const Outcome& outcome) = 0;
 };
 
 /// Send the call there. If the subchannel has lost its connection meanwhile, the call is picked
-/// again from the next picker, and the tracker hears nothing.
+/// again from the next picker.
 ///
 /// The subchannel is not shared with the pick: the policy must hold it for as long as it has not
 /// published another picker. (Counting a reference for each call would cost as much as the pick.)

@@ -23,8 +23,8 @@ class InFlight final : public CallTracker {
 /// The counts of the READY subchannels, from one picker to the next.
 class InFlightCounts {
  public:
-  /// One for each, in their order. A new picker goes on counting. Who is READY no more has lost its
-  /// connection, and with it its calls: it begins anew.
+  /// One for each, in their order. A new picker goes on counting. Who was not READY in one of them
+  /// has lost its connection, and with it its calls, and begins anew when it is READY again.
   std::vector<std::shared_ptr<InFlight>> of(const std::vector<Subchannel*>& ready) {
     std::map<SubchannelId, std::shared_ptr<InFlight>> kept;
     std::vector<std::shared_ptr<InFlight>> counts;
