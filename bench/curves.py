@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.measure import Metric, Outcome, Spread
-from greetlab.palette import STYLES
-from greetlab.plot.style import GRID, INK, NORMAL, QUIET, SMALL, WIDTH, Picture, bare
+from greetlab.views.palette import STYLES
+from greetlab.views.plot.style import GRID, INK, NORMAL, QUIET, SMALL, WIDTH, Picture, bare
 
 ORDER = (STYLES[4], STYLES[1], STYLES[6], STYLES[2])
 """The lines' styles, ours first: blue, orange and black stand apart best."""

@@ -47,10 +47,10 @@ Lookup lookup(DnsResolver& resolver, std::string name, const std::vector<std::st
   });
 }
 
-/// How a fact looks is Python's to say: `greetlab.lookup.<function>(fact)`.
+/// How a fact looks is Python's to say: `greetlab.dns.lookup.<function>(fact)`.
 auto shown_by(const char* function) {
   return [function](const py::object& fact) {
-    return py::module_::import("greetlab.lookup").attr(function)(fact).cast<py::str>();
+    return py::module_::import("greetlab.dns.lookup").attr(function)(fact).cast<py::str>();
   };
 }
 

@@ -1,17 +1,20 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <fstream>
 #include <optional>
+#include <sstream>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "bindings.h"
-#include "core/fact_text.h"
+#include "trace/fact_text.h"
+#include "trace/story.h"
 #include "trace_handle.h"
 #include "traceio/json_lines.h"
 #include "waiting.h"
@@ -103,6 +106,129 @@ py::array fields_column(const TraceHandle& trace, const Rows& rows, std::string_
                                 "': greetlab._core.fact_fields(kind) lists them");
   }
   return *column;
+}
+
+// A table of the replay, as columns: rows and places as they are (-1: none), the rest as `number`.
+template <class Row>
+py::dict columns_of(const std::vector<Row>& table) {
+  py::dict columns;
+  const auto size = static_cast<py::ssize_t>(table.size());
+  std::apply(
+      [&](const auto&... field) {
+        (
+            [&] {
+              py::array_t<std::int64_t> column(size);
+              auto out = column.mutable_unchecked();
+              for (py::ssize_t i = 0; i < size; ++i) {
+                out(i) = static_cast<std::int64_t>(
+                    number(table[static_cast<std::size_t>(i)].*field.member));
+              }
+              columns[py::str(field.name.data(), field.name.size())] = column;
+            }(),
+            ...);
+      },
+      Row::fields());
+  return columns;
+}
+
+py::dict table(const TraceHandle& trace, std::string_view name) {
+  const Replay& replay = trace.replay();
+  std::optional<py::dict> found;
+  const auto offer = [&]<class Row>(const std::vector<Row>& rows) {
+    if (Row::kName == name) found = columns_of(rows);
+  };
+  offer(replay.lookups());
+  offer(replay.lists());
+  offer(replay.subchannels());
+  offer(replay.connections());
+  offer(replay.calls());
+  if (!found) throw std::invalid_argument("no table '" + std::string(name) + "'");
+  return *found;
+}
+
+std::vector<std::string> split(const std::string& addresses) {
+  std::vector<std::string> parts;
+  std::istringstream text(addresses);
+  for (std::string part; std::getline(text, part, ',');) parts.push_back(part);
+  return parts;
+}
+
+// The world when the events before `end` have happened.
+py::dict snapshot(const TraceHandle& trace, std::size_t end) {
+  const auto events = trace.events().first(std::min(end, trace.events().size()));
+  Replay replay;
+  for (const Event& event : events) replay.apply(event);
+  const auto word = [&](Symbol symbol) { return trace.symbols().word(symbol); };
+  const auto address = [&](Row connection) {
+    return connection == kNoRow
+               ? std::string("?")
+               : word(replay.connections()[static_cast<std::size_t>(connection)].address);
+  };
+  py::dict clients;
+  for (const auto& [who, client] : replay.clients()) {
+    py::dict subchannels;
+    for (const auto& one : replay.subchannels()) {
+      if (one.client == who && one.end == kNoRow) {
+        subchannels[py::str(word(one.address))] = to_string(one.state);
+      }
+    }
+    py::list queued;
+    py::dict in_flight;
+    for (const auto& call : replay.calls()) {
+      if (call.client != who || call.end != kNoRow) continue;
+      if (call.waits) queued.append(number(call.id));
+      if (call.picked != kNoRow) in_flight[py::int_(number(call.id))] = address(call.connection);
+    }
+    py::dict shown;
+    shown["state"] = to_string(client.state);
+    shown["addresses"] = split(word(client.addresses));
+    shown["pending"] = client.pending ? py::cast(split(word(*client.pending))) : py::none();
+    shown["subchannels"] = subchannels;
+    shown["picker"] = client.picker == Symbol::none ? "queue" : word(client.picker);
+    shown["ready"] = client.ready;
+    shown["queued"] = queued;
+    shown["in_flight"] = in_flight;
+    shown["ended"] = client.ended;
+    clients[py::str(word(who))] = shown;
+  }
+  py::dict pods;
+  for (const auto& [pod, change] : replay.pods()) pods[py::str(word(pod))] = word(change);
+  py::dict endpoints;
+  for (const auto& [service, listed] : replay.endpoints()) {
+    endpoints[py::str(word(service))] = split(word(listed));
+  }
+  py::dict world;
+  world["seconds"] = static_cast<double>(replay.now().time_since_epoch().count()) / 1e9;
+  world["pods"] = pods;
+  world["endpoints"] = endpoints;
+  world["clients"] = clients;
+  return world;
+}
+
+Story story_of(const TraceHandle& trace) {
+  return Story(trace.symbols(), trace.replay(),
+               origin(trace.events(), trace.symbols(), trace.world()));
+}
+
+py::tuple sentences(const TraceHandle& trace, const Rows& rows, std::string_view mark) {
+  std::vector<const Event*> events;
+  const auto all = trace.events();
+  for (py::ssize_t i = 0; i < rows.size(); ++i) {
+    events.push_back(&all[static_cast<std::size_t>(rows.at(i))]);
+  }
+  Story::Templates made = story_of(trace).templates(events, mark);
+  return py::make_tuple(
+      std::move(made.sentences),
+      py::array_t<std::uint32_t>(static_cast<py::ssize_t>(made.of.size()), made.of.data()));
+}
+
+template <class Enum>
+std::vector<std::string_view> words_of() {
+  std::vector<std::string_view> words;
+  for (std::uint8_t value = 0; value < kWordCount<Enum>; ++value) {
+    words.push_back(to_string(static_cast<Enum>(value)));
+  }
+  return words;
 }
 
 // A trace that was read from a file.
@@ -205,6 +331,31 @@ what is there at the moment; ask again for what has come since.)")
       .def("column", &fields_column, py::arg("rows"), py::arg("kind"), py::arg("field"), R"(
 One field of these events, all of one kind. Words are indices into `words`, states and codes are
 their numbers, times and durations are nanoseconds.)")
+      .def_property_readonly(
+          "origin_ns",
+          [](const TraceHandle& trace) {
+            return origin(trace.events(), trace.symbols(), trace.world())
+                .time_since_epoch()
+                .count();
+          },
+          "From when its story counts.")
+      .def(
+          "sentence",
+          [](const TraceHandle& trace, std::size_t row) {
+            const auto events = trace.events();
+            if (row >= events.size()) throw py::index_error("no such event");
+            return story_of(trace).sentence(events[row]);
+          },
+          py::arg("row"), "What happened, in words.")
+      .def("sentences", &sentences, py::arg("rows"), py::arg("mark"), R"(
+Each different sentence of these rows once, with `mark` in place of a call's number; and which of
+them each row has.)")
+      .def("snapshot", &snapshot, py::arg("end"), R"(
+The world when the events before row `end` have happened: see greetlab.trace.stepper.Snapshot.)")
+      .def("table", &table, py::arg("name"), R"(
+What there was, a row each, in the order in which it began: "lookups", "lists", "subchannels",
+"connections", "calls" (cpp/trace/replay.h has their fields). When is the row of the event, whose
+connection is the row of that table; -1: it did not happen.)")
       .def("save", &save, py::arg("rows"), py::arg("path"), "Writes these rows as JSON lines.")
       .def_static("load", &load, py::arg("path"), "Reads what `save` wrote.");
 
@@ -218,6 +369,10 @@ their numbers, times and durations are nanoseconds.)")
         return names;
       },
       "The names of all kinds of facts; a trace's column `kind` counts in this order.");
+
+  module.def("connectivity_states", &words_of<ConnectivityState>, "By number.");
+  module.def("status_codes", &words_of<Code>, "gRPC's, by number.");
+  module.def("certainties", &words_of<Certainty>, "How a fact can be known, by number.");
 
   module.def(
       "fact_fields",

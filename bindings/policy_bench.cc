@@ -8,8 +8,8 @@
 #include <type_traits>
 #include <variant>
 
-#include "core/fact_text.h"
 #include "lb/policies/registry.h"
+#include "trace/fact_text.h"
 
 namespace greetlab {
 namespace {

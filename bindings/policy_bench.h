@@ -10,12 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include "core/connector.h"
 #include "core/rng.h"
-#include "core/trace.h"
+#include "lb/connector.h"
 #include "lb/policy.h"
 #include "lb/subchannel.h"
 #include "sim/virtual_clock.h"
+#include "trace/trace.h"
 
 namespace greetlab {
 

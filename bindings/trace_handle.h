@@ -1,12 +1,14 @@
 // A trace as Python holds it: events and words that live in a world, or were read from a file.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 
-#include "core/trace.h"
+#include "trace/replay.h"
+#include "trace/trace.h"
 
 namespace greetlab {
 
@@ -20,6 +22,18 @@ class TraceHandle {
   virtual std::uint64_t dropped() const = 0;
   /// "SIM", "LOCAL", "KUBE": where it comes from.
   virtual std::string world() const = 0;
+
+  /// What its events add up to, all that are there by now. One thread at a time: Python's lock.
+  const Replay& replay() const {
+    const auto all = events();
+    while (static_cast<std::size_t>(replay_.events()) < all.size()) {
+      replay_.apply(all[static_cast<std::size_t>(replay_.events())]);
+    }
+    return replay_;
+  }
+
+ private:
+  mutable Replay replay_;
 };
 
 }  // namespace greetlab

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from typer.testing import CliRunner
 
-from greetlab.cli import app
+from greetlab.commands.cli import app
 
 
 @dataclass
@@ -35,7 +35,12 @@ def greetlab(*arguments) -> Ended:
 
 def command(*arguments):
     """What starts it as a process, with whichever Python runs the tests."""
-    return [sys.executable, "-c", "from greetlab.cli import main; main()", *map(str, arguments)]
+    return [
+        sys.executable,
+        "-c",
+        "from greetlab.commands.cli import main; main()",
+        *map(str, arguments),
+    ]
 
 
 @contextlib.contextmanager

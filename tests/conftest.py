@@ -24,5 +24,5 @@ def kubectl_on_path(tmp_path, monkeypatch):
 @pytest.fixture
 def kubectl(kubectl_on_path, monkeypatch):
     """The same without its processes."""
-    monkeypatch.setattr("greetlab.kube.kubectl._execute", kubectl_on_path.execute)
+    monkeypatch.setattr("greetlab.clusters.kube.kubectl._execute", kubectl_on_path.execute)
     return kubectl_on_path

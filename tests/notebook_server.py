@@ -11,7 +11,7 @@ LINK = re.compile(r"http://(\S+?):(\d+)/lab\b(?:\S*\?token=(\w+))?")
 
 def greetlab(*arguments, **options):
     """Starts `greetlab notebooks`; what it says is in the process's stdout."""
-    command = [sys.executable, "-c", "from greetlab.cli import main; main()", "notebooks"]
+    command = [sys.executable, "-c", "from greetlab.commands.cli import main; main()", "notebooks"]
     return subprocess.Popen(
         [*command, *map(str, arguments)],
         stdout=subprocess.PIPE,

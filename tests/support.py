@@ -4,7 +4,7 @@ import random
 import time
 from pathlib import Path
 
-from greetlab.trace import KINDS, Trace
+from greetlab.trace.trace import KINDS, Trace
 
 
 def free_ip() -> str:

@@ -13,7 +13,7 @@ import pytest
 from support import free_ip
 
 import greetlab as gl
-from greetlab.channel import Channel
+from greetlab.channels.channel import Channel
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from support import free_ip
 
 import greetlab as gl
-from greetlab.channel import Channel
+from greetlab.channels.channel import Channel
 
 STRING, MESSAGE, OPTIONAL = 9, 11, 1
 

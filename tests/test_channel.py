@@ -12,7 +12,7 @@ import pytest
 from support import free_ip
 
 import greetlab as gl
-from greetlab.channel import ENGINES, Channel
+from greetlab.channels.channel import ENGINES, Channel
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ def test_who_never_gets_ready_is_status_2():
 
 def test_a_cold_start_is_named():
     """Which of three connections is READY first is luck: it cannot be had for the asking."""
-    from greetlab.cli.call import _hints
+    from greetlab.commands.cli.call import _hints
 
     calls = type("Calls", (), {"by_status": {"OK": 60}, "by_pod": {"pod-1": 40, "pod-2": 20}})
     assert any("cold start" in hint for hint in _hints(calls, cold=True))

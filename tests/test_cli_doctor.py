@@ -11,12 +11,18 @@ from command_line import greetlab
 from support import free_ip
 
 import greetlab as gl
-from greetlab.dns_server import ClusterDns
-from greetlab.doctor import ServiceReport, examine_machine, examine_service, machine, verdict
-from greetlab.doctor import service as service_doctor
-from greetlab.doctor.fixes import LANGUAGES, client_lines, headless_name, headless_service
-from greetlab.doctor.report import Question
-from greetlab.local import DNS_PORT
+from greetlab.clusters.local import DNS_PORT
+from greetlab.commands.doctor import (
+    ServiceReport,
+    examine_machine,
+    examine_service,
+    machine,
+    verdict,
+)
+from greetlab.commands.doctor import service as service_doctor
+from greetlab.commands.doctor.fixes import LANGUAGES, client_lines, headless_name, headless_service
+from greetlab.commands.doctor.report import Question
+from greetlab.dns.server import ClusterDns
 
 PORT = 50071
 

@@ -7,8 +7,8 @@ import pytest
 from command_line import greetlab
 
 import greetlab as gl
-from greetlab.consistency import RULES, Problem, problems
-from greetlab.summary import summarize
+from greetlab.trace.consistency import RULES, Problem, problems
+from greetlab.trace.summary import summarize
 
 GOLDEN = Path(__file__).parent / "golden"
 A_POD_DIES = GOLDEN / "a_pod_dies_and_comes_back.jsonl"

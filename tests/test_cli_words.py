@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from command_line import command, greetlab
 
-from greetlab.cli import app
-from greetlab.policies import POLICIES
+from greetlab.channels.policies import POLICIES
+from greetlab.commands.cli import app
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 COMMANDS = [
@@ -90,7 +90,7 @@ def test_an_error_names_what_there_is():
 
 
 def test_a_file_that_cannot_be_written_is_told_before_the_work(monkeypatch):
-    monkeypatch.setattr("greetlab.cluster.Cluster.local", None)
+    monkeypatch.setattr("greetlab.clusters.cluster.Cluster.local", None)
     assert greetlab("call", "--trace", "/nope/trace.jsonl").status == 2
     assert greetlab("call", "--plot", "picture.doc").status == 2
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import greetlab as gl
-from greetlab.demo import Story
-from greetlab.demo.story import Check
+from greetlab.commands.demo import Story
+from greetlab.commands.demo.story import Check
 
 GREETLAB = Path(sys.executable).with_name("greetlab")
 

@@ -15,8 +15,8 @@ import dns.rrset
 import pytest
 from support import free_ip
 
-from greetlab.dns_server import ClusterDns
-from greetlab.lookup import DnsResolver, nslookup, system_resolver
+from greetlab.dns.lookup import DnsResolver, nslookup, system_resolver
+from greetlab.dns.server import ClusterDns
 
 PORT = 5353
 SEARCH = ["default.svc.cluster.local", "svc.cluster.local", "cluster.local"]

@@ -18,9 +18,9 @@ from bad_dns import PORT, BadServer, answer, asked_for, framed, good, truncated,
 from support import free_ip, wait_until
 
 import greetlab as gl
-from greetlab.channel import Channel
-from greetlab.dns_server import ClusterDns
-from greetlab.lookup import DnsResolver
+from greetlab.channels.channel import Channel
+from greetlab.dns.lookup import DnsResolver
+from greetlab.dns.server import ClusterDns
 
 TIMEOUT = 0.15
 SLACK = 0.35  # two cores and other tests beside us

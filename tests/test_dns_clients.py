@@ -16,7 +16,7 @@ import grpc
 import pytest
 from support import free_ip
 
-from greetlab.dns_server import ClusterDns
+from greetlab.dns.server import ClusterDns
 
 PORT = 5353
 SEARCH = ["default.svc.cluster.local", "svc.cluster.local", "cluster.local"]

@@ -23,9 +23,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import free_ip, wait_until
 
-from greetlab import dns_server
-from greetlab.dns_server import ClusterDns
-from greetlab.dns_zone import Endpoint, Port
+from greetlab.dns import server as dns_server
+from greetlab.dns.server import ClusterDns
+from greetlab.dns.zone import Endpoint, Port
 
 PORT = 5353
 SERVICE = "greetserver.default.svc.cluster.local"

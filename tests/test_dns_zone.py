@@ -10,7 +10,7 @@ import dns.rdatatype
 import dns.reversename
 import pytest
 
-from greetlab.dns_zone import Endpoint, Port, Service, Zone
+from greetlab.dns.zone import Endpoint, Port, Service, Zone
 
 DOMAIN = dns.name.from_text("cluster.local")
 HTTP = {"http": Port(80, 80)}

@@ -3,8 +3,8 @@
 import pytest
 
 import greetlab as gl
-from greetlab.checking import judge
-from greetlab.exercises import NOTEBOOKS, all_exercises
+from greetlab.lessons.checking import judge
+from greetlab.lessons.exercises import NOTEBOOKS, all_exercises
 
 EXERCISES = list(all_exercises().values())
 WRONG = [

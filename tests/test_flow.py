@@ -15,10 +15,9 @@ import pytest
 from support import as_live
 
 import greetlab as gl
-from greetlab import story
-from greetlab.widget.pack import CALL, pack, summary, unpack
-from greetlab.widget.page import SCRIPTS
-from greetlab.widget.topology import topology
+from greetlab.views.widget.pack import CALL, pack, summary, unpack
+from greetlab.views.widget.page import SCRIPTS
+from greetlab.views.widget.topology import topology
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,7 @@ def test_every_sentence_is_the_storys(trace):
         sentence = header["sentences"][columns["sentence"][row]]
         if "call" in event.fields:
             sentence = sentence.replace(CALL, str(event.call))
-        assert sentence == story.sentence(event)
+        assert sentence == event.sentence
 
 
 def test_ten_thousand_calls_are_small_and_share_their_sentences():
@@ -136,7 +135,7 @@ def test_the_summary_says_who_answered():
 
 
 def test_every_script_is_on_the_page():
-    there = {Path(file.name).stem for file in (files("greetlab.widget") / "js").iterdir()}
+    there = {Path(file.name).stem for file in (files("greetlab.views.widget") / "js").iterdir()}
     assert there == set(SCRIPTS)
 
 

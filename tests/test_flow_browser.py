@@ -7,8 +7,7 @@ from browser import FLOW, chromium, colors, picture_folder, position, until
 from support import as_live
 
 import greetlab as gl
-from greetlab import story
-from greetlab.stepper import Stepper
+from greetlab.trace.stepper import Stepper
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +131,7 @@ def test_the_caption_is_the_sentence_at_the_playhead(show):
     row = next(row for row, event in enumerate(trace) if event.kind == "LookupEnded")
     page.evaluate(f"{FLOW}.player.to({row + 1})")
     until(page, f"!{FLOW}.asked")
-    assert page.inner_text(".gl-story").lower() == story.sentence(trace[row]).lower()
+    assert page.inner_text(".gl-story").lower() == trace[row].sentence.lower()
 
 
 def test_a_click_on_a_call_tells_what_led_to_it(show, pictures):

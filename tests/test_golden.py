@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import greetlab as gl
-from greetlab.trace import Trace
+from greetlab.trace.trace import Trace
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -11,7 +11,7 @@ import pytest
 from support import free_ip
 
 from greetlab import _core, executables
-from greetlab.channel import Channel
+from greetlab.channels.channel import Channel
 
 START = 10.0
 NO_PROXY = [("grpc.enable_http_proxy", 0)]

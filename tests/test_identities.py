@@ -6,11 +6,11 @@ import re
 import pytest
 
 import greetlab as gl
-from greetlab import consistency
-from greetlab.summary import summarize
-from greetlab.trace import owner
-from greetlab.widget.pack import pack, unpack
-from greetlab.widget.topology import topology
+from greetlab.trace import consistency
+from greetlab.trace.summary import summarize
+from greetlab.trace.trace import owner
+from greetlab.views.widget.pack import pack, unpack
+from greetlab.views.widget.topology import topology
 
 
 @pytest.fixture(params=["sim", "local"])

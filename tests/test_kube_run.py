@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 import greetlab as gl
 from greetlab import executables
-from greetlab.cli import app
-from greetlab.kube import ForeignNamespaceError, Kubectl, RunError
-from greetlab.kube.job import manifest, own_image
+from greetlab.clusters.kube import ForeignNamespaceError, Kubectl, RunError
+from greetlab.clusters.kube.job import manifest, own_image
+from greetlab.commands.cli import app
 
 NAMESPACE = {
     "kind": "Namespace",
@@ -120,7 +120,7 @@ def test_it_waits_for_the_end(cluster, monkeypatch):
         client_pod["status"] = recorded("succeeded")
         cluster.set(objects=things)
 
-    monkeypatch.setattr("greetlab.kube.runs.time.sleep", time_passes)
+    monkeypatch.setattr("greetlab.clusters.kube.runs.time.sleep", time_passes)
     assert gl.kube.run(TARGET, context="lab").of("CallEnded")
 
 
@@ -208,8 +208,8 @@ def test_a_client_that_cannot_start_is_told_at_once_and_its_job_deleted(cluster,
 def test_one_that_takes_too_long_is_told_why(cluster, monkeypatch, pods, why):
     cluster.set(job_pods=[pod(status) for status in pods])
     clock = iter(range(0, 1000, 2))
-    monkeypatch.setattr("greetlab.kube.runs.time.monotonic", lambda: next(clock))
-    monkeypatch.setattr("greetlab.kube.runs.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("greetlab.clusters.kube.runs.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("greetlab.clusters.kube.runs.time.sleep", lambda seconds: None)
     said = fails(timeout=5)
     assert "has not ended after 5 s: " in said
     assert why in said
@@ -268,7 +268,7 @@ def test_without_a_context_nothing_is_run(cluster):
 
 def test_ctrl_c_deletes_the_job(kubectl_on_path):
     kubectl_on_path.set(objects=[NAMESPACE], job_pods=[])
-    code = "from greetlab.cli import main; main()"
+    code = "from greetlab.commands.cli import main; main()"
     command = [sys.executable, "-c", code, "kube", "run", "--context", "lab", "--", TARGET]
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ

@@ -11,7 +11,7 @@ import pytest
 from support import free_ip, wait_until
 
 import greetlab as gl
-from greetlab.channel import ENGINES, Channel
+from greetlab.channels.channel import ENGINES, Channel
 from greetlab.executables import path
 
 

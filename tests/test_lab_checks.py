@@ -17,8 +17,8 @@ from kube_world import (
 )
 from typer.testing import CliRunner
 
-from greetlab.cli import app
-from greetlab.labs import all_labs, judge
+from greetlab.commands.cli import app
+from greetlab.lessons.labs import all_labs, judge
 
 
 def start():
@@ -375,7 +375,7 @@ def test_a_gateway_that_the_api_server_does_not_reach_is_unknown(kubectl):
 
 
 def test_a_kubectl_that_hangs_is_unknown(kubectl_on_path, monkeypatch):
-    monkeypatch.setattr("greetlab.kube.kubectl._SLACK", -9.0)
+    monkeypatch.setattr("greetlab.clusters.kube.kubectl._SLACK", -9.0)
     kubectl_on_path.set(hangs=["get"])
     assert "kubectl gave no answer within" in unknown()
 

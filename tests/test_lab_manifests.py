@@ -5,7 +5,7 @@ import pytest
 import yaml
 from kube_world import LAB_1, built, find
 
-from greetlab.kube.job import manifest, own_image
+from greetlab.clusters.kube.job import manifest, own_image
 
 OURS = ("app.kubernetes.io/part-of", "greetlab")
 VERSIONS = ("1.30", kubernetes_validate.latest_version())

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 import greetlab as gl
-from greetlab.local import DNS_PORT
+from greetlab.clusters.local import DNS_PORT
 
 ROOT = os.geteuid() == 0
 CALL = """

@@ -14,7 +14,7 @@ import pytest
 
 import greetlab as gl
 from greetlab import executables
-from greetlab.processes import StartError
+from greetlab.clusters.processes import StartError
 
 NO_PROXY = [("grpc.enable_http_proxy", 0)]
 
@@ -367,7 +367,7 @@ def test_a_closed_cluster_says_so():
 
 
 def test_a_process_that_cannot_start_is_named_and_the_others_are_ended(monkeypatch):
-    monkeypatch.setattr("greetlab.local._seconds", lambda value: "soon")
+    monkeypatch.setattr("greetlab.clusters.local._seconds", lambda value: "soon")
     with pytest.raises(StartError, match=r"pod-\d did not start: .*expected a number and a unit"):
         gl.Cluster.local(pods=3)
 

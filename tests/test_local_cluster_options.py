@@ -12,9 +12,9 @@ import pytest
 from test_local_cluster import NO_PROXY, addresses, cluster, processes_of  # noqa: F401
 
 import greetlab as gl
-from greetlab.channel import Channel
-from greetlab.local import _clean_up
-from greetlab.processes import StartError
+from greetlab.channels.channel import Channel
+from greetlab.clusters.local import _clean_up
+from greetlab.clusters.processes import StartError
 
 
 def test_a_pod_killed_twice_and_restarted_within_the_lag_stays_listed():
@@ -143,7 +143,7 @@ def test_the_pods_are_out_of_reach_of_the_terminals_ctrl_c(cluster):
 
 
 def test_a_pod_that_takes_too_long_to_start_is_named(monkeypatch):
-    monkeypatch.setattr("greetlab.processes.START_TIMEOUT", 0)
+    monkeypatch.setattr("greetlab.clusters.processes.START_TIMEOUT", 0)
     with pytest.raises(StartError, match=r"pod-1.*: not serving after 0 s"):
         gl.Cluster.local(pods=1)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from greetlab.exercises import all_exercises
+from greetlab.lessons.exercises import all_exercises
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 CELL_SECONDS, NOTEBOOK_SECONDS = 5, 60

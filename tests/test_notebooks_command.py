@@ -9,7 +9,7 @@ import pytest
 from notebook_server import greetlab, link
 from support import wait_until
 
-from greetlab.notebooks import copy_notebooks, jupyter_command
+from greetlab.commands.notebooks import copy_notebooks, jupyter_command
 
 NAMES = ["01_lookup.ipynb", "02_sticky.ipynb", "03_round_robin.ipynb", "04_scale.ipynb"]
 
@@ -32,7 +32,7 @@ def test_the_learners_own_work_is_kept(tmp_path):
 
 
 def test_without_jupyterlab_it_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setattr("greetlab.notebooks.find_spec", lambda name: None)
+    monkeypatch.setattr("greetlab.commands.notebooks.find_spec", lambda name: None)
     with pytest.raises(RuntimeError, match=r"pip install 'greetlab\[notebooks\]'"):
         jupyter_command(tmp_path, browser=False)
 

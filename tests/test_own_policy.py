@@ -6,7 +6,7 @@ import pytest
 
 import greetlab as gl
 from greetlab import _core
-from greetlab.policies import policy_config
+from greetlab.channels.policies import policy_config
 
 
 class Fewest(gl.Policy):

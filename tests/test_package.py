@@ -58,7 +58,7 @@ def test_importing_is_light():
     heavy = python(
         "import sys, threading, greetlab\n"
         "print([m for m in ('matplotlib', 'dns', 'rich', 'typer', 'asyncio', 'IPython',\n"
-        "                   'greetlab.kube') if m in sys.modules], threading.active_count())\n"
+        "       'greetlab.clusters.kube') if m in sys.modules], threading.active_count())\n"
     )
     assert heavy.strip() == "[] 1"
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import greetlab as gl
-from greetlab.palette import FAILED, STYLES, pod_styles
-from greetlab.plot.chance import binomial_band
-from greetlab.plot.columns import joined, mean_open, spans
-from greetlab.plot.marks import MARKS, TICKS
-from greetlab.plot.reading import in_order
+from greetlab.views.palette import FAILED, STYLES, pod_styles
+from greetlab.views.plot.chance import binomial_band
+from greetlab.views.plot.columns import joined, mean_open, spans
+from greetlab.views.plot.marks import MARKS, TICKS
+from greetlab.views.plot.reading import in_order
 
 PODS = ["pod-1", "pod-2", "pod-3"]
 

@@ -8,10 +8,10 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 
 import greetlab as gl
-from greetlab.palette import FAILED, STYLES
-from greetlab.plot.connection_lane import MOST_ROWS
-from greetlab.plot.packet import packet_fields
-from greetlab.plot.state_bars import COLORS
+from greetlab.views.palette import FAILED, STYLES
+from greetlab.views.plot.connection_lane import MOST_ROWS
+from greetlab.views.plot.packet import packet_fields
+from greetlab.views.plot.state_bars import COLORS
 
 HEADLESS = "greetserver-headless"
 

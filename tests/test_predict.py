@@ -3,7 +3,7 @@
 import pytest
 
 import greetlab as gl
-from greetlab.plot import Picture
+from greetlab.views.plot import Picture
 
 
 @pytest.fixture(scope="module")

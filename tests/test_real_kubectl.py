@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 import greetlab as gl
 from greetlab import executables
-from greetlab.cli import app
-from greetlab.kube import Kubectl, KubectlError
-from greetlab.labs import judge
-from greetlab.labs.seen import Seen, pod_of
+from greetlab.clusters.kube import Kubectl, KubectlError
+from greetlab.commands.cli import app
+from greetlab.lessons.labs import judge
+from greetlab.lessons.labs.seen import Seen, pod_of
 
 KUBECTL = Path(sys.executable).with_name("kubectl")
 
@@ -35,7 +35,7 @@ def api(tmp_path, monkeypatch):
 
 
 def test_a_check_passes_from_end_to_end(api, monkeypatch):
-    monkeypatch.setattr("greetlab.labs.sticky_to_round_robin.GREETINGS", 3)
+    monkeypatch.setattr("greetlab.lessons.labs.sticky_to_round_robin.GREETINGS", 3)
     api.objects = settled(built(LAB_1 / "solution"))
     answers = iter(servers(api.objects))
     api.greet = lambda body: greeting(next(answers))
@@ -65,7 +65,7 @@ def test_clean_deletes_ours_and_nothing_else(api):
 
 
 def test_a_namespace_whose_label_went_meanwhile_is_not_deleted(api, monkeypatch):
-    monkeypatch.setattr("greetlab.kube.namespace.is_there", lambda kubectl: True)
+    monkeypatch.setattr("greetlab.clusters.kube.namespace.is_there", lambda kubectl: True)
     api.objects = [{"kind": "Namespace", "metadata": {"name": "greetlab", "labels": {"a": "b"}}}]
     CliRunner().invoke(app, ["clean", "--context", "lab"])
     assert len(api.objects) == 1

@@ -14,12 +14,12 @@ import pytest
 from typer.testing import CliRunner
 
 import greetlab as gl
-from greetlab.calls import Calls, _bar
-from greetlab.channel import Channel
-from greetlab.cli import app
-from greetlab.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE
-from greetlab.demo import Screen, Story, tell, write_folder
-from greetlab.palette import FAILED, STYLES, pod_styles
+from greetlab.channels.calls import Calls, _bar
+from greetlab.channels.channel import Channel
+from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE
+from greetlab.commands.cli import app
+from greetlab.commands.demo import Screen, Story, tell, write_folder
+from greetlab.views.palette import FAILED, STYLES, pod_styles
 
 
 class Log(SimpleNamespace):
@@ -214,12 +214,12 @@ def test_the_folder_tells_of_every_call_what_the_story_has(failing, tmp_path):
 
 
 def quick(monkeypatch, then):
-    monkeypatch.setattr("greetlab.cluster.Cluster.local", then)
+    monkeypatch.setattr("greetlab.clusters.cluster.Cluster.local", then)
 
 
 def test_a_story_that_did_not_hold_is_exit_status_1(monkeypatch, tmp_path):
-    monkeypatch.setattr("greetlab.demo.tell", lambda cluster, story: iter(()))
-    monkeypatch.setattr("greetlab.demo.write_folder", lambda story, folder: None)
+    monkeypatch.setattr("greetlab.commands.demo.tell", lambda cluster, story: iter(()))
+    monkeypatch.setattr("greetlab.commands.demo.write_folder", lambda story, folder: None)
     ended = CliRunner().invoke(app, ["demo", "--out", str(tmp_path)])
     assert ended.exit_code == 1
 
@@ -228,7 +228,7 @@ def test_a_cluster_that_does_not_start_is_exit_status_2(monkeypatch, tmp_path):
     def no_start(**_):
         raise RuntimeError("pod-1 did not start")
 
-    monkeypatch.setattr("greetlab.cluster.Cluster.local", no_start)
+    monkeypatch.setattr("greetlab.clusters.cluster.Cluster.local", no_start)
     ended = CliRunner().invoke(app, ["demo", "--out", str(tmp_path)])
     assert ended.exit_code == 2
 
@@ -253,7 +253,7 @@ def test_the_proxy_counts_what_was_dialled_also_where_no_pod_answered(failing):
 
 def made_up():
     """A story of three pods without any process: two answers and a failure, in 1, 2 and 100 ms."""
-    from greetlab.demo.story import Cost
+    from greetlab.commands.demo.story import Cost
 
     pods = [("pod-1", "1"), ("pod-2", "2")]
     calls = some_calls([0, 0, 14], pods, pod=[0, 1, -1], title="T")
@@ -296,9 +296,10 @@ def test_the_picture_has_the_sticky_runs_the_cold_one_and_the_fair_one(monkeypat
     drawn = []
     requests = gl.plot.requests
     monkeypatch.setattr(
-        "greetlab.plot.requests", lambda *runs, **how: drawn.append((runs, how)) or requests(*runs)
+        "greetlab.views.plot.requests",
+        lambda *runs, **how: drawn.append((runs, how)) or requests(*runs),
     )
-    monkeypatch.setattr("greetlab.demo.report.report", lambda story, requests: "")
+    monkeypatch.setattr("greetlab.commands.demo.report.report", lambda story, requests: "")
     story = made_up()
     write_folder(story, tmp_path)
     [(runs, how)] = drawn
@@ -308,8 +309,8 @@ def test_the_picture_has_the_sticky_runs_the_cold_one_and_the_fair_one(monkeypat
 
 def test_without_out_the_folder_is_named_after_the_moment(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("greetlab.demo.tell", lambda cluster, story: iter(()))
-    monkeypatch.setattr("greetlab.demo.write_folder", lambda story, folder: None)
+    monkeypatch.setattr("greetlab.commands.demo.tell", lambda cluster, story: iter(()))
+    monkeypatch.setattr("greetlab.commands.demo.write_folder", lambda story, folder: None)
     CliRunner().invoke(app, ["demo"])
     [folder] = (tmp_path / "greetlab-runs").iterdir()
     datetime.strptime(folder.name, "%Y-%m-%dT%H-%M-%S")

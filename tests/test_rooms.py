@@ -1,5 +1,8 @@
 """Who may include whom: the architecture, held."""
 
+import ast
+import functools
+import graphlib
 import re
 from pathlib import Path
 
@@ -10,22 +13,23 @@ ROOT = Path(__file__).parent.parent
 MAY_INCLUDE = {
     "core": set(),
     "flags": {"core"},
-    "traceio": {"core"},
-    "lb": {"core"},
-    "sim": {"core", "lb"},
+    "trace": {"core"},
+    "traceio": {"core", "trace"},
+    "lb": {"core", "trace"},
+    "sim": {"core", "trace", "lb"},
     "dns": {"core"},
     "clusterip": {"core", "flags"},
     "rpc": set(),
     "greet": {"core", "flags", "rpc"},
-    "live": {"core", "lb", "dns", "rpc"},
-    "client": {"core", "flags", "lb", "live", "traceio"},
-    "gateway": {"core", "flags", "lb", "live", "traceio"},
+    "live": {"core", "trace", "lb", "dns", "rpc"},
+    "client": {"core", "trace", "flags", "lb", "live", "traceio"},
+    "gateway": {"core", "trace", "flags", "lb", "live", "traceio"},
 }
 """Rooms of cpp/ and the other rooms whose headers they may include. bindings may include all, and
 nobody includes bindings. Generated headers (greet.pb.h, grpc/health/v1/health.pb.h) are proto/'s;
 greet, live and gateway use them."""
 
-PURE = {"core", "lb", "sim"}
+PURE = {"core", "trace", "lb", "sim"}
 """Rooms without a clock, a random device, a socket or a thread: the world hands those in."""
 
 IMPURE = re.compile(
@@ -62,3 +66,75 @@ def test_only_the_bindings_know_pybind11():
     for room in MAY_INCLUDE:
         for path in sources(room):
             assert "pybind11" not in path.read_text(), path
+
+
+# --- The Python package ---------------------------------------------------------------------------
+
+PACKAGE = ROOT / "bindings" / "greetlab"
+
+FLOORS = ["trace", "dns", "channels", "clusters", "views", "lessons", "commands"]
+"""Folders of the package. Each may import those before it, and what lies beside them all (`_core`,
+`arguments`, `executables`), at run time and for types alike."""
+
+
+def imports(path):
+    """What a module imports: (module, whether for types only)."""
+    tree = ast.parse(path.read_text())
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: names from the root, please"
+            inside = [f"{node.module}.{alias.name}" for alias in node.names]
+            known = {*modules(), "greetlab._core"}
+            names = [name if name in known else node.module for name in inside]
+        else:
+            continue
+        yield from ((name, id(node) in for_types) for name in names if name in modules())
+
+
+@functools.cache
+def modules():
+    """Name to file, of every module of the package."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def test_every_folder_of_the_package_is_a_floor():
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert folders == set(FLOORS)
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_a_floor_imports_only_the_floors_below_it(floor):
+    allowed = set(FLOORS[: FLOORS.index(floor) + 1])
+    for path in sorted((PACKAGE / floor).rglob("*.py")):
+        for name, _ in imports(path):
+            top = [*name.split("."), ""][1]
+            assert top not in FLOORS or top in allowed, f"{path}: imports {name}"
+            assert top, f"{path}: imports the package itself, which stands above all floors"
+
+
+def test_what_lies_beside_the_floors_imports_none_of_them():
+    for path in sorted(PACKAGE.glob("*.py")):
+        if path.name != "__init__.py":
+            above = [name for name, _ in imports(path) if name.split(".")[1:2][0] in FLOORS]
+            assert not above, f"{path}: imports {above}"
+
+
+def test_no_module_imports_itself_through_others():
+    """Also where the import stands in a function. Types may look at each other within a floor."""
+    graph = {
+        name: {other for other, for_types in imports(path) if not for_types}
+        for name, path in modules().items()
+    }
+    graphlib.TopologicalSorter(graph).prepare()  # CycleError names the circle

@@ -3,7 +3,7 @@
 import pytest
 
 import greetlab as gl
-from greetlab.stepper import Stepper
+from greetlab.trace.stepper import Stepper
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 import greetlab as gl
-from greetlab.calls import STATUS_NAMES
-from greetlab.trace import STATES
+from greetlab.trace.trace import STATES, STATUS_NAMES
 
 
 @pytest.fixture(scope="module")

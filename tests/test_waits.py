@@ -3,7 +3,7 @@
 import pytest
 
 import greetlab as gl
-from greetlab import plot
+from greetlab.views import plot
 
 RUNS = {"age 60 s": [3.0, 1.0, 20.0], "no age": [None, None], "age 300 s": [90.0, None]}
 

@@ -8,10 +8,10 @@ import weakref
 
 import pytest
 
-from greetlab.client import Client
-from greetlab.cluster import Cluster
-from greetlab.local import LocalCluster
-from greetlab.sim import SimCluster
+from greetlab.channels.greet_channel import Client
+from greetlab.clusters.cluster import Cluster
+from greetlab.clusters.local import LocalCluster
+from greetlab.clusters.sim import SimCluster
 
 SENTENCES = 60
 """How many of a channel's last sentences are told."""

@@ -16,12 +16,12 @@
 #include <string_view>
 #include <variant>
 
-#include "core/trace.h"
 #include "lb/policies/registry.h"
 #include "lb/subchannel.h"
 #include "sim/network.h"
 #include "sim/pod.h"
 #include "sim/virtual_clock.h"
+#include "trace/trace.h"
 
 namespace {
 std::uint64_t allocations = 0;

@@ -17,91 +17,38 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from greetlab.calls import Call, Calls
-from greetlab.channel import Channel
-from greetlab.checking import Verdict, check
-from greetlab.client import Client
-from greetlab.cluster import Cluster, Pod
-from greetlab.facts import (
-    AddressListTaken,
-    BackoffStarted,
-    CallEnded,
-    CallQueued,
-    CallStarted,
-    CallUnsent,
-    ChannelStateChanged,
-    Connected,
-    ConnectFailed,
-    ConnectionLost,
-    ConnectStarted,
-    CooldownStarted,
-    EndpointsChanged,
-    GoAwaySent,
-    ListSwapped,
-    LookupEnded,
-    LookupStarted,
-    Picked,
-    PickerPublished,
-    PodChanged,
-    ProxyRouted,
-    QueryAnswered,
-    ReresolutionRequested,
-    ResolverBackoffStarted,
-    SubchannelCreated,
-    SubchannelStateChanged,
-)
-from greetlab.lookup import DnsResolver, Lookup, nslookup
-from greetlab.policies import POLICIES, Policy
-from greetlab.prediction import Comparison, Prediction, predict
-from greetlab.stepper import Stepper
-from greetlab.trace import Event, Trace
+from greetlab.channels.calls import Call, Calls
+from greetlab.channels.channel import Channel
+from greetlab.channels.greet_channel import Client
+from greetlab.channels.policies import POLICIES, Policy
+from greetlab.clusters.cluster import Cluster, Pod
+from greetlab.dns.lookup import DnsResolver, Lookup, nslookup
+from greetlab.lessons.checking import Verdict, check
+from greetlab.lessons.prediction import Comparison, Prediction, predict
+from greetlab.trace.stepper import Stepper
+from greetlab.trace.trace import KINDS, Event, Trace
 
 if TYPE_CHECKING:
-    from greetlab import kube, plot
-    from greetlab.widget import Flow
+    from greetlab.clusters import kube
+    from greetlab.views import plot
+    from greetlab.views.widget import Flow
 
 __all__ = [
     "POLICIES",
-    "AddressListTaken",
-    "BackoffStarted",
     "Call",
-    "CallEnded",
-    "CallQueued",
-    "CallStarted",
-    "CallUnsent",
     "Calls",
     "Channel",
-    "ChannelStateChanged",
     "Client",
     "Cluster",
     "Comparison",
-    "ConnectFailed",
-    "ConnectStarted",
-    "Connected",
-    "ConnectionLost",
-    "CooldownStarted",
     "DnsResolver",
-    "EndpointsChanged",
     "Event",
     "Flow",
-    "GoAwaySent",
-    "ListSwapped",
     "Lookup",
-    "LookupEnded",
-    "LookupStarted",
-    "Picked",
-    "PickerPublished",
     "Pod",
-    "PodChanged",
     "Policy",
     "Prediction",
-    "ProxyRouted",
-    "QueryAnswered",
-    "ReresolutionRequested",
-    "ResolverBackoffStarted",
     "Stepper",
-    "SubchannelCreated",
-    "SubchannelStateChanged",
     "Trace",
     "Verdict",
     "check",
@@ -109,19 +56,24 @@ __all__ = [
     "nslookup",
     "plot",
     "predict",
+    *KINDS,
 ]
+
+# The kinds of facts that a trace is made of, as plain words: `trace.of(gl.Picked)`. What each means
+# and which fields it has stands in cpp/trace/facts.h, and in `help(greetlab.trace)`.
+globals().update(zip(KINDS, KINDS, strict=True))
 
 
 def __getattr__(name: str) -> Any:
     # `plot` brings matplotlib along, which takes longer to import than all the rest together.
     if name == "plot":
-        return import_module("greetlab.plot")
+        return import_module("greetlab.views.plot")
     # `kube` is for who has a Kubernetes.
     if name == "kube":
-        return import_module("greetlab.kube")
+        return import_module("greetlab.clusters.kube")
     # `Flow` brings the notebook's widgets along.
     if name == "Flow":
-        return import_module("greetlab.widget").Flow
+        return import_module("greetlab.views.widget").Flow
     raise AttributeError(f"module 'greetlab' has no attribute {name!r}")
 
 

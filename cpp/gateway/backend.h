@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "core/trace.h"
 #include "live/greet_done.h"
 #include "live/subchannel_view.h"
+#include "trace/trace.h"
 
 namespace greetlab {
 

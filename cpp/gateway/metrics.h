@@ -13,8 +13,8 @@
 #include "core/connectivity.h"
 #include "core/status.h"
 #include "core/time.h"
-#include "core/trace.h"
 #include "live/subchannel_view.h"
+#include "trace/trace.h"
 
 namespace greetlab {
 

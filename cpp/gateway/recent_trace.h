@@ -7,7 +7,7 @@
 #include <mutex>
 #include <vector>
 
-#include "core/trace.h"
+#include "trace/trace.h"
 
 namespace greetlab {
 

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "core/clock.h"
-#include "core/connector.h"
-#include "core/resolver.h"
 #include "core/rng.h"
-#include "core/trace.h"
+#include "lb/connector.h"
 #include "lb/policy.h"
+#include "lb/resolver.h"
+#include "trace/trace.h"
 
 namespace greetlab {
 

@@ -32,10 +32,10 @@
 
 #include "core/address.h"
 #include "core/connectivity.h"
-#include "core/resolver.h"
 #include "core/rng.h"
 #include "core/status.h"
-#include "core/trace.h"
+#include "lb/resolver.h"
+#include "trace/trace.h"
 
 namespace greetlab {
 

@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "core/clock.h"
-#include "core/resolver.h"
 #include "core/rng.h"
 #include "lb/backoff.h"
+#include "lb/resolver.h"
 
 namespace greetlab {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/clock.h"
-#include "core/resolver.h"
+#include "lb/resolver.h"
 
 namespace greetlab {
 

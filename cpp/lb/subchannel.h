@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/clock.h"
-#include "core/connector.h"
 #include "lb/backoff.h"
+#include "lb/connector.h"
 
 namespace greetlab {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "core/trace.h"
+#include "trace/trace.h"
 
 namespace greetlab {
 

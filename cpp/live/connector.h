@@ -8,7 +8,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "core/connector.h"
+#include "lb/connector.h"
 #include "live/loop.h"
 #include "live/sockets.h"
 

@@ -7,8 +7,8 @@
 #include <memory>
 #include <optional>
 
-#include "core/connector.h"
 #include "greet.grpc.pb.h"
+#include "lb/connector.h"
 #include "live/loop.h"
 
 namespace greetlab {

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "core/interrupted.h"
-#include "core/trace.h"
 #include "live/greet_done.h"
 #include "live/greet_load.h"
 #include "live/subchannel_view.h"
 #include "live/target.h"
+#include "trace/trace.h"
 
 namespace greetlab {
 

@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "core/resolver.h"
 #include "dns/resolver.h"
+#include "lb/resolver.h"
 #include "live/loop.h"
 #include "live/target.h"
 

@@ -11,9 +11,9 @@
 
 #include "core/clock.h"
 #include "core/lookup.h"
-#include "core/resolver.h"
 #include "core/rng.h"
-#include "core/trace.h"
+#include "lb/resolver.h"
+#include "trace/trace.h"
 
 namespace greetlab {
 

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "core/clock.h"
-#include "core/connector.h"
 #include "core/endpoint_pick.h"
 #include "core/rng.h"
-#include "core/trace.h"
+#include "lb/connector.h"
 #include "sim/pod.h"
+#include "trace/trace.h"
 
 namespace greetlab {
 

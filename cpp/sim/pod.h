@@ -5,8 +5,8 @@
 #include <string>
 
 #include "core/address.h"
-#include "core/symbol.h"
 #include "core/time.h"
+#include "trace/symbol.h"
 
 namespace greetlab {
 

@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <type_traits>
 
-#include "core/fact_text.h"
+#include "trace/fact_text.h"
 #include "traceio/flat_object.h"
 
 namespace greetlab {
@@ -108,7 +108,7 @@ Number take_number(FlatObject& line, std::string_view name) {
   return static_cast<Number>(line.take_unsigned(name, std::numeric_limits<Number>::max()));
 }
 
-/// A fact's field of any type: what `told` (core/fact_text.h) makes of it, backwards.
+/// A fact's field of any type: what `told` (trace/fact_text.h) makes of it, backwards.
 template <class Member>
 void take_member(FlatObject& line, std::string_view name, Symbols& symbols, Member& member) {
   if constexpr (std::same_as<Member, Symbol>) {

@@ -4,9 +4,9 @@
 //   {"id":1,"cause":0,"at_ns":0,"who":"client-1","certainty":"observed","fact":"CallStarted", ...
 //   {"id":2,"cause":1,"at_ns":0,"who":"client-1","certainty":"observed","fact":"CallQueued", ...
 //
-// After "fact" come the fact's own fields (core/fact.h). A symbol and a state are words, an id is a
-// number, a time is integer nanoseconds under the field's name with "_ns" behind it. A time may be
-// beyond 2^53, where numbers in JavaScript end.
+// After "fact" come the fact's own fields (trace/fact.h). A symbol and a state are words, an id is
+// a number, a time is integer nanoseconds under the field's name with "_ns" behind it. A time may
+// be beyond 2^53, where numbers in JavaScript end.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/symbol.h"
-#include "core/trace.h"
+#include "trace/symbol.h"
+#include "trace/trace.h"
 
 namespace greetlab {
 

@@ -14,7 +14,7 @@ from conformance.engine import SEED, Caller, Engine
 from conformance.model import Client, Outcome
 
 from greetlab import _core
-from greetlab.policies import policy_config
+from greetlab.channels.policies import policy_config
 
 STEP = 0.005
 """Seconds of the bench's clock between two looks."""

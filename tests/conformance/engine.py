@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance.model import Client, Outcome
 
-from greetlab.calls import Calls
+from greetlab.channels.calls import Calls
 
 SEED = 20
 """Of every cluster: what is random in it (DNS order, the ClusterIP's picks) is the same again."""

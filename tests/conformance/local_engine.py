@@ -14,7 +14,7 @@ from conformance.impostor import Impostor
 from conformance.model import Client, Outcome, World
 
 import greetlab as gl
-from greetlab.channel import Channel
+from greetlab.channels.channel import Channel
 
 POLL = 0.005
 """Seconds between two looks at a condition that is waited for."""
@@ -139,7 +139,7 @@ class LocalEngine(Engine):
 
 
 class NativeCaller(RealCaller):
-    """`greetlab.channel.Channel`, whichever its engine."""
+    """`greetlab.channels.channel.Channel`, whichever its engine."""
 
     def __init__(self, engine: LocalEngine, client: Client) -> None:
         options: dict[str, Any] = {"engine": engine.engine}

@@ -9,8 +9,8 @@ from conformance.engine import SEED, Caller, Engine, outcome_of
 from conformance.model import Client, Outcome, World
 
 import greetlab as gl
-from greetlab.calls import Calls
-from greetlab.sim import SimChannel
+from greetlab.channels.calls import Calls
+from greetlab.clusters.sim import SimChannel
 
 STEP = 0.005
 """Virtual seconds between two looks at a condition, where it may not take long."""

@@ -3,11 +3,11 @@
 #include <memory>
 #include <vector>
 
-#include "core/connector.h"
-#include "core/trace.h"
 #include "lb/channel.h"
+#include "lb/connector.h"
 #include "lb/static_resolver.h"
 #include "sim/virtual_clock.h"
+#include "trace/trace.h"
 
 using namespace greetlab;
 

@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <thread>
 
-#include "core/trace.h"
+#include "trace/trace.h"
 
 namespace greetlab {
 namespace {

@@ -8,10 +8,10 @@
 #include <new>
 #include <string>
 
-#include "core/trace.h"
 #include "lb/channel.h"
 #include "sim/cluster.h"
 #include "sim/virtual_clock.h"
+#include "trace/trace.h"
 
 namespace {
 

@@ -1,0 +1,156 @@
+"""What every client's channel can do, in whichever world it is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from html import escape
+from types import TracebackType
+from typing import Protocol, Self
+
+from greetlab.channels.calls import Calls
+from greetlab.trace.trace import Event, Trace
+
+
+class Subchannel(Protocol):
+    """A subchannel now: "127.1.0.2:50051" and "READY"."""
+
+    @property
+    def address(self) -> str:
+        """Where to."""
+
+    @property
+    def state(self) -> str:
+        """Its connectivity state."""
+
+
+class Client(ABC):
+    """A channel to a service, and calls through it.
+
+    It connects at the first call, or in `wait_ready`. Close it, or use it in a `with` block. A call
+    that fails is a result like any other, never an exception.
+    """
+
+    title: str
+    """What results and figures are called after."""
+    name: str
+    """Its name in the trace: "client-1"."""
+    engine: str
+    """Whose core makes the calls: "lab", ours, or "grpc", gRPC's own."""
+    world: str
+    """Where what it shows comes from: "SIM", "LOCAL", "KUBE"."""
+
+    @abstractmethod
+    def greet(
+        self,
+        first_name: str = "Ada",
+        last_name: str = "",
+        *,
+        times: int = 1,
+        timeout: float = 5.0,
+        wait_for_ready: bool = False,
+    ) -> Calls:
+        """Says hello `times` times, one after the other.
+
+        timeout: seconds that each call may take.
+        wait_for_ready: wait for a connection where others fail.
+        """
+
+    @abstractmethod
+    def load(
+        self,
+        n: int,
+        concurrency: int = 64,
+        *,
+        first_name: str = "Ada",
+        last_name: str = "Lovelace",
+        every: float = 0.0,
+        timeout: float = 5.0,
+        wait_for_ready: bool = False,
+    ) -> Calls:
+        """Makes `n` calls with `concurrency` of them in flight at any time.
+
+        A closed loop: when one ends the next begins.
+
+        every: seconds from one call's start to the next one's, however many are in flight; 0: the
+            closed loop.
+        """
+
+    @abstractmethod
+    def wait_ready(
+        self, *, all: bool = False, pods: int | None = None, timeout: float = 10.0
+    ) -> Self:
+        """Connects, and waits until the channel is READY.
+
+        all: wait until each of its subchannels is, too. A fresh round_robin channel is READY as
+            soon as one is, and sends its first calls there: a cold start.
+        pods: wait until that many subchannels are, and look the name up again until then, each
+            second or as often as the cooldown lets it: for a client that may be there before the
+            pods are. Stock gRPC has no such call; healthy connections never make it look again.
+
+        Raises TimeoutError, with the state of each subchannel, if it takes above `timeout` seconds.
+        """
+
+    @property
+    @abstractmethod
+    def state(self) -> str:
+        """Connectivity state: IDLE, CONNECTING, READY, TRANSIENT_FAILURE or SHUTDOWN."""
+
+    @property
+    @abstractmethod
+    def subchannels(self) -> Sequence[Subchannel]:
+        """The subchannels that there are now."""
+
+    @property
+    @abstractmethod
+    def trace(self) -> Trace:
+        """What has happened so far."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Cancels what is in flight and closes the connections. Closing twice is fine."""
+
+    def steps(self, first_name: str = "Ada") -> Iterator[Event]:
+        """Says hello once and gives every event of it, in order; print them."""
+        before = len(self.trace)
+        self.greet(first_name)
+        trace = self.trace
+        return (trace[row] for row in range(before, len(trace)))
+
+    def not_ready(self, timeout: float) -> TimeoutError:
+        """The error of a `wait_ready` that took too long."""
+        seen = ", ".join(f"{s.address} {s.state}" for s in self.subchannels)
+        return TimeoutError(
+            f"{self.title}: not READY within {timeout} s; the channel is {self.state}, its "
+            f"subchannels: {seen or 'none (no address yet)'}"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        lines = [f"Channel {self.title} · {self._engine_in_words()} · {self.state}"]
+        lines += [f"  {s.address}  {s.state}" for s in self.subchannels]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(s.address)}</td><td>{escape(s.state)}</td></tr>"
+            for s in self.subchannels
+        )
+        return (
+            f"<div><b>{escape(self.title)}</b> · {self._engine_in_words()} · {self.state}</div>"
+            "<table><thead><tr><th>subchannel</th><th>state</th></tr></thead>"
+            f"<tbody>{rows}</tbody></table>"
+        )
+
+    def _engine_in_words(self) -> str:
+        return f"engine {self.engine}"

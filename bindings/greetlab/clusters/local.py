@@ -1,0 +1,528 @@
+"""The local cluster: a Kubernetes Service in miniature, of real processes on loopback addresses.
+
+No Docker, no Kubernetes, no root. Each cluster takes a /16 of 127.0.0.0/8 for itself:
+
+    127.N.0.10:10053    the cluster's DNS (a thread of this process)
+    127.N.96.1:50051    the ClusterIP of `greetserver` (the process `clusterip`)
+    127.N.1.1:50051...  the pods (a process `greet-server` each)
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import secrets
+import socket
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+from greetlab import _core, arguments
+from greetlab.channels.channel import Channel
+from greetlab.channels.policies import AnyPolicy, channel_title
+from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster, Pod
+from greetlab.clusters.local_pods import Delays, LocalPod, LocalPods
+from greetlab.clusters.processes import (
+    ClusterIpProxy,
+    GreetServer,
+    Lifeline,
+    Process,
+    await_first_line,
+)
+from greetlab.dns.lookup import Lookup, pod_resolver, pod_search
+
+if TYPE_CHECKING:
+    from greetlab.dns.server import ClusterDns
+
+DNS_PORT = 10053
+NAMESPACE = "default"
+DOMAIN = "cluster.local"
+SEARCH = pod_search(NAMESPACE, DOMAIN)
+MOST_PODS = 250
+
+
+class LocalCluster(Cluster):
+    """Pods as processes on this machine's loopback addresses.
+
+    pods: how many to start with.
+    port: the pods' port, and the services'.
+    service_port: the services' own port, where it is another one than the pods' (targetPort).
+    session_affinity: sessionAffinity: ClientIP of `greetserver`: a client that connects again
+        within so many seconds comes to the same pod (Kubernetes' default is 10,800); None = it does
+        not matter who connects. A client is its address: see `Channel`'s source_ip.
+    start_interval: seconds from one pod's being ready to the next one's, of those that are made at
+        once: the first ones, and those that `scale` adds.
+    readiness_delay: seconds from a pod's start, or a change of its health, until the readiness
+        probe has found out.
+    endpoint_lag: seconds for which a pod that died, is drained or is found unready stays listed; a
+        real cluster takes some to notice.
+    pre_stop: seconds from a pod's deletion to its SIGTERM (`lifecycle.preStop`).
+    max_connection_age, max_connection_age_grace: seconds after which the pods send GOAWAY on a
+        connection, and for which its calls may go on (gRFC A9); None = never, for ever.
+    grace: seconds that a draining pod's calls may go on after its SIGTERM.
+    dns_ttl: of every DNS answer, in seconds. CoreDNS's default is 5, its usual Corefile says 30.
+    seed: of every random choice in it (the ClusterIP's, the order of DNS answers, the pods' draws);
+        None = another one each time.
+
+    On loopback a dead pod refuses connections at once, where a deleted pod's address on a real
+    cluster often swallows packets, and connects hang until they time out.
+
+    Raises StartError if a process does not start, OSError if there is no free loopback network.
+    """
+
+    world = "LOCAL"
+
+    def __init__(
+        self,
+        pods: int = 3,
+        *,
+        port: int = 50051,
+        service_port: int | None = None,
+        session_affinity: float | None = None,
+        start_interval: float = 0.0,
+        readiness_delay: float = 0.0,
+        endpoint_lag: float = 0.0,
+        pre_stop: float = 0.0,
+        max_connection_age: float | None = None,
+        max_connection_age_grace: float | None = None,
+        grace: float = 5.0,
+        dns_ttl: int = 5,
+        seed: int | None = None,
+    ) -> None:
+        if not sys.platform.startswith("linux"):
+            raise OSError("a local cluster needs Linux, where all of 127.0.0.0/8 is loopback")
+        _check_pods(pods)
+        arguments.number("port", port, 1, 65535)
+        service_port = port if service_port is None else service_port
+        arguments.number("service_port", service_port, 1, 65535)
+        arguments.number("session_affinity", session_affinity or 0, 0, 9e9)
+        arguments.number("dns_ttl", dns_ttl, 0, 2**31 - 1)
+        arguments.number("seed", seed or 0, 0, 2**64 - 1)
+        self.port = port
+        self.service_port = service_port
+        self.seed = secrets.randbits(63) if seed is None else seed
+        self._affinity = None if session_affinity is None else _seconds(session_affinity)
+        self._flags = ["--grace", _seconds(grace)]
+        for flag, value in (
+            ("--max-connection-age", max_connection_age),
+            ("--max-connection-age-grace", max_connection_age_grace),
+        ):
+            if value is not None:
+                self._flags += [flag, _seconds(value)]
+        self._lock = threading.RLock()
+        delays = Delays(start_interval, readiness_delay, endpoint_lag, pre_stop)
+        self._pods = LocalPods(self, delays, self._lock)
+        self._made = 0
+        self._clients = 0
+        self._closed = False
+        self._channels: weakref.WeakSet[Channel] = weakref.WeakSet()
+        # Children that outlive us would be a bug of ours: this also runs when the interpreter ends.
+        self._processes: list[Process] = []
+        self._cleanup: list[Callable[[], None]] = []
+        self._owner = os.getpid()
+        weakref.finalize(self, _clean_up, self._owner, self._cleanup)
+        try:
+            self._start(pods, dns_ttl)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, pods: int, dns_ttl: int) -> None:
+        self.network, self._dns = _claim_network(dns_ttl, self.seed)
+        self._cleanup.append(self._dns.close)
+        self._lifeline = Lifeline()
+        self._cleanup.append(self._lifeline.close)
+        self._cleanup.append(partial(_end, self._processes))  # the last to come is the first to go
+        self._cleanup.append(self._pods.close)
+        self.dns_address = f"127.{self.network}.0.10:{DNS_PORT}"
+        self.cluster_ip = f"127.{self.network}.96.1"
+        self._resolver = pod_resolver(self.dns_address, namespace=NAMESPACE, domain=DOMAIN)
+        self._proxy = ClusterIpProxy(
+            f"{self.cluster_ip}:{self.service_port}",
+            seed=self.seed,
+            lifeline=self._lifeline,
+            affinity=self._affinity,
+        )
+        self._processes.append(self._proxy)
+        self._starting: list[Process] = [self._proxy]
+        with self._lock:
+            self._pods.add(pods)
+
+    # What it shows.
+
+    @property
+    def pods(self) -> list[Pod]:
+        """The pods, in the order in which they were made.
+
+        Dead ones stay, for they can be restarted; one that was drained is gone once it has ended.
+        """
+        with self._lock:
+            self._reap()
+            return [pod.view() for pod in self._pods.by_name.values()]
+
+    @property
+    def proxy_facts(self) -> list[dict[str, Any]]:
+        """What the ClusterIP did, oldest first: a dict for each connection opened, closed, failed.
+
+        "upstream" of an opened one is the peer that its pod reports: it joins the two.
+        """
+        with self._lock:
+            if not self._closed:
+                self.publish()  # what it reported before it acknowledges this is here then
+            return list(self._proxy.facts)
+
+    def lookup(self, name: str, types: Sequence[str] = ("A", "AAAA")) -> Lookup:
+        """Looks a name up as a pod of this cluster would: search list, ndots:5 and all."""
+        self._check_open()
+        return self._resolver.lookup(name, types)
+
+    def channel(
+        self,
+        service: str,
+        *,
+        port: int | None = None,
+        policy: AnyPolicy = "pick_first",
+        engine: str = "lab",
+        shuffle_address_list: bool = False,
+        cooldown: float = 30.0,
+        connection_per_call: bool = False,
+        source_ip: str = "",
+        seed: int | None = None,
+        trace_capacity: int = 1_000_000,
+    ) -> Channel:
+        """A new client of a service of this cluster; see `Channel`.
+
+        service: "greetserver", "greetserver-headless", or any DNS name. A name that does not exist
+        is no error here: the calls fail, as a real client's would.
+        port: to dial; None = the right one, which for a headless service is the pods'.
+        seed: None = drawn from the cluster's own.
+        """
+        target = self.target(service, port)
+        with self._lock:
+            self._clients += 1
+            number = self._clients
+        channel = Channel(
+            target,
+            policy=policy,
+            engine=engine,
+            shuffle_address_list=shuffle_address_list,
+            cooldown=cooldown,
+            connection_per_call=connection_per_call,
+            source_ip=source_ip,
+            seed=(self.seed + 2**32 + number) % 2**64 if seed is None else seed,
+            trace_capacity=trace_capacity,
+            name=f"client-{number}",
+            title=f"{service}, {channel_title(policy, connection_per_call)}",
+            world=self.world,
+            pods=self._names,
+        )
+        with self._lock:
+            if self._closed:  # meanwhile
+                channel.close()
+            self._check_open()
+            self._channels.add(channel)
+            for pod in self._pods.by_name.values():
+                channel.tell_pod_changed(pod.name, self._endpoint(pod), "started")
+            self._tell_endpoints([channel])
+        return channel
+
+    def target(self, service: str, port: int | None = None) -> str:
+        """The gRPC target of a service, with this cluster's DNS server in it.
+
+        port: None = the service's own, or the pods' where nothing is between: if it is headless.
+
+        gRPC would walk this machine's search list, not a pod's, so the name is looked up here and
+        handed over in full, with its final dot. A name that does not exist stays as it would first
+        be tried.
+        """
+        self._check_open()
+        if ":" in service:
+            raise ValueError(f"service {service!r}: a name without a port; it is {self.port} here")
+        found = self._resolver.lookup(service, ["A"])
+        name = found.answer_name or f"{service}.{SEARCH[0]}"
+        if port is None:
+            port = self.service_port if found.addresses == [self.cluster_ip] else self.port
+        arguments.number("port", port, 1, 65535)
+        return f"dns://{self.dns_address}/{name.rstrip('.')}.:{port}"
+
+    # What can be done to it.
+
+    def scale(self, pods: int) -> None:
+        """Adds pods, or drains the newest ones, until this many serve."""
+        self._check_open()
+        _check_pods(pods)
+        with self._lock:
+            self._pods.scale(pods)
+
+    def kill(self, pod: str) -> None:
+        """Ends a pod at once (SIGKILL). It stays listed for `endpoint_lag` seconds."""
+        with self._lock:
+            self._pods.kill(self._find(pod))
+
+    def restart(self, pod: str) -> None:
+        """Makes a pod serve again at the same address, killing it first if it still runs."""
+        with self._lock:
+            again = self._find(pod)
+            assert again.server is not None
+            if again.server.alive:
+                self.tell(again, "killed", ends=True)
+                again.server.kill()
+            try:
+                self._pods.start([again])
+            except BaseException:
+                self._pods.delist(again)  # it is dead
+                raise
+
+    def drain(self, pod: str) -> None:
+        """Deletes a pod: off the endpoints after `endpoint_lag`, SIGTERM after `pre_stop`, both
+        counted from now, as Kubernetes does.
+
+        Returns at once; the pod is "draining" until its last call is done, at most `grace` seconds
+        after its SIGTERM.
+        """
+        with self._lock:
+            leaving = self._find(pod)
+            assert leaving.server is not None
+            self._pods.delete(leaving)
+
+    def rollout(self, *, max_surge: int = 1, max_unavailable: int = 0) -> None:
+        """Replaces the pods by new ones, and returns at once; see `Cluster.rollout`."""
+        with self._lock:
+            self._check_open()
+            self._pods.rollout(max_surge, max_unavailable)
+
+    def wait_rollout(self, timeout: float = 60.0) -> Self:
+        """Waits until all pods are new, and ready.
+
+        Raises TimeoutError, with the state of each pod, after `timeout` seconds; StartError if a
+        new pod did not start, and the rollout was given up.
+        """
+        self._check_open()
+        if not self._pods.wait(lambda: not self._pods.rolling, timeout):
+            raise self._too_slow("the rollout is not over", timeout)
+        return self
+
+    def wait_ready(self, pods: int | None = None, timeout: float = 60.0) -> Self:
+        """Waits until so many pods are ready, and listed; None: all that are meant to serve.
+
+        Raises TimeoutError, with the state of each pod, after `timeout` seconds.
+        """
+        self._check_open()
+        if not self._pods.wait(lambda: self._ready_enough(pods), timeout):
+            many = "all pods" if pods is None else f"{pods} pods"
+            raise self._too_slow(f"{many} are not ready", timeout)
+        return self
+
+    def slow(self, pod: str, latency: float | tuple[float, float]) -> None:
+        """Makes a pod wait before each answer; two numbers: a uniform draw; 0: as fast as it can.
+
+        latency: seconds.
+        """
+        least, most = latency if isinstance(latency, tuple) else (latency, latency)
+        arguments.number("latency", least, 0, 1e6)
+        arguments.number("latency", most, 0, 1e6)
+        if least > most:
+            raise ValueError(f"latency {latency!r}: the smaller number first")
+        self._control(pod).set_latency(least, most)
+        self.tell(self._find(pod), "slowed" if most > 0 else "fast again")
+
+    def fail(self, pod: str, rate: float) -> None:
+        """Makes a pod fail this share of its calls (0 to 1) with UNAVAILABLE."""
+        arguments.number("rate", rate, 0, 1)
+        self._control(pod).set_error_rate(rate)
+        self.tell(self._find(pod), "failing" if rate > 0 else "well again")
+
+    def set_serving(self, pod: str, serving: bool) -> None:
+        """Sets what a pod's health service says: the readiness probe has it off the endpoints, or
+        back on them. Connections to it stay, and so do their calls.
+        """
+        self._control(pod).set_serving(serving)
+        with self._lock:
+            self._pods.set_healthy(self._find(pod), serving)
+
+    def close(self) -> None:
+        """Ends every process and closes every socket. Closing twice is fine."""
+        with self._lock:
+            self._closed = True
+            for channel in list(self._channels):
+                channel.close()
+            _clean_up(self._owner, self._cleanup)
+
+    # Inside.
+
+    def _names(self) -> list[str]:
+        return [pod.name for pod in self.pods]
+
+    def make_pods(self, count: int, revision: int) -> list[LocalPod]:
+        """New ones, not started yet."""
+        new = []
+        for _ in range(count):
+            self._made += 1
+            new.append(
+                LocalPod(
+                    f"pod-{self._made}",
+                    ip=self._address(self._made),
+                    seed=(self.seed + self._made) % 2**64,
+                    control=f"@greetlab-{secrets.token_hex(8)}",
+                    revision=revision,
+                )
+            )
+        return new
+
+    def _endpoint(self, pod: LocalPod) -> str:
+        return f"{pod.ip}:{self.port}"
+
+    def _address(self, number: int) -> str:
+        """Of the pod that is made as the `number`th: 127.N.1.1 is the first."""
+        high, low = divmod(number - 1, 254)
+        arguments.number("number of pods ever made", number, 1, 90 * 254)
+        return f"127.{self.network}.{1 + high}.{1 + low}"
+
+    def start_pods(self, pods: list[LocalPod]) -> None:
+        """Starts the processes side by side, and waits until all of them serve."""
+        servers: list[GreetServer] = []
+        try:
+            for pod in pods:
+                servers.append(self._server_of(pod))
+            await_first_line([*servers, *self._starting])
+        except BaseException:
+            _end(servers)  # all or none
+            raise
+        self._starting = []
+        for pod, server in zip(pods, servers, strict=True):
+            if pod.server is not None:
+                self._processes.remove(pod.server)
+            self._processes.append(server)
+            pod.server, pod.client = server, _core.ControlClient(pod.control)
+
+    def _server_of(self, pod: LocalPod) -> GreetServer:
+        return GreetServer(
+            pod.name,
+            pod.ip,
+            self.port,
+            lifeline=self._lifeline,
+            control=pod.control,
+            flags=[*self._flags, "--seed", str(pod.seed)],
+        )
+
+    def _reap(self) -> None:
+        """Forgets the drained pods that have ended, as a cluster deletes them."""
+        for pod in list(self._pods.by_name.values()):
+            if pod.draining and pod.server is not None and not pod.server.alive:
+                pod.server.wait()
+                self.tell(pod, "stopped")
+                self._processes.remove(pod.server)
+                del self._pods.by_name[pod.name]
+
+    def publish(self) -> None:
+        """Tells the DNS and the ClusterIP who the endpoints are."""
+        listed = [pod for pod in self._pods.by_name.values() if pod.listed]
+        # A Deployment's pods have no hostname of their own: DNS names them after their address.
+        endpoints = [(None, pod.ip) for pod in listed]
+        ports = {"grpc": (self.service_port, self.port)}
+        for service, ip in ((CLUSTER_IP_SERVICE, self.cluster_ip), (HEADLESS_SERVICE, None)):
+            self._dns.set_service(
+                service, NAMESPACE, cluster_ip=ip, ports=ports, endpoints=endpoints
+            )
+        self._proxy.set_endpoints(map(self._endpoint, listed))
+        self._tell_endpoints(self._channels)
+
+    # What the cluster does stands in the traces of its clients, too.
+
+    def _tell_endpoints(self, channels: Iterable[Channel]) -> None:
+        listed = [self._endpoint(pod) for pod in self._pods.by_name.values() if pod.listed]
+        for channel in channels:
+            for service in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE):
+                channel.tell_endpoints_changed(service, listed)
+
+    def tell(self, pod: LocalPod, change: str, *, ends: bool = False) -> None:
+        """Puts what happens to a pod into the traces of the clients."""
+        for channel in list(self._channels):
+            channel.tell_pod_changed(pod.name, self._endpoint(pod), change, ends=ends)
+
+    def _find(self, name: str) -> LocalPod:
+        self._check_open()
+        if name not in self._pods.by_name:
+            raise ValueError(f"no pod {name!r}: there is {', '.join(self._pods.by_name) or 'none'}")
+        return self._pods.by_name[name]
+
+    def _control(self, name: str) -> _core.ControlClient:
+        with self._lock:
+            pod = self._find(name)
+            if (state := pod.view().state) not in ("serving", "starting"):
+                raise ValueError(f"pod {name!r} is {state}; restart it first")
+            assert pod.client is not None
+            return pod.client
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError("this cluster is closed; make another one")
+
+
+def _claim_network(dns_ttl: int, seed: int) -> tuple[int, ClusterDns]:
+    """A /16 of 127.0.0.0/8 that no other cluster has: whose DNS address we could bind."""
+    from greetlab.dns.server import ClusterDns  # with dnspython, which takes its time
+
+    candidates = list(range(1, 255))
+    random.shuffle(candidates)
+    for number in candidates:
+        address = (f"127.{number}.0.10", DNS_PORT)
+        try:
+            dns = ClusterDns(*address, ttl=dns_ttl, seed=seed)
+            try:
+                socket.create_connection(address, 5).close()  # where lo is down, only this fails
+            except BaseException:
+                dns.close()
+                raise
+            return number, dns
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise OSError(
+                    error.errno,
+                    f"use 127.{number}.0.10:{DNS_PORT}: {error.strerror}; a local cluster "
+                    "needs all of 127.0.0.0/8 on the loopback interface, which this system has "
+                    "not: is the interface up? (ip link set lo up)",
+                ) from error
+    raise OSError(
+        errno.EADDRINUSE,
+        f"port {DNS_PORT} is taken on all of 127.1.0.10 to 127.254.0.10: close other clusters, "
+        "or whatever listens on that port on every address",
+    )
+
+
+def _end(processes: Sequence[Process]) -> None:
+    for process in processes:
+        process.popen.kill()  # all at once, then wait for each
+    for process in processes:
+        process.wait()
+
+
+def _clean_up(owner: int, steps: list[Callable[[], None]]) -> None:
+    """Takes the steps, the last one first. One that was interrupted is taken again next time."""
+    if os.getpid() != owner:
+        return  # a child of os.fork that ends: the cluster is its parent's
+    errors = []
+    while steps:
+        try:
+            steps[-1]()
+        except Exception as error:
+            errors.append(error)
+        steps.pop()
+    if errors:
+        raise errors[0]
+
+
+def _check_pods(pods: int) -> None:
+    if isinstance(pods, bool) or not isinstance(pods, int):
+        raise TypeError(f"pods {pods!r}: a whole number")
+    if not 0 <= pods <= MOST_PODS:
+        raise ValueError(f"{pods} pods: a local cluster has 0 to {MOST_PODS}")
+
+
+def _seconds(value: float) -> str:
+    arguments.number("seconds", value, 0.001, 1e9)
+    return f"{value:f}s"

@@ -1,0 +1,1 @@
+"""Exercises, guesses, labs, and what checks them."""

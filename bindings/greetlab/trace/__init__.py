@@ -1,0 +1,1 @@
+"""What happened: events, how they are told, checked and stepped through."""

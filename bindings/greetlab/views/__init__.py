@@ -1,0 +1,1 @@
+"""What there is to look at: plots, the animated flow, the terminal's strips."""

@@ -1,0 +1,84 @@
+"""What the page is made of: the scripts, joined to one module, the style, and the page itself."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+
+# In this order they are one ES module; each has one idea, and the last has the only export.
+SCRIPTS = (
+    "unpack",  # bytes to columns
+    "track",  # a value that changes with the events
+    "model",  # columns to pods, clients, connections, calls
+    "clock",  # the trace's time to the time that the picture takes
+    "lesson",  # what there is to learn at this moment
+    "glyphs",  # the pods' shapes, and text that fits
+    "layout",  # where things stand
+    "pipes",  # connections and the marks in them
+    "client",  # a client's card
+    "scene",  # the topology
+    "lanes",  # DNS, connections and calls over time
+    "player",  # play, pause, step
+    "help",  # the keys
+    "elements",  # elements, icons, the theme's colours
+    "flow",  # the widget: all of the above put together
+)
+
+
+def _read(name: str) -> str:
+    return (files("greetlab.views.widget") / name).read_text(encoding="utf-8")
+
+
+def script() -> str:
+    """The ES module; its default export is anywidget's `{render}`."""
+    return "\n".join(_read(f"js/{name}.js") for name in SCRIPTS)
+
+
+def style() -> str:
+    """The style sheet."""
+    return _read("flow.css")
+
+
+def document(blocks: Sequence[bytes], summary: str) -> str:
+    """A page that plays these packed traces.
+
+    summary: for those who cannot see it, or run no scripts.
+    """
+    data = ", ".join(f'"{base64.b64encode(block).decode()}"' for block in blocks)
+    return _PAGE.format(
+        summary=escape(summary),
+        style=style(),
+        script=script().replace("export default", "const flow ="),
+        data=data,
+    )
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+      content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
+<title>greetlab: the request flow</title>
+<style>
+{style}
+body {{ margin: 0; }}
+body > .gl-flow {{ margin: 0 auto; max-width: 1800px; min-height: 100vh; border: 0; }}
+</style>
+</head>
+<body>
+<noscript>{summary}</noscript>
+<script type="module">
+{script}
+const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const [data, other] = [{data}].map(bytes);
+const root = document.createElement("div");
+document.body.append(root);
+flow.render({{ model: {{ get: (name) => ({{ data, other }})[name] }}, el: root }});
+</script>
+</body>
+</html>
+"""

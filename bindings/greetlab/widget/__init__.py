@@ -1,5 +1,0 @@
-"""The animated request flow: `gl.Flow(trace)`."""
-
-from greetlab.widget.flow import Flow
-
-__all__ = ["Flow"]

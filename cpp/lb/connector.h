@@ -1,0 +1,77 @@
+// The port through which a subchannel reaches a server: gRPC in the live world, a table in the
+// simulator.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "core/address.h"
+#include "core/status.h"
+#include "trace/trace.h"
+
+namespace greetlab {
+
+/// What a call carries from the application to the server and back. The core passes it along and
+/// never looks inside; each world has its own kind.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+
+  /// Gives up a call that was sent: it ends soon.
+  virtual void cancel() = 0;
+};
+
+/// How a call ended on a connection.
+struct Outcome {
+  Status status;
+  Symbol pod = Symbol::none;  ///< Who answered.
+  /// Nothing was sent: the connection was gone already, and the call may be picked again.
+  bool unsent = false;
+};
+
+/// One attempt to connect and, if it comes off, the connection. Destroying it gives up the attempt,
+/// or closes the connection as soon as the calls in flight on it have ended.
+class Link {
+ public:
+  class Watcher {
+   public:
+    virtual ~Watcher() = default;
+    /// The server's SETTINGS frame has come.
+    virtual void on_connected(EventId cause) = 0;
+    /// The attempt failed. The link is of no more use.
+    virtual void on_connect_failed(const Status& why, EventId cause) = 0;
+    /// The connection is over for new calls. Calls in flight end by themselves.
+    virtual void on_lost(EventId cause) = 0;
+  };
+  using Done = std::function<void(Outcome, EventId cause)>;
+
+  virtual ~Link() = default;
+
+  virtual ConnectionId id() const = 0;
+
+  /// Sends a call. `done` is called once, later, even where the link is destroyed before; at the
+  /// latest at the deadline, with DEADLINE_EXCEEDED.
+  /// @param because the pick.
+  virtual void send(CallId call, Exchange& exchange, Time deadline, EventId because, Done done) = 0;
+};
+
+/// What is to be dialled, and on whose behalf.
+struct Dial {
+  Symbol who;  ///< The channel.
+  SubchannelId subchannel;
+  Address address;
+  std::uint32_t attempt;  ///< Counts from 1.
+  Time deadline;          ///< When an attempt that has not ended has failed.
+  EventId because;
+};
+
+class Connector {
+ public:
+  virtual ~Connector() = default;
+
+  /// Begins an attempt. The watcher hears of its end later, never before this returns, and nothing
+  /// once the link is destroyed. Emits ConnectStarted and what becomes of it.
+  virtual std::unique_ptr<Link> dial(const Dial& dial, Link::Watcher& watcher) = 0;
+};
+
+}  // namespace greetlab

@@ -1,0 +1,489 @@
+// Everything that can happen, as facts. The trace is made of these and of nothing else.
+//
+// A fact is a small plain struct: numbers and symbols, so that a million of them are one block of
+// memory. Each says how it can be known:
+//   observed   who tells it saw it
+//   inferred   it follows from what was seen, and could in principle be otherwise
+//   sim_only   only a simulator can know it: no client could see it on a real network
+// A live world may mark a fact lower than its kind (a lost connection's `graceful`), never higher.
+//
+// Its sentence stands beside its fields, for somebody who has never seen gRPC. There is no other
+// place to add a fact to than this file: its name, its fields and its sentence reach the trace
+// file, Python, the plots and the page from here.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <variant>
+
+#include "core/connectivity.h"
+#include "core/status.h"
+#include "core/time.h"
+#include "trace/ids.h"
+#include "trace/symbol.h"
+#include "trace/teller.h"
+
+namespace greetlab {
+
+enum class Certainty : std::uint8_t { observed, inferred, sim_only };
+
+/// Whether a connection ended in order (GOAWAY) or broke.
+enum class Graceful : std::uint8_t { unknown, yes, no };
+
+/// A field of a fact: its name and where it is. `fields` of each fact lists them in order.
+template <class Fact, class Value>
+struct Field {
+  std::string_view name;
+  Value Fact::* member;
+};
+template <class Fact, class Value>
+Field(const char*, Value Fact::*) -> Field<Fact, Value>;
+
+// --- The cluster ---------------------------------------------------------------------------------
+
+/// A pod changed: `change` is "started", "ready", "killed", "draining", "stopped", "slowed", ...
+struct PodChanged {
+  Symbol pod;
+  Symbol change;
+  Symbol address;  ///< Where it listens: "10.244.0.2:50051".
+  static constexpr std::string_view kName = "PodChanged";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"pod", &PodChanged::pod}, Field{"change", &PodChanged::change},
+                      Field{"address", &PodChanged::address}};
+  }
+  std::string sentence(const Teller& t) const {
+    if (t.word(change) == "started") return t.say(pod, " started");
+    return t.say(pod, " is ", change);
+  }
+};
+
+/// The cluster lists these addresses as a service's endpoints from now on.
+struct EndpointsChanged {
+  Symbol service;
+  Symbol addresses;
+  std::uint32_t count;
+  static constexpr std::string_view kName = "EndpointsChanged";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"service", &EndpointsChanged::service},
+                      Field{"addresses", &EndpointsChanged::addresses},
+                      Field{"count", &EndpointsChanged::count}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(service, " now lists ", t.counted(count, "endpoint"), ": ",
+                 t.list(addresses, "nobody"));
+  }
+};
+
+/// The ClusterIP chose `endpoint` for a new connection. A client cannot see it.
+struct ProxyRouted {
+  ConnectionId connection;
+  Symbol endpoint;
+  static constexpr std::string_view kName = "ProxyRouted";
+  static constexpr Certainty kCertainty = Certainty::sim_only;
+  static constexpr auto fields() {
+    return std::tuple{Field{"connection", &ProxyRouted::connection},
+                      Field{"endpoint", &ProxyRouted::endpoint}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say("the ClusterIP sends the new connection to ", endpoint);
+  }
+};
+
+/// A server told a client to make no new calls on a connection (RFC 9113 6.8). gRPC's public API
+/// does not show it.
+struct GoAwaySent {
+  ConnectionId connection;
+  Symbol reason;
+  static constexpr std::string_view kName = "GoAwaySent";
+  static constexpr Certainty kCertainty = Certainty::sim_only;
+  static constexpr auto fields() {
+    return std::tuple{Field{"connection", &GoAwaySent::connection},
+                      Field{"reason", &GoAwaySent::reason}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(t.who, " sends GOAWAY on a connection: ", reason);
+  }
+};
+
+// --- The resolver --------------------------------------------------------------------------------
+
+/// A lookup of a channel's target begins.
+struct LookupStarted {
+  Symbol name;
+  static constexpr std::string_view kName = "LookupStarted";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() { return std::tuple{Field{"name", &LookupStarted::name}}; }
+  std::string sentence(const Teller& t) const { return t.say(t.who, " looks up ", name); }
+};
+
+/// One question of it on the wire was answered, or given up.
+struct QueryAnswered {
+  Symbol name;
+  Symbol type;
+  Symbol status;
+  std::uint32_t ttl;
+  Duration round_trip;
+  static constexpr std::string_view kName = "QueryAnswered";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"name", &QueryAnswered::name}, Field{"type", &QueryAnswered::type},
+                      Field{"status", &QueryAnswered::status}, Field{"ttl", &QueryAnswered::ttl},
+                      Field{"round_trip", &QueryAnswered::round_trip}};
+  }
+  std::string sentence(const Teller& t) const {
+    const std::string& rcode = t.word(status);
+    const std::string answer = rcode == "ok"        ? "has records"
+                               : rcode == "no_data" ? "exists, but has no such record"
+                                                    : "is " + t.upper(rcode);
+    return t.say("DNS: ", name, " ", type, " ", answer, " (", t.milliseconds(round_trip), ")");
+  }
+};
+
+/// The lookup has ended: with addresses, or with a status that says why there are none.
+struct LookupEnded {
+  Symbol name;
+  Symbol status;
+  Symbol addresses;
+  std::uint32_t count;
+  static constexpr std::string_view kName = "LookupEnded";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"name", &LookupEnded::name}, Field{"status", &LookupEnded::status},
+                      Field{"addresses", &LookupEnded::addresses},
+                      Field{"count", &LookupEnded::count}};
+  }
+  std::string sentence(const Teller& t) const {
+    if (count == 0) {
+      return t.say("the lookup of ", name, " found nothing: ", t.upper(t.word(status)));
+    }
+    return t.say("the lookup found ", t.counted(count, "address"), ": ", t.list(addresses));
+  }
+};
+
+/// Somebody asked the resolver for new addresses.
+struct ReresolutionRequested {
+  static constexpr std::string_view kName = "ReresolutionRequested";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() { return std::tuple{}; }
+  std::string sentence(const Teller& t) const {
+    return t.say(t.who, " would like newer addresses");
+  }
+};
+
+/// ... too soon after the last lookup: it waits until then.
+struct CooldownStarted {
+  Time until;
+  static constexpr std::string_view kName = "CooldownStarted";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() { return std::tuple{Field{"until", &CooldownStarted::until}}; }
+  std::string sentence(const Teller& t) const {
+    return t.say("the last lookup is too recent: the next one waits until ", t.moment(until));
+  }
+};
+
+/// The lookup failed: the next one waits until then.
+struct ResolverBackoffStarted {
+  Time until;
+  static constexpr std::string_view kName = "ResolverBackoffStarted";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"until", &ResolverBackoffStarted::until}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say("the lookup was of no use: it is tried again at ", t.moment(until));
+  }
+};
+
+// --- The policy ----------------------------------------------------------------------------------
+
+/// The policy was given a list of addresses; `pending`: it keeps using the one it had for now.
+struct AddressListTaken {
+  ListId list;
+  Symbol addresses;
+  std::uint32_t count;
+  bool pending;
+  static constexpr std::string_view kName = "AddressListTaken";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{
+        Field{"list", &AddressListTaken::list}, Field{"addresses", &AddressListTaken::addresses},
+        Field{"count", &AddressListTaken::count}, Field{"pending", &AddressListTaken::pending}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say("the policy is given ", t.counted(count, "address"),
+                 pending ? ", but goes on with the list it has for now" : "");
+  }
+};
+
+/// The pending list is the one in use from now on, because of `reason`.
+struct ListSwapped {
+  ListId list;
+  Symbol reason;
+  static constexpr std::string_view kName = "ListSwapped";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"list", &ListSwapped::list}, Field{"reason", &ListSwapped::reason}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say("the new list of addresses takes over: ", reason);
+  }
+};
+
+/// The policy hands the data plane a new picker: `picker` is "round_robin", "queue", "fail", ...
+/// with `ready` subchannels to choose from, beginning at `start`.
+struct PickerPublished {
+  Symbol picker;
+  std::uint32_t ready;
+  std::uint32_t start;
+  static constexpr std::string_view kName = "PickerPublished";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"picker", &PickerPublished::picker},
+                      Field{"ready", &PickerPublished::ready},
+                      Field{"start", &PickerPublished::start}};
+  }
+  std::string sentence(const Teller& t) const {
+    const std::string& name = t.word(picker);
+    if (name == "queue") return "calls have to wait for now";
+    if (name == "fail") return "calls fail for now";
+    if (name == "pick_first") return "every call goes to the one READY connection from now on";
+    return t.say("calls are shared by ", name, " among ", t.counted(ready, "READY connection"),
+                 " from now on, beginning with number ", start + 1, " of them");
+  }
+};
+
+/// The channel's state, as the policy (or the resolver) says it.
+struct ChannelStateChanged {
+  ConnectivityState from;
+  ConnectivityState to;
+  Symbol reason;
+  static constexpr std::string_view kName = "ChannelStateChanged";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"from", &ChannelStateChanged::from},
+                      Field{"to", &ChannelStateChanged::to},
+                      Field{"reason", &ChannelStateChanged::reason}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(t.who, " is ", to_string(to), " (it was ", to_string(from), ")", t.reason(reason));
+  }
+};
+
+// --- The subchannels and their connections -------------------------------------------------------
+
+/// A subchannel for an address came into being.
+struct SubchannelCreated {
+  SubchannelId subchannel;
+  Symbol address;
+  static constexpr std::string_view kName = "SubchannelCreated";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"subchannel", &SubchannelCreated::subchannel},
+                      Field{"address", &SubchannelCreated::address}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say("there is a subchannel for ", address);
+  }
+};
+
+struct SubchannelStateChanged {
+  SubchannelId subchannel;
+  ConnectivityState from;
+  ConnectivityState to;
+  Symbol reason;
+  static constexpr std::string_view kName = "SubchannelStateChanged";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"subchannel", &SubchannelStateChanged::subchannel},
+                      Field{"from", &SubchannelStateChanged::from},
+                      Field{"to", &SubchannelStateChanged::to},
+                      Field{"reason", &SubchannelStateChanged::reason}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(t.address(subchannel), " is ", to_string(to), " (it was ", to_string(from), ")",
+                 t.reason(reason));
+  }
+};
+
+/// A connection attempt begins. `attempt` counts from 1 since the subchannel was last READY.
+struct ConnectStarted {
+  SubchannelId subchannel;
+  ConnectionId connection;
+  std::uint32_t attempt;
+  static constexpr std::string_view kName = "ConnectStarted";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"subchannel", &ConnectStarted::subchannel},
+                      Field{"connection", &ConnectStarted::connection},
+                      Field{"attempt", &ConnectStarted::attempt}};
+  }
+  std::string sentence(const Teller& t) const {
+    const std::string again = attempt > 1 ? ", attempt " + std::to_string(attempt) : "";
+    return t.say(t.who, " dials ", t.address(subchannel), again);
+  }
+};
+
+/// It is up: the server's SETTINGS frame has come. `local` is our end.
+struct Connected {
+  SubchannelId subchannel;
+  ConnectionId connection;
+  Symbol local;
+  static constexpr std::string_view kName = "Connected";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"subchannel", &Connected::subchannel},
+                      Field{"connection", &Connected::connection},
+                      Field{"local", &Connected::local}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say("the connection to ", t.address(subchannel), " is up");
+  }
+};
+
+struct ConnectFailed {
+  SubchannelId subchannel;
+  ConnectionId connection;
+  Symbol reason;
+  static constexpr std::string_view kName = "ConnectFailed";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"subchannel", &ConnectFailed::subchannel},
+                      Field{"connection", &ConnectFailed::connection},
+                      Field{"reason", &ConnectFailed::reason}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say("the connection to ", t.address(subchannel), " could not be made",
+                 t.reason(reason));
+  }
+};
+
+struct ConnectionLost {
+  SubchannelId subchannel;
+  ConnectionId connection;
+  Graceful graceful;
+  static constexpr std::string_view kName = "ConnectionLost";
+  static constexpr Certainty kCertainty = Certainty::inferred;
+  static constexpr auto fields() {
+    return std::tuple{Field{"subchannel", &ConnectionLost::subchannel},
+                      Field{"connection", &ConnectionLost::connection},
+                      Field{"graceful", &ConnectionLost::graceful}};
+  }
+  std::string sentence(const Teller& t) const {
+    const std::string_view how = graceful == Graceful::yes
+                                     ? "was ended in order (GOAWAY): it takes no new calls"
+                                 : graceful == Graceful::no ? "broke"
+                                                            : "is gone";
+    return t.say("the connection to ", t.address(subchannel), " ", how);
+  }
+};
+
+/// No attempt before then: `delay` from now. The backoff was counted from the *start* of the
+/// attempt that failed, so after a slow failure less of it is left.
+struct BackoffStarted {
+  SubchannelId subchannel;
+  Time until;
+  Duration delay;
+  static constexpr std::string_view kName = "BackoffStarted";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"subchannel", &BackoffStarted::subchannel},
+                      Field{"until", &BackoffStarted::until},
+                      Field{"delay", &BackoffStarted::delay}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(t.address(subchannel), " is left alone until ", t.moment(until), " (backoff)");
+  }
+};
+
+// --- The calls -----------------------------------------------------------------------------------
+
+struct CallStarted {
+  CallId call;
+  bool wait_for_ready;
+  static constexpr std::string_view kName = "CallStarted";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"call", &CallStarted::call},
+                      Field{"wait_for_ready", &CallStarted::wait_for_ready}};
+  }
+  std::string sentence(const Teller& t) const { return t.say(call, " begins"); }
+};
+
+/// There is nobody to send it to yet: it waits for the next picker.
+struct CallQueued {
+  CallId call;
+  Symbol reason;
+  static constexpr std::string_view kName = "CallQueued";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"call", &CallQueued::call}, Field{"reason", &CallQueued::reason}};
+  }
+  std::string sentence(const Teller& t) const { return t.say(call, " waits: ", reason); }
+};
+
+/// The picker chose, and the call goes out.
+struct Picked {
+  CallId call;
+  SubchannelId subchannel;
+  ConnectionId connection;
+  static constexpr std::string_view kName = "Picked";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"call", &Picked::call}, Field{"subchannel", &Picked::subchannel},
+                      Field{"connection", &Picked::connection}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(call, " goes to ", t.address(subchannel));
+  }
+};
+
+/// Nothing of it was sent, because the connection was gone: it is picked again (gRFC A6,
+/// transparent retries).
+struct CallUnsent {
+  CallId call;
+  ConnectionId connection;
+  static constexpr std::string_view kName = "CallUnsent";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"call", &CallUnsent::call},
+                      Field{"connection", &CallUnsent::connection}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say("nothing of ", call, " was sent, for the connection was gone: it is picked again");
+  }
+};
+
+/// Each call ends exactly once. `pod` answered, over `connection`; neither where none did.
+struct CallEnded {
+  CallId call;
+  Code code;
+  ConnectionId connection;
+  Symbol pod;
+  Symbol message;
+  static constexpr std::string_view kName = "CallEnded";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"call", &CallEnded::call}, Field{"code", &CallEnded::code},
+                      Field{"connection", &CallEnded::connection}, Field{"pod", &CallEnded::pod},
+                      Field{"message", &CallEnded::message}};
+  }
+  std::string sentence(const Teller& t) const {
+    if (code == Code::ok) return t.say(call, " was answered by ", pod);
+    const std::string place = t.dialled(connection);
+    const std::string sent = place.empty() ? "" : ", sent to " + place + ",";
+    return t.say(call, sent, " failed with ", to_string(code), ": ", message);
+  }
+};
+
+using Fact = std::variant<PodChanged, EndpointsChanged, ProxyRouted, GoAwaySent, LookupStarted,
+                          QueryAnswered, LookupEnded, ReresolutionRequested, CooldownStarted,
+                          ResolverBackoffStarted, AddressListTaken, ListSwapped, PickerPublished,
+                          ChannelStateChanged, SubchannelCreated, SubchannelStateChanged,
+                          ConnectStarted, Connected, ConnectFailed, ConnectionLost, BackoffStarted,
+                          CallStarted, CallQueued, Picked, CallUnsent, CallEnded>;
+
+}  // namespace greetlab
