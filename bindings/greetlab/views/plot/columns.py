@@ -41,11 +41,6 @@ class Facts:
         """Their field `until`, as a time in seconds."""
         return (self.column(kind, "until") - self._origin) / 1e9
 
-    def keys(self, kind: str, field: str) -> Column:
-        """A field that counts per client, made one number with the client."""
-        who = self._core.who[self.rows(kind)].astype(np.int64)
-        return (who << 32) | self.column(kind, field)
-
 
 def distinct(codes: Column) -> Column:
     """Which small numbers there are, in order."""

@@ -10,11 +10,11 @@ from functools import cached_property
 import numpy as np
 
 from greetlab.clusters.cluster import Pod
-from greetlab.trace.trace import KINDS, STATES, Trace, owner
+from greetlab.trace.trace import KINDS, Trace, owner
 from greetlab.views.palette import PodStyle, pod_styles
-from greetlab.views.plot.columns import Column, Facts, distinct, joined
+from greetlab.views.plot.columns import Column, Facts, distinct
 
-_OF_THE_CLUSTER = [KINDS.index("PodChanged"), KINDS.index("ProxyRouted")]
+_OF_THE_CLUSTER = [KINDS.index("PodChanged")]
 _OF_A_CLIENT = ("CallStarted", "ChannelStateChanged", "SubchannelCreated", "ConnectStarted")
 
 
@@ -42,7 +42,7 @@ class CallColumns:
     """Calls in the order of their start; times in seconds, NaN for what did not happen.
 
     pod: who answered: row of `Reading.pods`, -1 for nobody. ok: false also while it has not ended.
-    carrier: the connection that it was sent on, and its client; 0 for none.
+    carrier: `key` of the connection that it was sent on, -1 for none.
     """
 
     start: Column
@@ -59,7 +59,7 @@ class ConnectionColumns:
     """Attempts to connect, in their order; times in seconds, NaN for what did not happen.
 
     up: it was established. down: it was lost, or (`lost` is false) closed with its subchannel.
-    failed: it never came up. key, owner: the connection and the subchannel, each with the client.
+    failed: it never came up. key: which one it is. owner: its subchannel's number.
     pod: row of `Reading.pods`, -1 where the trace does not tell. address: a word's number.
     graceful: 0 unknown, 1 yes, 2 no.
     """
@@ -112,7 +112,7 @@ class Reading:
         self.cluster = Facts(
             trace, np.flatnonzero(np.isin(core.kind, _OF_THE_CLUSTER)), self.origin
         )
-        """What happened to the pods and in the ClusterIP."""
+        """What happened to the pods."""
 
     def moment(self, time_ns: int) -> float:
         """A time of the world's clock, on ours."""
@@ -156,108 +156,86 @@ class Reading:
         policies = [self.trace.word(int(picker)) for picker in pickers]
         return ", ".join([*services, *(p for p in policies if p not in ("queue", "fail"))])
 
-    # Lookups.
+    # What there was: the core's replay (cpp/trace/replay.h), on our clock.
+
+    def _table(self, name: str) -> dict[str, Column]:
+        """Of the view's clients, from the whole of the trace."""
+        columns = self.trace.core.table(name)
+        mine = np.isin(columns["client"], self.clients)
+        return {name: column[mine] for name, column in columns.items()}
+
+    @cached_property
+    def _shown(self) -> Column:
+        """Which events the view has; none in the place of -1, the row of what did not happen."""
+        shown = np.zeros(len(self.trace.core) + 1, dtype=bool)
+        shown[self.trace.rows] = True
+        return shown
+
+    def _when(self, rows: Column, shown: Column | bool = True) -> Column:
+        happened = (rows >= 0) & shown
+        return np.where(happened, (self._time_ns[rows] - self.origin) / 1e9, np.nan)
+
+    @cached_property
+    def _time_ns(self) -> Column:
+        return np.append(self.trace.core.time_ns, 0)  # for row -1
 
     @cached_property
     def lookups(self) -> LookupColumns:
         """The lookups of the view's clients, in the order of their start."""
-        view = self.view
-        started, ended = view.rows("LookupStarted"), view.rows("LookupEnded")
-        # Each client has one at a time: in its own events an end comes next after its start.
-        rows = np.concatenate([started, ended])
-        who = self.trace.core.who[rows]
-        order = np.lexsort((rows, who))
-        nearest = (order[1:] >= len(started)) & (order[:-1] < len(started))
-        nearest &= who[order[1:]] == who[order[:-1]]
-        end = np.full(len(started), -1)
-        end[order[:-1][nearest]] = order[1:][nearest] - len(started)
-        over = end >= 0
-        count = view.column("LookupEnded", "count")
+        found, shown = self._table("lookups"), self._shown
+        mine = shown[found["start"]]
+        over = shown[found["end"]][mine]
         return LookupColumns(
-            start=view.when("LookupStarted"),
-            end=np.where(over, np.append(view.when("LookupEnded"), 0.0)[end], np.nan),
-            count=np.where(over, np.append(count, 0)[end], 0),
-            addresses=np.where(over, np.append(view.column("LookupEnded", "addresses"), 0)[end], 0),
-            status=np.where(over, np.append(view.column("LookupEnded", "status"), 0)[end], 0),
+            start=self._when(found["start"])[mine],
+            end=self._when(found["end"], shown[found["end"]])[mine],
+            **{name: found[name][mine] * over for name in ("count", "addresses", "status")},
         )
-
-    # Calls.
 
     @cached_property
     def calls(self) -> CallColumns:
         """The calls that were started in the view."""
-        view, nan = self.view, np.nan
-        call = view.keys("CallStarted", "call")
-        ended = view.keys("CallEnded", "call")
-        code = joined(call, ended, view.column("CallEnded", "code"), -1)
-        pod = self._pod_rows(view.column("CallEnded", "pod"))
-        picked = view.keys("Picked", "call")
-        queued = view.keys("CallQueued", "call")
+        found, shown = self._table("calls"), self._shown
+        found = {name: column[shown[found["start"]]] for name, column in found.items()}
+        when = {
+            name: self._when(found[name], shown[found[name]])
+            for name in ("start", "queued", "picked", "end")
+        }
+        over = shown[found["end"]]
         return CallColumns(
-            start=view.when("CallStarted"),
-            queued=joined(call, queued, view.when("CallQueued"), nan),
-            picked=joined(call, picked, view.when("Picked"), nan),
-            end=joined(call, ended, view.when("CallEnded"), nan),
-            ok=code == 0,
-            pod=joined(call, ended, pod, -1),
-            carrier=joined(call, picked, view.keys("Picked", "connection"), 0),
+            **when,
+            ok=over & (found["code"] == 0),
+            pod=np.where(over, self._pod_rows(found["pod"]), -1),
+            carrier=found["connection"],
         )
-
-    # Connections.
 
     @cached_property
     def connections(self) -> ConnectionColumns:
         """Every attempt of the view's clients that reaches into the view."""
-        whole, nan = self.whole, np.nan
-        key = whole.keys("ConnectStarted", "connection")
-        owner = whole.keys("ConnectStarted", "subchannel")
-        start = whole.when("ConnectStarted")
-        lost = whole.keys("ConnectionLost", "connection")
-        up = joined(key, whole.keys("Connected", "connection"), whole.when("Connected"), nan)
-        down = joined(key, lost, whole.when("ConnectionLost"), nan)
-        closing = whole.column("SubchannelStateChanged", "to") == STATES.index("SHUTDOWN")
-        closed = joined(
-            owner,
-            whole.keys("SubchannelStateChanged", "subchannel")[closing],
-            whole.when("SubchannelStateChanged")[closing],
-            nan,
-        )
-        refused = whole.keys("ConnectFailed", "connection")
+        found = self._table("connections")
+        subchannel = np.append(self.trace.core.table("subchannels")["id"], -1)
+        lost, closed = self._when(found["lost"]), self._when(found["closed"])
+        all_keys = np.isin(self.trace.core.table("connections")["client"], self.clients)
         columns = ConnectionColumns(
-            key=key,
-            start=start,
-            up=up,
-            down=np.where(np.isnan(down), closed, down),
-            failed=joined(key, refused, whole.when("ConnectFailed"), nan),
-            lost=~np.isnan(down),
-            graceful=joined(key, lost, whole.column("ConnectionLost", "graceful"), 0),
-            owner=owner,
-            address=self._addresses(owner),
-            routed=self._routed(key),
-            pod=np.full(len(key), -1),
+            key=np.flatnonzero(all_keys),
+            start=self._when(found["start"]),
+            up=self._when(found["up"]),
+            down=np.fmin(lost, closed),
+            failed=self._when(found["failed"]),
+            lost=found["lost"] >= 0,
+            graceful=found["graceful"],
+            owner=subchannel[found["subchannel"]],
+            address=found["address"],
+            routed=found["endpoint"],
+            pod=self._connection_pods(found),
         )
-        columns.pod[:] = self._connection_pods(columns)
         ended = np.fmin(columns.down, columns.failed)
-        seen = (start <= self.seconds) & ~(ended < self.begin)
+        seen = (columns.start <= self.seconds) & ~(ended < self.begin)
         return ConnectionColumns(**{name: column[seen] for name, column in vars(columns).items()})
 
-    def _addresses(self, owner: Column) -> Column:
-        made = self.whole.keys("SubchannelCreated", "subchannel")
-        return joined(owner, made, self.whole.column("SubchannelCreated", "address"), 0)
-
-    def _routed(self, key: Column) -> Column:
-        """Where the ClusterIP sent each connection: a word's number, 0 where there was none."""
-        connection = self.cluster.column("ProxyRouted", "connection")
-        endpoint = self.cluster.column("ProxyRouted", "endpoint")
-        return joined(key & 0xFFFFFFFF, connection, endpoint, 0)
-
-    def _connection_pods(self, columns: ConnectionColumns) -> Column:
+    def _connection_pods(self, found: dict[str, Column]) -> Column:
         """By who answered on it first; else by whose address it leads to, as the cluster says."""
-        pod = self._pod_rows(self.whole.column("CallEnded", "pod"))
-        answered = self.whole.keys("CallEnded", "connection")[pod >= 0]
-        answered, first = np.unique(answered, return_index=True)
-        known = joined(columns.key, answered, pod[pod >= 0][first], -1)
-        place = np.where(columns.routed > 0, columns.routed, columns.address)
+        known = self._pod_rows(found["pod"])
+        place = np.where(found["endpoint"] > 0, found["endpoint"], found["address"])
         table = np.full(len(self._word_numbers), -1)
         for word, number in self._word_numbers.items() if self._ip_names else ():
             if (name := self._ip_names.get(word.rsplit(":", 1)[0])) is not None:

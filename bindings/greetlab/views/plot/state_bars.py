@@ -53,7 +53,7 @@ def states(trace: Trace, *, cluster: Cluster | None = None, title: str = "") -> 
     """
     reading = Reading(trace, cluster.pods if cluster else ())
     whole = reading.whole
-    made = whole.keys("SubchannelCreated", "subchannel")
+    made = whole.column("SubchannelCreated", "subchannel")
     if not len(made):
         raise ValueError(f"plot.states(): no client has a subchannel in {trace!r}")
     counted = len(made) > MOST_ROWS or len(reading.clients) > 1
@@ -106,7 +106,7 @@ def _subchannels(reading: Reading) -> list[_Subchannel]:
     )
     made = []
     for key, began, word in zip(
-        whole.keys("SubchannelCreated", "subchannel").tolist(),
+        whole.column("SubchannelCreated", "subchannel").tolist(),
         whole.when("SubchannelCreated").tolist(),
         whole.column("SubchannelCreated", "address").tolist(),
         strict=True,
@@ -132,10 +132,10 @@ def _rows(
     end = reading.seconds
     when, to = whole.when("ChannelStateChanged"), whole.column("ChannelStateChanged", "to")
     last = [_bar(axes, 0, when, to, limits[0], end)]
-    owner = whole.keys("SubchannelStateChanged", "subchannel")
+    owner = whole.column("SubchannelStateChanged", "subchannel")
     when, to = whole.when("SubchannelStateChanged"), whole.column("SubchannelStateChanged", "to")
-    attempts, attempted = whole.when("ConnectStarted"), whole.keys("ConnectStarted", "subchannel")
-    waits, waiting = whole.when("BackoffStarted"), whole.keys("BackoffStarted", "subchannel")
+    attempts, attempted = whole.when("ConnectStarted"), whole.column("ConnectStarted", "subchannel")
+    waits, waiting = whole.when("BackoffStarted"), whole.column("BackoffStarted", "subchannel")
     until = whole.until("BackoffStarted")
     told = [f"channel is {last[0]} in the end"]
     for row, one in enumerate(shown, start=1):
