@@ -2,8 +2,8 @@
 #include <pybind11/stl.h>
 
 #include "bindings.h"
-#include "live/lab_channel.h"
-#include "live/native_channel.h"
+#include "engine/engine.h"
+#include "options.h"
 #include "trace_handle.h"
 #include "waiting.h"
 
@@ -62,10 +62,7 @@ The columns are read-only NumPy views of C++ memory, without a copy.)")
       .def_readonly("messages", &CallLog::messages, "Each different error message once.");
 }
 
-// Both engines have the same methods: they are bound by the same code.
-
-template <class AnyChannel>
-CallLog run(AnyChannel& channel, std::string first_name, std::string last_name, std::size_t calls,
+CallLog run(GreetChannel& channel, std::string first_name, std::string last_name, std::size_t calls,
             std::size_t concurrency, double interval, double timeout, bool wait_for_ready,
             bool keep_results) {
   const GreetLoad load{std::move(first_name),
@@ -96,79 +93,25 @@ std::string waited(const Wait& wait) {
   return "timeout";
 }
 
-template <class AnyChannel>
-std::string wait_ready(AnyChannel& channel, bool all, double timeout) {
-  return waited(
-      [&, patience = seconds(timeout)] { return channel.wait_ready(all, patience, signalled); });
-}
-
-std::string wait_for_pods(LabChannel& channel, std::size_t pods, double timeout) {
-  return waited([&, patience = seconds(timeout)] {
-    return channel.wait_for_pods(pods, patience, signalled);
-  });
-}
-
-std::span<const Event> events_of(const LabChannel& channel) {
-  return channel.events();
-}
-const Symbols& symbols_of(const LabChannel& channel) {
-  return channel.trace().symbols();
-}
-std::uint64_t dropped_of(const LabChannel& channel) {
-  return channel.dropped();
-}
-std::span<const Event> events_of(const NativeChannel& channel) {
-  return channel.recorder().events();
-}
-const Symbols& symbols_of(const NativeChannel& channel) {
-  return channel.recorder().symbols();
-}
-std::uint64_t dropped_of(const NativeChannel& channel) {
-  return channel.recorder().dropped();
-}
-
-template <class AnyChannel>
 class LiveTrace final : public TraceHandle {
  public:
-  LiveTrace(std::shared_ptr<AnyChannel> channel, std::string world)
+  LiveTrace(std::shared_ptr<GreetChannel> channel, std::string world)
       : channel_(std::move(channel)), world_(std::move(world)) {}
 
-  std::span<const Event> events() const override { return events_of(*channel_); }
-  const Symbols& symbols() const override { return symbols_of(*channel_); }
-  std::uint64_t dropped() const override { return dropped_of(*channel_); }
+  std::span<const Event> events() const override { return channel_->events(); }
+  const Symbols& symbols() const override { return channel_->symbols(); }
+  std::uint64_t dropped() const override { return channel_->dropped(); }
   std::string world() const override { return world_; }
 
  private:
-  const std::shared_ptr<AnyChannel> channel_;
+  const std::shared_ptr<GreetChannel> channel_;
   const std::string world_;
 };
 
-template <class AnyChannel>
-void bind_methods(py::class_<AnyChannel, std::shared_ptr<AnyChannel>>& bound) {
-  using Released = py::call_guard<Unlocked>;
-  bound
-      .def("run", &run<AnyChannel>, py::arg("first_name"), py::arg("last_name"), py::arg("calls"),
-           py::arg("concurrency"), py::arg("interval"), py::arg("timeout"),
-           py::arg("wait_for_ready"), py::arg("keep_results"),
-           "Makes `calls` calls, `concurrency` at a time (or one each `interval` seconds, where it "
-           "is "
-           "not 0), each with `timeout` seconds to end.")
-      .def("wait_ready", &wait_ready<AnyChannel>, py::arg("all"), py::arg("timeout"),
-           "Connects, and waits: \"ready\" once the channel (with `all`: every subchannel) is "
-           "READY, "
-           "\"timeout\" after `timeout` seconds, \"closed\" if somebody closed it meanwhile.")
-      .def("subchannels", &AnyChannel::subchannels, Released())
-      .def(
-          "trace",
-          [](const std::shared_ptr<AnyChannel>& channel, std::string world) {
-            return std::static_pointer_cast<TraceHandle>(
-                std::make_shared<LiveTrace<AnyChannel>>(channel, std::move(world)));
-          },
-          py::arg("world"), "What has happened so far, marked as coming from `world`.")
-      .def("close", &AnyChannel::close, Released());
-}
-
 void bind_channels(py::module_& module) {
+  using Released = py::call_guard<Unlocked>;
+  using Shared = std::shared_ptr<GreetChannel>;
+
   py::class_<SubchannelView>(module, "SubchannelView",
                              "One subchannel: our own, or one of gRPC's as its channelz shows it.")
       .def_readonly("address", &SubchannelView::address, "\"127.1.0.2:50051\"")
@@ -178,32 +121,42 @@ void bind_channels(py::module_& module) {
       .def("__repr__",
            [](const SubchannelView& view) { return "<" + view.address + " " + view.state + ">"; });
 
-  py::class_<LabChannel, std::shared_ptr<LabChannel>> lab(module, "LabChannel", R"(
-The lab's own channel on real connections. Use it through greetlab.Channel.)");
-  lab.def(py::init([](const std::string& target, const PolicyConfig& policy, double cooldown,
-                      bool connection_per_call, std::string source_ip, std::string name,
-                      std::uint64_t seed, std::size_t trace_capacity) {
-            LabChannelOptions options;
-            options.target = parse_target(target);
-            options.policy = policy;
-            options.cooldown = seconds(cooldown);
-            options.connection_per_call = connection_per_call;
-            options.source_ip = std::move(source_ip);
-            options.name = std::move(name);
-            options.seed = seed;
-            options.trace_capacity = trace_capacity;
-            const Unlocked unlocked;
-            return std::make_shared<LabChannel>(std::move(options));
-          }),
-          py::kw_only(), py::arg("target"), py::arg("policy"), py::arg("cooldown"),
-          py::arg("connection_per_call"), py::arg("source_ip"), py::arg("name"), py::arg("seed"),
-          py::arg("trace_capacity"))
+  py::class_<GreetChannel, Shared>(module, "GreetChannel", R"(
+A channel on real connections. Use it through greetlab.Channel.)")
+      .def("run", &run, py::arg("first_name"), py::arg("last_name"), py::arg("calls"),
+           py::arg("concurrency"), py::arg("interval"), py::arg("timeout"),
+           py::arg("wait_for_ready"), py::arg("keep_results"), R"(
+Makes `calls` calls, `concurrency` at a time (or one each `interval` seconds, where it is not 0),
+each with `timeout` seconds to end.)")
       .def(
-          "wait_for_pods", &wait_for_pods, py::arg("pods"), py::arg("timeout"),
-          "As `wait_ready`, until `pods` subchannels are READY; looks the name up again meanwhile.")
+          "wait_ready",
+          [](GreetChannel& channel, bool all, double timeout) {
+            return waited([&, patience = seconds(timeout)] {
+              return channel.wait_ready(all, patience, signalled);
+            });
+          },
+          py::arg("all"), py::arg("timeout"), R"(
+Connects, and waits: "ready" once the channel (with `all`: every subchannel) is READY, "timeout"
+after `timeout` seconds, "closed" if somebody closed it meanwhile.)")
+      .def(
+          "wait_for_pods",
+          [](GreetChannel& channel, std::size_t pods, double timeout) {
+            return waited([&, patience = seconds(timeout)] {
+              return channel.wait_for_pods(pods, patience, signalled);
+            });
+          },
+          py::arg("pods"), py::arg("timeout"), R"(
+As `wait_ready`, until `pods` subchannels are READY; looks the name up again meanwhile. Raises
+ValueError where the engine cannot be told to.)")
+      .def_property_readonly("state",
+                             [](GreetChannel& channel) {
+                               const Unlocked unlocked;
+                               return to_string(channel.state(false));
+                             })
+      .def("subchannels", &GreetChannel::subchannels, Released())
       .def(
           "tell_pod_changed",
-          [](LabChannel& channel, std::string pod, const std::string& address, std::string change,
+          [](GreetChannel& channel, std::string pod, const std::string& address, std::string change,
              bool ends) {
             channel.tell_pod_changed(std::move(pod), parse_address(address), std::move(change),
                                      ends);
@@ -212,37 +165,51 @@ The lab's own channel on real connections. Use it through greetlab.Channel.)");
           "Puts into the trace that the cluster did this to a pod.")
       .def(
           "tell_endpoints_changed",
-          [](LabChannel& channel, std::string service, const std::vector<std::string>& addresses) {
+          [](GreetChannel& channel, std::string service,
+             const std::vector<std::string>& addresses) {
             std::vector<Address> listed;
             for (const std::string& address : addresses) listed.push_back(parse_address(address));
             channel.tell_endpoints_changed(std::move(service), std::move(listed));
           },
           py::arg("service"), py::arg("addresses"),
           "Puts into the trace that the cluster lists these as the service's endpoints.")
-      .def("flush", &LabChannel::flush, py::call_guard<Unlocked>(),
+      .def("flush", &GreetChannel::flush, Released(),
            "Waits until what was told of the cluster stands in the trace.")
-      .def_property_readonly("state", [](LabChannel& channel) {
-        const Unlocked unlocked;
-        return to_string(channel.state());
-      });
-  bind_methods(lab);
+      .def(
+          "trace",
+          [](const Shared& channel, std::string world) {
+            return std::static_pointer_cast<TraceHandle>(
+                std::make_shared<LiveTrace>(channel, std::move(world)));
+          },
+          py::arg("world"), "What has happened so far, marked as coming from `world`.")
+      .def("close", &GreetChannel::close, Released());
 
-  py::class_<NativeChannel, std::shared_ptr<NativeChannel>> native(module, "NativeChannel", R"(
-gRPC's own channel, with gRPC's own policies. Use it through greetlab.Channel.)");
-  native
-      .def(py::init([](std::string target, std::string policy, bool shuffle, double cooldown,
-                       bool connection_per_call, std::string name, std::size_t trace_capacity) {
-             NativeChannelOptions options{std::move(target), std::move(policy),   shuffle,
-                                          seconds(cooldown), connection_per_call, std::move(name),
-                                          trace_capacity};
-             const Unlocked unlocked;
-             return std::make_shared<NativeChannel>(std::move(options));
-           }),
-           py::kw_only(), py::arg("target"), py::arg("policy"), py::arg("shuffle_address_list"),
-           py::arg("cooldown"), py::arg("connection_per_call"), py::arg("name"),
-           py::arg("trace_capacity"))
-      .def_property_readonly("state", [](const NativeChannel& channel) { return channel.state(); });
-  bind_methods(native);
+  module.def(
+      "engines",
+      [] {
+        std::vector<std::string_view> names;
+        for (const Engine& one : engines()) names.push_back(one.name);
+        return names;
+      },
+      "Whose core can make the calls; the first is the usual one.");
+  module.def("channel_options", &options_list<ChannelOptions>,
+             "[(name, default, help)] of what a channel can be told; durations in seconds.");
+  module.def(
+      "open_channel",
+      [](std::string_view engine, std::string target, std::string name, PolicyConfig policy,
+         const py::kwargs& given) {
+        auto options = options_from<ChannelOptions>(given);
+        options.target = std::move(target);
+        options.name = std::move(name);
+        options.policy = std::move(policy);
+        const Unlocked unlocked;
+        return open_channel(engine, std::move(options));
+      },
+      py::arg("engine"), py::arg("target"), py::arg("name"), py::arg("policy"), R"(
+A channel of that engine's, with the options of `channel_options` that it is given.
+
+Raises ValueError for a target, a policy or an engine that there is not, and for an option that the
+engine cannot be told.)");
 }
 
 }  // namespace

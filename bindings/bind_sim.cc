@@ -3,6 +3,7 @@
 #include "bindings.h"
 #include "core/rolling_update.h"
 #include "lb/subchannel.h"
+#include "options.h"
 #include "sim/load.h"
 #include "trace_handle.h"
 #include "waiting.h"
@@ -34,8 +35,7 @@ class SimTrace final : public TraceHandle {
 struct SimChannel {
   std::shared_ptr<SimCluster> cluster;
   Channel* channel;
-  SimChannelConfig config;
-  bool connection_per_call;
+  ChannelOptions options;
 
   Channel& open() const {
     if (channel == nullptr) throw std::invalid_argument("this channel is closed; open another one");
@@ -58,31 +58,6 @@ void step_while(SimCluster& cluster, const More& more) {
     }
   }
   if (interrupted) throw py::error_already_set();
-}
-
-SimConfig config(std::uint32_t pods, std::uint64_t seed, std::uint16_t port, double start_interval,
-                 double readiness_delay, double endpoint_lag, double pre_stop, double grace,
-                 std::optional<double> max_connection_age,
-                 std::optional<double> max_connection_age_grace, double latency,
-                 double dns_round_trip, std::uint32_t dns_ttl, bool dns_cache,
-                 std::size_t trace_capacity) {
-  SimConfig made;
-  made.pods = pods;
-  made.seed = seed;
-  made.port = port;
-  made.start_interval = seconds(start_interval);
-  made.readiness_delay = seconds(readiness_delay);
-  made.endpoint_lag = seconds(endpoint_lag);
-  made.pre_stop = seconds(pre_stop);
-  made.grace = seconds(grace);
-  if (max_connection_age) made.network.max_connection_age = seconds(*max_connection_age);
-  if (max_connection_age_grace) {
-    made.network.max_connection_age_grace = seconds(*max_connection_age_grace);
-  }
-  made.network.latency = seconds(latency);
-  made.dns = {seconds(dns_round_trip), dns_ttl, dns_cache};
-  made.trace_capacity = trace_capacity;
-  return made;
 }
 
 std::string_view state_of(const SimPod& pod) {
@@ -133,8 +108,8 @@ void bind_channel(py::module_& module) {
           "start_load",
           [](const SimChannel& self, std::size_t calls, std::size_t concurrency, double interval,
              double timeout, bool wait_for_ready) {
-            std::optional<SimChannelConfig> dial_anew;
-            if (self.connection_per_call) dial_anew = self.config;
+            std::optional<ChannelOptions> dial_anew;
+            if (self.options.connection_per_call) dial_anew = self.options;
             return start_load(
                 *self.cluster, self.open(),
                 {calls, concurrency, seconds(interval), seconds(timeout), wait_for_ready},
@@ -166,24 +141,15 @@ void bind_sim(py::module_& module) {
       "What a Deployment does next: (how many new pods, which of the given ones to drain). `pods`: "
       "(is it new, is it ready) of each.");
 
+  module.def(
+      "sim_options", &options_list<SimConfig>,
+      "[(name, default, help)] of what a virtual cluster can be told; durations in seconds.");
+
   py::class_<SimCluster, std::shared_ptr<SimCluster>>(module, "SimCluster", R"(
 The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are seconds.)")
-      .def(py::init([](std::uint32_t pods, std::uint64_t seed, std::uint16_t port,
-                       double start_interval, double readiness_delay, double endpoint_lag,
-                       double pre_stop, double grace, std::optional<double> max_connection_age,
-                       std::optional<double> max_connection_age_grace, double latency,
-                       double dns_round_trip, std::uint32_t dns_ttl, bool dns_cache,
-                       std::size_t trace_capacity) {
-             return std::make_shared<SimCluster>(
-                 config(pods, seed, port, start_interval, readiness_delay, endpoint_lag, pre_stop,
-                        grace, max_connection_age, max_connection_age_grace, latency,
-                        dns_round_trip, dns_ttl, dns_cache, trace_capacity));
-           }),
-           py::kw_only(), py::arg("pods"), py::arg("seed"), py::arg("port"),
-           py::arg("start_interval"), py::arg("readiness_delay"), py::arg("endpoint_lag"),
-           py::arg("pre_stop"), py::arg("grace"), py::arg("max_connection_age"),
-           py::arg("max_connection_age_grace"), py::arg("latency"), py::arg("dns_round_trip"),
-           py::arg("dns_ttl"), py::arg("dns_cache"), py::arg("trace_capacity"))
+      .def(py::init([](const py::kwargs& options) {
+        return std::make_shared<SimCluster>(options_from<SimConfig>(options));
+      }))
       .def_property_readonly(
           "now_ns", [](SimCluster& self) { return self.clock().now().time_since_epoch().count(); })
       .def_property_readonly(
@@ -248,16 +214,14 @@ The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are second
       .def("set_serving", &SimCluster::set_serving, py::arg("pod"), py::arg("serving"))
       .def(
           "open_channel",
-          [](const std::shared_ptr<SimCluster>& self, const std::string& service,
-             const PolicyConfig& policy, double cooldown, bool connection_per_call) {
-            SimChannelConfig config;
-            config.service = service;
-            config.policy = policy;
-            config.cooldown = seconds(cooldown);
-            return SimChannel{self, &self->open_channel(config), config, connection_per_call};
+          [](const std::shared_ptr<SimCluster>& self, std::string service, PolicyConfig policy,
+             const py::kwargs& given) {
+            auto options = options_from<ChannelOptions>(given);
+            options.target = std::move(service);
+            options.policy = std::move(policy);
+            return SimChannel{self, &self->open_channel(options), options};
           },
-          py::arg("service"), py::arg("policy"), py::arg("cooldown"),
-          py::arg("connection_per_call"))
+          py::arg("service"), py::arg("policy"), "The other options: see `channel_options`.")
       .def(
           "lookup",
           [](SimCluster& self, std::string_view name) {

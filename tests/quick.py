@@ -40,8 +40,8 @@ def pytest_configure(config):
 
     patch.setattr(socket, "socket", Socket)
     patch.setattr(subprocess, "Popen", _refused_kind(subprocess.Popen, "it starts a process"))
-    for name in ("LabChannel", "NativeChannel", "DnsResolver"):
-        patch.setattr(_core, name, _refused_kind(getattr(_core, name), "it opens sockets"))
+    patch.setattr(_core, "DnsResolver", _refused_kind(_core.DnsResolver, "it opens sockets"))
+    patch.setattr(_core, "open_channel", lambda *_, **__: _refuse("it opens sockets"))
     with contextlib.suppress(ImportError):
         from playwright import sync_api
 

@@ -10,7 +10,7 @@ from support import free_ip, wait_until
 
 import greetlab as gl
 from greetlab import executables
-from greetlab.channels.channel import ENGINES
+from greetlab.channels.options import ENGINES
 
 
 @pytest.fixture(scope="module")

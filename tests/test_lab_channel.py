@@ -12,7 +12,8 @@ import pytest
 from support import free_ip, wait_until
 
 import greetlab as gl
-from greetlab.channels.channel import ENGINES, Channel
+from greetlab.channels.channel import Channel
+from greetlab.channels.options import ENGINES
 
 
 @pytest.fixture(scope="module")

@@ -171,6 +171,7 @@ def test_what_makes_no_sense_is_refused_in_words(policy, kind, said):
         gl.Cluster.sim(pods=1, seed=1).channel("greetserver", policy=policy)
 
 
-def test_gRPCs_own_channel_takes_names_only():  # noqa: N802
-    with pytest.raises(ValueError, match="by their names; engine='lab' has the others"):
-        gl.Channel("static:127.0.0.1:1", policy={"round_robin": {}}, engine="grpc")
+@pytest.mark.parametrize("policy", ["random", {"least_request": {"choiceCount": 3}}])
+def test_gRPCs_own_channel_has_two_policies(policy):  # noqa: N802
+    with pytest.raises(ValueError, match="gRPC's own channel takes pick_first or round_robin"):
+        gl.Channel("static:127.0.0.1:1", policy=policy, engine="grpc")

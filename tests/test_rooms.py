@@ -16,20 +16,24 @@ MAY_INCLUDE = {
     "trace": {"core"},
     "traceio": {"core", "trace"},
     "lb": {"core", "trace"},
-    "sim": {"core", "trace", "lb"},
+    "sim": {"core", "trace", "lb", "load"},
     "dns": {"core"},
     "clusterip": {"core", "flags"},
-    "rpc": set(),
+    "rpc": {"core"},
     "greet": {"core", "flags", "rpc"},
-    "live": {"core", "trace", "lb", "dns", "rpc"},
-    "client": {"core", "trace", "flags", "lb", "live", "traceio"},
-    "gateway": {"core", "trace", "flags", "lb", "live", "traceio"},
+    "load": {"core", "trace", "lb"},
+    "channel": {"core", "trace", "lb", "load"},
+    "live": {"core", "trace", "lb", "load", "channel", "dns", "rpc"},
+    "oracle": {"core", "trace", "lb", "load", "channel", "rpc"},
+    "engine": {"core", "trace", "lb", "channel", "live", "oracle", "flags"},
+    "client": {"core", "trace", "flags", "load", "channel", "engine", "traceio"},
+    "gateway": {"core", "trace", "flags", "channel", "engine", "traceio"},
 }
 """Rooms of cpp/ and the other rooms whose headers they may include. bindings may include all, and
 nobody includes bindings. Generated headers (greet.pb.h, grpc/health/v1/health.pb.h) are proto/'s;
 greet, live and gateway use them."""
 
-PURE = {"core", "trace", "lb", "sim"}
+PURE = {"core", "trace", "lb", "load", "sim"}
 """Rooms without a clock, a random device, a socket or a thread: the world hands those in."""
 
 IMPURE = re.compile(

@@ -1,5 +1,7 @@
 """The virtual world: the same lab, where time is a number."""
 
+import inspect
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -620,3 +622,23 @@ def test_an_argument_that_does_not_convert_is_refused_and_no_crash(value):
     channel = gl.Cluster.sim(pods=2).channel("greetserver")
     with pytest.raises(TypeError):
         channel.greet(wait_for_ready=value)
+
+
+def test_an_option_stands_in_one_place():
+    """The core's; the types that Python declares for it are held to that."""
+    from greetlab.channels.options import DEFAULTS, ChannelOptions
+    from greetlab.clusters.sim import SimOptions
+
+    assert [name for name, _, _ in DEFAULTS] == list(ChannelOptions.__annotations__)
+    assert [name for name, _, _ in _core.sim_options()][2:] == list(SimOptions.__annotations__)
+    shown = inspect.signature(gl.Cluster.sim(pods=1, seed=1).channel).parameters
+    assert shown["cooldown"].default == 30.0
+
+
+def test_an_option_that_there_is_not_is_named_with_those_that_there_are():
+    with pytest.raises(TypeError, match=r"no option 'latencey': there is pods, seed, port, "):
+        gl.Cluster.sim(latencey=1)
+    with pytest.raises(TypeError, match=r"latency 'fast': a number of seconds"):
+        gl.Cluster.sim(latency="fast")
+    with pytest.raises(ValueError, match="source_ip: of a channel on real connections"):
+        gl.Cluster.sim(seed=1).channel("greetserver", source_ip="127.0.0.1")

@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from greetlab.channels.greet_channel import Client
+from greetlab.channels.greet_channel import GreetChannel
 from greetlab.clusters.cluster import Cluster
 from greetlab.clusters.local import LocalCluster
 from greetlab.clusters.sim import SimCluster
@@ -56,7 +56,7 @@ def _told(thing):
     try:
         if isinstance(thing, Cluster):
             return repr(thing)
-        assert isinstance(thing, Client)
+        assert isinstance(thing, GreetChannel)
         lines = thing.trace.story().splitlines()
         skipped = [f"({len(lines) - SENTENCES} sentences before)"] * (len(lines) > SENTENCES)
         return "\n".join([repr(thing), *skipped, *lines[-SENTENCES:]])

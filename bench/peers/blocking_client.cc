@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "client.h"
+#include "engine/engine.h"
 #include "greet.grpc.pb.h"
-#include "live/lab_channel.h"
 
 namespace greetlab::bench {
 namespace {
@@ -42,9 +42,10 @@ MakeGreet through_the_stub(const Flags& flags) {
 }
 
 MakeGreet through_the_lab(const Flags& flags) {
-  LabChannelOptions options;
-  options.target = parse_target(flags.target);
-  const auto channel = std::make_shared<LabChannel>(std::move(options));
+  ChannelOptions options;
+  options.target = flags.target;
+  options.trace_capacity = 0;
+  const auto channel = open_channel("lab", std::move(options));
   return [channel] {
     const greet::Greeting who = bench::request().greeting();
     const GreetLoad load{who.first_name(), who.last_name(), {}, false};

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from greetlab.channels.calls import Call, Calls
 from greetlab.channels.channel import Channel
-from greetlab.channels.greet_channel import Client
+from greetlab.channels.greet_channel import GreetChannel
 from greetlab.channels.policies import POLICIES, Policy
 from greetlab.clusters.cluster import Cluster, Pod
 from greetlab.dns.lookup import DnsResolver, Lookup, nslookup
@@ -38,7 +38,7 @@ __all__ = [
     "Call",
     "Calls",
     "Channel",
-    "Client",
+    "GreetChannel",
     "Cluster",
     "Comparison",
     "DnsResolver",

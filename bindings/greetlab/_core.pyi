@@ -209,19 +209,7 @@ class ReadySubchannel(_Made):
 def policies() -> list[str]: ...
 def python_policy(factory: Any, name: str) -> PolicyConfig: ...
 
-class LabChannel(metaclass=_Pybind11Type):
-    def __init__(
-        self,
-        *,
-        target: str,
-        policy: PolicyConfig,
-        cooldown: float,
-        connection_per_call: bool,
-        source_ip: str,
-        name: str,
-        seed: int,
-        trace_capacity: int,
-    ) -> None: ...
+class GreetChannel(_Made):
     def run(
         self,
         first_name: str,
@@ -244,35 +232,11 @@ class LabChannel(metaclass=_Pybind11Type):
     def tell_endpoints_changed(self, service: str, addresses: Sequence[str]) -> None: ...
     def flush(self) -> None: ...
 
-class NativeChannel(metaclass=_Pybind11Type):
-    def __init__(
-        self,
-        *,
-        target: str,
-        policy: str,
-        shuffle_address_list: bool,
-        cooldown: float,
-        connection_per_call: bool,
-        name: str,
-        trace_capacity: int,
-    ) -> None: ...
-    def run(
-        self,
-        first_name: str,
-        last_name: str,
-        calls: int,
-        concurrency: int,
-        interval: float,
-        timeout: float,
-        wait_for_ready: bool,
-        keep_results: bool,
-    ) -> CallLog: ...
-    def wait_ready(self, all: bool, timeout: float) -> Literal["ready", "timeout", "closed"]: ...
-    @property
-    def state(self) -> str: ...
-    def subchannels(self) -> list[SubchannelView]: ...
-    def trace(self, world: str) -> Trace: ...
-    def close(self) -> None: ...
+def engines() -> list[str]: ...
+def channel_options() -> list[tuple[str, Any, str]]: ...
+def open_channel(
+    engine: str, target: str, name: str, policy: PolicyConfig, **options: Any
+) -> GreetChannel: ...
 
 # Traces: bindings/bind_trace.cc
 
@@ -352,26 +316,10 @@ class SimChannel(_Made):
     ) -> SimLoad: ...
     def close(self) -> None: ...
 
+def sim_options() -> list[tuple[str, Any, str]]: ...
+
 class SimCluster(metaclass=_Pybind11Type):
-    def __init__(
-        self,
-        *,
-        pods: int,
-        seed: int,
-        port: int,
-        start_interval: float,
-        readiness_delay: float,
-        endpoint_lag: float,
-        pre_stop: float,
-        grace: float,
-        max_connection_age: float | None,
-        max_connection_age_grace: float | None,
-        latency: float,
-        dns_round_trip: float,
-        dns_ttl: int,
-        dns_cache: bool,
-        trace_capacity: int,
-    ) -> None: ...
+    def __init__(self, **options: Any) -> None: ...
     @property
     def now_ns(self) -> int: ...
     @property
@@ -400,13 +348,7 @@ class SimCluster(metaclass=_Pybind11Type):
     def slow(self, pod: str, least: float, most: float) -> None: ...
     def fail(self, pod: str, rate: float) -> None: ...
     def set_serving(self, pod: str, serving: bool) -> None: ...
-    def open_channel(
-        self,
-        service: str,
-        policy: PolicyConfig,
-        cooldown: float,
-        connection_per_call: bool,
-    ) -> SimChannel: ...
+    def open_channel(self, service: str, policy: PolicyConfig, **options: Any) -> SimChannel: ...
     def lookup(self, name: str) -> Lookup: ...
     @property
     def trace(self) -> Trace: ...

@@ -9,28 +9,21 @@
 #include <functional>
 #include <iostream>
 #include <limits>
-#include <random>
-#include <type_traits>
+#include <utility>
 
+#include "channel/own_world.h"
 #include "client/processes.h"
 #include "client/report.h"
+#include "engine/flags.h"
 #include "flags/parsed_option.h"
-#include "lb/policies/registry.h"
-#include "live/lab_channel.h"
-#include "live/native_channel.h"
-#include "live/own_world.h"
 #include "traceio/json_lines.h"
 
 namespace greetlab {
 namespace {
 
 struct Flags {
-  std::string target;
-  std::string policy = "pick_first";
-  std::string engine = "lab";
+  ChannelFlags channel;
   GreetLoad load{"Ada", "Lovelace", {}, false};
-  Duration cooldown = std::chrono::seconds(30);
-  bool connection_per_call = false;
   bool wait_ready = false;
   std::size_t wait_pods = 0;
   bool quiet = false;
@@ -41,12 +34,9 @@ struct Flags {
 void declare(CLI::App& app, Flags& flags) {
   LoadConfig& load = flags.load.config;
   app.set_version_flag("--version", GREETLAB_VERSION);
-  app.add_option("target", flags.target,
+  app.add_option("target", flags.channel.options.target,
                  "dns:///name:port, dns://server:port/name:port, srv:///name, static:ip:port,...");
-  app.add_option("--policy", flags.policy, policy_names())->capture_default_str();
-  app.add_option("--engine", flags.engine, "lab: ours; grpc: gRPC's own channel")
-      ->check(CLI::IsMember({"lab", "grpc"}))
-      ->capture_default_str();
+  add_channel_flags(app, flags.channel, "", {"cooldown", "connection_per_call"});
   app.add_option("-n,--count", load.calls, "how many calls")
       ->check(CLI::Range(std::numeric_limits<std::int32_t>::max()))
       ->capture_default_str();
@@ -60,7 +50,7 @@ void declare(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--first-name", flags.load.first_name, "whom to greet")->capture_default_str();
   app.add_option("--last-name", flags.load.last_name, "whom to greet")->capture_default_str();
-  add_duration(app, "--deadline", load.timeout, "how long each call may take; default: 5s");
+  add_duration(app, "--deadline", load.timeout, "how long each call may take");
   add_duration(app, "--interval", load.interval,
                "from one call's start to the next one's; default: the next begins when one ends");
   app.add_flag("--wait-for-ready", load.wait_for_ready, "calls wait where others would fail");
@@ -71,9 +61,6 @@ void declare(CLI::App& app, Flags& flags) {
          "begin when this many are READY, however long it takes, and look the name up again "
          "until then: for a client that may be there before the pods are")
       ->check(CLI::Range(std::size_t{1}, std::size_t{10'000}));
-  add_duration(app, "--cooldown", flags.cooldown,
-               "least time from one lookup's start to the next one's; default: 30s");
-  app.add_flag("--connection-per-call", flags.connection_per_call, "dial anew for every call");
   app.add_option("--trace", flags.trace, "write the trace there as JSON lines; - = standard output")
       ->type_name("FILE");
   app.add_flag("-q,--quiet", flags.quiet, "do not print the greetings");
@@ -90,11 +77,12 @@ bool is_stopped() {
 /// @return what cannot be done together; nullptr: all of it can.
 const char* why_not(const Flags& flags) {
   // Not CLI11's `required`: that would be said in place of a flag that is misspelt.
-  if (flags.target.empty()) return "whom to call? A target is required: dns:///name:port";
-  if (flags.wait_pods > 0 && flags.engine == "grpc") {
+  if (flags.channel.options.target.empty())
+    return "whom to call? A target is required: dns:///name:port";
+  if (flags.wait_pods > 0 && !engine(flags.channel.engine).capabilities.look_again) {
     return "--wait-pods: with --engine lab only; gRPC's own channel cannot be told to look again";
   }
-  if (flags.wait_pods > 1 && flags.policy == "pick_first") {
+  if (flags.wait_pods > 1 && flags.channel.options.policy.policy == "pick_first") {
     return "--wait-pods: pick_first connects to one; another --policy is needed";
   }
   if (flags.loops == 1) return nullptr;
@@ -104,54 +92,23 @@ const char* why_not(const Flags& flags) {
   return nullptr;
 }
 
-// The same for both engines.
-template <class AnyChannel>
-CallLog call(AnyChannel& channel, const Flags& flags) {
-  if constexpr (std::is_same_v<AnyChannel, LabChannel>) {
-    if (flags.wait_pods > 0) channel.wait_for_pods(flags.wait_pods, kForever, is_stopped);
-  }
-  if (flags.wait_ready) channel.wait_ready(true, flags.load.config.timeout, is_stopped);
-  if (stopped) throw std::runtime_error("interrupted before the first call");
-  return channel.run(flags.load, is_stopped);
-}
-
 /// What is done with the calls before the trace is written.
 using Tell = std::function<void(const CallLog&)>;
 
 /// One client's calls.
 /// @param trace where the trace is written to; nullptr: there is none.
 CallLog call(const Flags& flags, std::ostream* trace, const Tell& tell) {
-  const std::size_t capacity = trace == nullptr ? 0 : 16'000'000;
-  if (flags.engine == "grpc") {
-    NativeChannelOptions options;
-    options.target = flags.target;
-    options.policy = flags.policy;
-    options.cooldown = flags.cooldown;
-    options.connection_per_call = flags.connection_per_call;
-    options.trace_capacity = capacity;
-    NativeChannel channel(options);
-    CallLog log = call(channel, flags);
-    tell(log);
-    if (trace != nullptr) {
-      const CallRecorder& calls = channel.recorder();
-      write_trace(*trace, calls.events(), calls.symbols(), calls.dropped(), own_world());
-    }
-    return log;
-  }
-  LabChannelOptions options;
-  options.target = parse_target(flags.target);
-  options.policy.policy = flags.policy;
-  options.cooldown = flags.cooldown;
-  options.connection_per_call = flags.connection_per_call;
-  options.seed = std::random_device{}();
-  options.trace_capacity = capacity;
-  LabChannel channel(options);
-  CallLog log = call(channel, flags);
+  ChannelOptions options = flags.channel.options;
+  options.trace_capacity = trace == nullptr ? 0 : 16'000'000;
+  const auto channel = open_channel(flags.channel.engine, std::move(options));
+  if (flags.wait_pods > 0) channel->wait_for_pods(flags.wait_pods, kForever, is_stopped);
+  if (flags.wait_ready) channel->wait_ready(true, flags.load.config.timeout, is_stopped);
+  if (stopped) throw std::runtime_error("interrupted before the first call");
+  CallLog log = channel->run(flags.load, is_stopped);
   tell(log);
   if (trace != nullptr) {
-    channel.close();  // its end belongs to the trace
-    write_trace(*trace, channel.events(), channel.trace().symbols(), channel.dropped(),
-                own_world());
+    channel->close();  // its end belongs to the trace
+    write_trace(*trace, channel->events(), channel->symbols(), channel->dropped(), own_world());
   }
   return log;
 }

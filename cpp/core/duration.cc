@@ -7,9 +7,14 @@
 
 namespace greetlab {
 
+namespace {
+
+constexpr std::array<std::pair<std::string_view, double>, 6> kUnits{
+    {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
+
+}  // namespace
+
 std::chrono::nanoseconds parse_duration(std::string_view text) {
-  static constexpr std::array<std::pair<std::string_view, double>, 6> kUnits{
-      {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
   static constexpr double kMost = 9e18;  // what 63 bits of nanoseconds hold
 
   double number = 0;
@@ -25,6 +30,15 @@ std::chrono::nanoseconds parse_duration(std::string_view text) {
   }
   throw std::invalid_argument("duration '" + std::string(text) +
                               "': expected a number and a unit, such as 250us, 20ms, 1.5s, 5m, 1h");
+}
+
+std::string to_text(std::chrono::nanoseconds duration) {
+  const auto* unit = &kUnits.front();
+  for (const auto& larger : kUnits) {
+    if (duration.count() % static_cast<std::int64_t>(larger.second) == 0) unit = &larger;
+  }
+  return std::to_string(duration.count() / static_cast<std::int64_t>(unit->second)) +
+         std::string(unit->first);
 }
 
 }  // namespace greetlab

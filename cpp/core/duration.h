@@ -13,4 +13,8 @@ namespace greetlab {
 /// @throws std::invalid_argument naming the text and what was expected.
 std::chrono::nanoseconds parse_duration(std::string_view text);
 
+/// The same backwards, in the largest of h, m, s, ms, us and ns of which it is a whole number:
+/// "30s".
+std::string to_text(std::chrono::nanoseconds duration);
+
 }  // namespace greetlab

@@ -29,7 +29,8 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& flag, const std::strin
       help);
 }
 
-/// Adds a duration, "20ms".
+/// Adds a duration, "20ms". What the value is by then is its default, and stands in the help; 0 is
+/// not told, for there it means something else than a time.
 /// @param value a duration of std::chrono, or a std::optional of one; cut to whole milliseconds
 /// where that is its unit. Outlives the parsing.
 template <class Value>
@@ -42,7 +43,11 @@ CLI::Option* add_duration(CLI::App& app, const std::string& flag, Value& value,
       value = std::chrono::duration_cast<std::chrono::milliseconds>(parsed);
     }
   };
-  return add_parsed(app, flag, help, parse_duration, store)->type_name("DURATION");
+  std::string told = help;
+  if constexpr (requires { value.count(); }) {
+    if (value.count() > 0) told += "; default: " + to_text(value);
+  }
+  return add_parsed(app, flag, told, parse_duration, store)->type_name("DURATION");
 }
 
 }  // namespace greetlab

@@ -9,8 +9,8 @@
 #include <sstream>
 #include <utility>
 
+#include "channel/answer.h"
 #include "gateway/rest.h"
-#include "live/answer.h"
 
 namespace greetlab {
 
@@ -25,12 +25,12 @@ struct Answer {
 };
 
 /// Makes a call, and comes back on the io_context's own thread when it has ended.
-asio::awaitable<Answer> ask(asio::io_context& io, Backend& backend, greet::GreetingRequest request,
-                            Duration deadline) {
+asio::awaitable<Answer> ask(asio::io_context& io, GreetChannel& channel,
+                            greet::GreetingRequest request, Duration deadline) {
   const auto begin = [&](auto handler) {
     // Shared, for std::function copies.
     const auto resume = std::make_shared<decltype(handler)>(std::move(handler));
-    backend.greet(std::move(request), deadline,
+    channel.greet(std::move(request), deadline,
                   [&io, resume](const Status& status, const greet::GreetingResponse& response) {
                     asio::post(io, [resume, answer = Answer{status, response}]() mutable {
                       (*resume)(std::move(answer));
@@ -40,6 +40,15 @@ asio::awaitable<Answer> ask(asio::io_context& io, Backend& backend, greet::Greet
   Answer answer = co_await asio::async_initiate<decltype(asio::use_awaitable), void(Answer)>(
       begin, asio::use_awaitable);
   co_return answer;
+}
+
+constexpr bool kConnect = true;
+
+std::shared_ptr<GreetChannel> open(const ChannelFlags& flags, Trace::Listener& listener) {
+  ChannelOptions options = flags.options;
+  options.name = "gateway";
+  options.listener = &listener;
+  return open_channel(flags.engine, std::move(options));
 }
 
 std::string_view text_of(boost::beast::string_view text) {
@@ -54,19 +63,20 @@ Gateway::Gateway(asio::io_context& io, const GatewayOptions& options)
       recent_(options.trace_capacity > 0
                   ? std::optional<RecentTrace>(std::in_place, options.trace_capacity)
                   : std::nullopt),
-      backend_(Backend::open(options.backend,
-                             [this](const Event& event, const Symbols& symbols) {
-                               metrics_.on_event(event, symbols);
-                               if (recent_) recent_->add(event);
-                             })),
+      channel_(open(options.channel, *this)),
       server_(io, options.listen, options.http,
               {[this](const HttpRequest& request) { return handle(request); },
                [this](unsigned status) { metrics_.responded(status); }}) {
-  backend_->state();  // connects
+  channel_->state(kConnect);
 }
 
 Gateway::~Gateway() {
-  backend_->close();
+  channel_->close();
+}
+
+void Gateway::on_event(const Event& event) {
+  metrics_.on_event(event, channel_->symbols());
+  if (recent_) recent_->add(event);
 }
 
 asio::awaitable<Reply> Gateway::handle(const HttpRequest& request) {
@@ -103,12 +113,12 @@ asio::awaitable<Reply> Gateway::greet(const HttpRequest& request) {
     co_return reply_to(refusal, json);
   }
   const auto begin = std::chrono::steady_clock::now();
-  Answer answer = co_await ask(io_, *backend_, greeting, deadline_);
+  Answer answer = co_await ask(io_, *channel_, greeting, deadline_);
   // A gRPC C++ server that is told to end cancels what has just arrived (grpc/grpc issue 41785).
   // Nobody here cancels anything, and a greeting changes nothing: it is asked for once more.
   const Duration left = deadline_ - (std::chrono::steady_clock::now() - begin);
   if (answer.status.code == Code::cancelled && left.count() > 0) {
-    answer = co_await ask(io_, *backend_, std::move(greeting), left);
+    answer = co_await ask(io_, *channel_, std::move(greeting), left);
   }
   const AnsweringPod pod = answering_pod(answer.response);
   metrics_.call_ended(std::string(pod.name.empty() ? pod.ip : pod.name), answer.status.code,
@@ -120,16 +130,17 @@ Reply Gateway::look(std::string_view path) {
   if (path == "/healthz") return {200, "ok\n"};
   if (path == "/readyz") return readiness();
   if (path == "/metrics") {
-    return {200, metrics_.text(backend_->subchannels(), server_.connections()),
+    return {200, metrics_.text(channel_->subchannels(), server_.connections()),
             "text/plain; version=0.0.4; charset=utf-8"};
   }
   std::ostringstream lines;
-  recent_->write(lines, backend_->symbols());
+  recent_->write(lines, channel_->symbols());
   return {200, std::move(lines).str(), "application/jsonl"};
 }
 
 Reply Gateway::readiness() {
-  const std::string state = backend_->state();
+  // An IDLE one begins to connect: a gateway that is not ready gets no calls that could wake it.
+  const std::string state(to_string(channel_->state(kConnect)));
   return {state == "READY" ? 200U : 503U, "the channel is " + state + '\n'};
 }
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/time.h"
-#include "gateway/backend.h"
+#include "engine/flags.h"
 #include "gateway/http_server.h"
 #include "gateway/metrics.h"
 #include "gateway/recent_trace.h"
@@ -16,7 +16,7 @@
 namespace greetlab {
 
 struct GatewayOptions {
-  BackendOptions backend;
+  ChannelFlags channel;
   Address listen{"0.0.0.0", 9091};
   HttpLimits http;
   /// Of each call.
@@ -26,16 +26,19 @@ struct GatewayOptions {
 };
 
 /// Answers until it is drained. An RPC that fails is an answer like any other.
-class Gateway {
+class Gateway final : private Trace::Listener {
  public:
   /// @throws std::invalid_argument, std::runtime_error: it could not begin.
   Gateway(boost::asio::io_context& io, const GatewayOptions& options);
-  ~Gateway();
+  ~Gateway() override;
 
   Address address() const { return server_.address(); }
   void drain(std::function<void()> drained) { server_.drain(std::move(drained)); }
 
  private:
+  // On the channel's thread. Nothing happens before somebody calls or connects, so it is there.
+  void on_event(const Event& event) override;
+
   boost::asio::awaitable<Reply> handle(const HttpRequest& request);
   boost::asio::awaitable<Reply> greet(const HttpRequest& request);
   Reply look(std::string_view path);
@@ -45,7 +48,7 @@ class Gateway {
   const Duration deadline_;
   Metrics metrics_;
   std::optional<RecentTrace> recent_;
-  const std::unique_ptr<Backend> backend_;
+  const std::shared_ptr<GreetChannel> channel_;
   HttpServer server_;
 };
 

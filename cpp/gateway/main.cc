@@ -12,7 +12,6 @@
 
 #include "flags/parsed_option.h"
 #include "gateway/gateway.h"
-#include "lb/policies/registry.h"
 
 namespace greetlab {
 namespace {
@@ -45,17 +44,8 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--target", flags.target, "in place of all these: a target as greet-client has it")
       ->envname("GRPC_TARGET");
 
-  app.add_option("--policy", gateway.backend.policy, policy_names())
-      ->envname("GRPC_POLICY")
-      ->capture_default_str();
-  app.add_option("--engine", gateway.backend.engine, "lab: ours; grpc: gRPC's own channel")
-      ->envname("GRPC_ENGINE")
-      ->check(CLI::IsMember({"lab", "grpc"}))
-      ->capture_default_str();
-  add_duration(app, "--cooldown", gateway.backend.cooldown,
-               "least time from one lookup's start to the next one's; default: 30s, as gRPC has it")
-      ->envname("GRPC_COOLDOWN");
-  add_duration(app, "--deadline", gateway.deadline, "how long each call may take; default: 5s")
+  add_channel_flags(app, gateway.channel, "GRPC_", {"cooldown"});
+  add_duration(app, "--deadline", gateway.deadline, "how long each call may take")
       ->envname("GRPC_DEADLINE");
 
   app.add_option("--listen", gateway.listen.ip, "IP address to listen on")->capture_default_str();
@@ -67,15 +57,14 @@ void declare(CLI::App& app, Flags& flags) {
       ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000}))
       ->capture_default_str();
   add_duration(app, "--patience", gateway.http.patience,
-               "how long a client may take to send a request, or to take a response; default: 10s");
+               "how long a client may take to send a request, or to take a response");
   app.add_option("--trace", gateway.trace_capacity,
                  "keep this many of the newest events for GET /trace; 0 = none, and no /trace")
       ->envname("GATEWAY_TRACE")
       ->check(CLI::Range(std::size_t{0}, std::size_t{10'000'000}))
       ->type_name("EVENTS")
       ->capture_default_str();
-  add_duration(app, "--grace", flags.grace,
-               "after SIGTERM, how long requests may go on; default: 10s");
+  add_duration(app, "--grace", flags.grace, "after SIGTERM, how long requests may go on");
 }
 
 std::string target_of(const Flags& flags) {
@@ -93,7 +82,7 @@ std::string target_of(const Flags& flags) {
 }
 
 int run(Flags& flags) {
-  flags.gateway.backend.target = target_of(flags);
+  flags.gateway.channel.options.target = target_of(flags);
   boost::asio::io_context io{1};
   Gateway gateway(io, flags.gateway);
 
@@ -115,8 +104,8 @@ int run(Flags& flags) {
   });
 
   std::cout << "greet-gateway: serving on " << to_string(gateway.address()) << ", calling "
-            << flags.gateway.backend.target << " (" << flags.gateway.backend.policy << ")"
-            << std::endl;
+            << flags.gateway.channel.options.target << " ("
+            << flags.gateway.channel.options.policy.policy << ")" << std::endl;
   io.run();
   return 0;
 }

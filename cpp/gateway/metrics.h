@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "channel/subchannel_view.h"
 #include "core/connectivity.h"
 #include "core/status.h"
 #include "core/time.h"
-#include "live/subchannel_view.h"
 #include "trace/trace.h"
 
 namespace greetlab {

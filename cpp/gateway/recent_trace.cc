@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "live/own_world.h"
+#include "channel/own_world.h"
 #include "traceio/json_lines.h"
 
 namespace greetlab {

@@ -53,7 +53,7 @@ void declare(CLI::App& app, GreetServerFlags& flags) {
   app.add_option("--lifeline", flags.lifeline,
                  "exit when this inherited descriptor reaches its end: the parent is gone")
       ->type_name("FD");
-  add_duration(app, "--grace", flags.grace, "after SIGTERM, how long calls may go on; default: 5s");
+  add_duration(app, "--grace", flags.grace, "after SIGTERM, how long calls may go on");
 }
 
 }  // namespace greetlab

@@ -7,10 +7,10 @@
 #include <optional>
 #include <utility>
 
+#include "channel/answer.h"
 #include "greet.grpc.pb.h"
-#include "live/answer.h"
 #include "live/greet_exchange.h"
-#include "live/timespec.h"
+#include "rpc/timespec.h"
 
 namespace greetlab {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "live/timespec.h"
+#include "rpc/timespec.h"
 
 namespace greetlab {
 

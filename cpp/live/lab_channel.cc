@@ -1,24 +1,26 @@
 #include "live/lab_channel.h"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <list>
+#include <mutex>
 #include <optional>
+#include <random>
 #include <utility>
 
+#include "channel/answer.h"
+#include "channel/gate.h"
+#include "channel/own_process.h"
 #include "dns/resolver.h"
 #include "lb/channel.h"
 #include "lb/polling_resolver.h"
 #include "lb/static_resolver.h"
 #include "lb/subchannel.h"
-#include "live/answer.h"
 #include "live/connector.h"
-#include "live/gate.h"
 #include "live/greet_exchange.h"
 #include "live/loop.h"
 #include "live/name_lookup.h"
-#include "live/own_process.h"
 #include "live/sockets.h"
+#include "live/target.h"
 #include "rpc/mutex_checks.h"
 
 namespace greetlab {
@@ -37,18 +39,17 @@ greet::GreetingRequest request_of(const GreetLoad& load) {
   return request;
 }
 
-}  // namespace
-
-class LabChannel::Impl {
+class LabChannel final : public GreetChannel {
  public:
-  explicit Impl(LabChannelOptions options)
+  explicit LabChannel(ChannelOptions options)
       : options_(checked(std::move(options))),
+        target_(parse_target(options_.target)),
         trace_(loop_),
         sockets_(std::in_place, loop_, options_.source_ip),
-        connector_(loop_, *sockets_, trace_, options_.target.authority),
-        rng_(options_.seed) {
-    if (options_.target.kind != Target::Kind::addresses) {
-      resolver_.emplace(resolver_config(options_.target));
+        connector_(loop_, *sockets_, trace_, target_.authority),
+        rng_(options_.seed ? *options_.seed : std::random_device{}()) {
+    if (target_.kind != Target::Kind::addresses) {
+      resolver_.emplace(resolver_config(target_));
     }
     if (options_.listener != nullptr) {
       trace_.listen(options_.listener);
@@ -59,13 +60,10 @@ class LabChannel::Impl {
     channel_ = &open_channel(options_.name);
   }
 
-  ~Impl() { close(); }
+  ~LabChannel() override { close(); }
 
-  /// Not a copy in a child of os.fork.
-  bool is_ours() const { return getpid() == pid_; }
-
-  CallLog run(const GreetLoad& load, const Interrupted& interrupted) {
-    if (!enter()) return cancelled(load);
+  CallLog run(const GreetLoad& load, const Interrupted& interrupted) override {
+    if (!enter()) return cancelled_log(load);
     const greet::GreetingRequest request = request_of(load);
     CallLog log = load.make_log();
     std::shared_ptr<Load> calls;
@@ -94,12 +92,12 @@ class LabChannel::Impl {
           },
           over, [] { return false; });
     }
-    if (!began) log = cancelled(load);
+    if (!began) log = cancelled_log(load);
     leave();
     return log;
   }
 
-  void greet(greet::GreetingRequest request, Duration timeout, GreetDone done) {
+  void greet(greet::GreetingRequest request, Duration timeout, GreetDone done) override {
     if (!enter()) return done({Code::cancelled, "the channel is closed"}, {});
     loop_.post([this, call = std::make_shared<OneCall>(std::move(request), std::move(done)),
                 deadline = loop_.now() + timeout] {
@@ -113,11 +111,12 @@ class LabChannel::Impl {
     leave();
   }
 
-  WaitResult wait_ready(bool all, Duration timeout, const Interrupted& interrupted) {
+  WaitResult wait_ready(bool all, Duration timeout, const Interrupted& interrupted) override {
     return wait_until([this, all] { return ready(all); }, timeout, interrupted);
   }
 
-  WaitResult wait_for_pods(std::size_t pods, Duration timeout, const Interrupted& interrupted) {
+  WaitResult wait_for_pods(std::size_t pods, Duration timeout,
+                           const Interrupted& interrupted) override {
     if (!enter()) return WaitResult::closed;
     Timer again;
     loop_.run([&] { look_again(again, pods); });
@@ -128,7 +127,7 @@ class LabChannel::Impl {
     return result;
   }
 
-  ConnectivityState state(bool connect) {
+  ConnectivityState state(bool connect) override {
     ConnectivityState state = ConnectivityState::shutdown;
     look([&] {
       if (connect && channel_->state() == ConnectivityState::idle) channel_->connect();
@@ -137,7 +136,7 @@ class LabChannel::Impl {
     return state;
   }
 
-  std::vector<SubchannelView> subchannels() {
+  std::vector<SubchannelView> subchannels() override {
     std::vector<SubchannelView> shown;
     look([&] {
       for (const auto& subchannel : channel_->subchannels()) {
@@ -152,7 +151,7 @@ class LabChannel::Impl {
     return shown;
   }
 
-  void tell_pod_changed(std::string pod, Address address, std::string change, bool ends) {
+  void tell_pod_changed(std::string pod, Address address, std::string change, bool ends) override {
     loop_.post([this, pod = std::move(pod), address = std::move(address),
                 change = std::move(change), ends] {
       const Symbol who = trace_.symbol(pod);
@@ -163,7 +162,7 @@ class LabChannel::Impl {
     });
   }
 
-  void tell_endpoints_changed(std::string service, std::vector<Address> addresses) {
+  void tell_endpoints_changed(std::string service, std::vector<Address> addresses) override {
     loop_.post([this, service = std::move(service), addresses = std::move(addresses)] {
       trace_.emit(trace_.symbol("cluster"), EventId::none, [&] {
         return EndpointsChanged{trace_.symbol(service), trace_.symbol(to_string(addresses)),
@@ -172,18 +171,18 @@ class LabChannel::Impl {
     });
   }
 
-  void flush() {
+  void flush() override {
     look([] {});
   }
 
-  const Trace& trace() const { return trace_; }
-  std::span<const Event> events() const {
+  const Symbols& symbols() const override { return trace_.symbols(); }
+  std::span<const Event> events() const override {
     return recording_ ? recording_->events() : std::span<const Event>{};
   }
-  std::uint64_t dropped() const { return recording_ ? recording_->dropped() : 0; }
+  std::uint64_t dropped() const override { return recording_ ? recording_->dropped() : 0; }
 
-  void close() {
-    if (!is_ours()) return;  // a child of os.fork: the threads are its parent's
+  void close() override {
+    if (in_forked_child()) return;  // the threads are its parent's
     if (enter()) {
       gate_.close();
       // Ends every load and every wait with it.
@@ -200,15 +199,16 @@ class LabChannel::Impl {
   // One load in this world. The request is here for as long as calls are in flight.
   class World final : public LoadWorld {
    public:
-    World(Impl& impl, greet::GreetingRequest request) : impl_(impl), request_(std::move(request)) {}
+    World(LabChannel& owner, greet::GreetingRequest request)
+        : owner_(owner), request_(std::move(request)) {}
 
-    Clock& clock() override { return impl_.loop_; }
+    Clock& clock() override { return owner_.loop_; }
     std::unique_ptr<Exchange> make_exchange() override {
       return std::make_unique<GreetExchange>(request_);
     }
     void answered(CallLog& log, std::size_t row, const CallResult& result,
                   const Exchange& exchange) override {
-      log_answer(log, row, impl_.loop_.now().time_since_epoch().count(),
+      log_answer(log, row, owner_.loop_.now().time_since_epoch().count(),
                  static_cast<const GreetExchange&>(exchange).response(),
                  [&](std::int32_t pod, std::string_view peer) {
                    const auto connection = static_cast<std::uint32_t>(result.connection);
@@ -216,15 +216,15 @@ class LabChannel::Impl {
                  });
     }
     Channel* open_channel() override {
-      if (!impl_.options_.connection_per_call) return nullptr;
-      return &impl_.open_channel(name_of_next(impl_.options_.name, impl_.dialled_anew_));
+      if (!owner_.options_.connection_per_call) return nullptr;
+      return &owner_.open_channel(name_of_next(owner_.options_.name, owner_.dialled_anew_));
     }
     void close_channel(Channel& channel) override {
-      impl_.channels_.remove_if([&](const Channel& one) { return &one == &channel; });
+      owner_.channels_.remove_if([&](const Channel& one) { return &one == &channel; });
     }
 
    private:
-    Impl& impl_;
+    LabChannel& owner_;
     const greet::GreetingRequest request_;
     ConnectionRows connections_;
   };
@@ -246,11 +246,11 @@ class LabChannel::Impl {
         ChannelConfig{options_.policy, std::move(name), rng_.next()},
         [this](Rng& rng, Symbol who) -> std::unique_ptr<Resolver> {
           if (!resolver_) {
-            return std::make_unique<StaticResolver>(loop_, options_.target.addresses);
+            return std::make_unique<StaticResolver>(loop_, target_.addresses);
           }
           return std::make_unique<PollingResolver>(
               PollingResolver::World{loop_, rng, trace_, who},
-              std::make_unique<LiveNameLookup>(loop_, *resolver_, trace_, who, options_.target),
+              std::make_unique<LiveNameLookup>(loop_, *resolver_, trace_, who, target_),
               options_.cooldown);
         });
   }
@@ -335,25 +335,14 @@ class LabChannel::Impl {
   }
 
   // Before the loop is made, which is gRPC's.
-  static LabChannelOptions checked(LabChannelOptions options) {
+  static ChannelOptions checked(ChannelOptions options) {
     require_own_process();
     skip_mutex_checks();
     return options;
   }
 
-  static CallLog cancelled(const GreetLoad& load) {
-    CallLog log = load.make_log();
-    const std::int64_t now = std::chrono::steady_clock::now().time_since_epoch().count();
-    for (std::size_t row = 0; row < log.size(); ++row) {
-      log.started(row, now);
-      log.failed(row, now, static_cast<int>(Code::cancelled),
-                 "not started: the channel was closed");
-    }
-    return log;
-  }
-
-  const LabChannelOptions options_;
-  const pid_t pid_ = getpid();
+  const ChannelOptions options_;
+  const Target target_;
   Gate gate_;
   std::mutex down_mutex_;
 
@@ -369,65 +358,10 @@ class LabChannel::Impl {
   std::uint32_t dialled_anew_ = 0;  // the others, ever
 };
 
-LabChannel::LabChannel(LabChannelOptions options)
-    : impl_(std::make_unique<Impl>(std::move(options))) {}
+}  // namespace
 
-LabChannel::~LabChannel() {
-  // A child of os.fork has none of the threads that all this waits for: it is left as it is.
-  if (!impl_->is_ours()) impl_.release();
-}
-
-CallLog LabChannel::run(const GreetLoad& load, const Interrupted& interrupted) {
-  return impl_->run(load, interrupted);
-}
-
-WaitResult LabChannel::wait_ready(bool all, Duration timeout, const Interrupted& interrupted) {
-  return impl_->wait_ready(all, timeout, interrupted);
-}
-
-void LabChannel::greet(greet::GreetingRequest request, Duration timeout, GreetDone done) {
-  impl_->greet(std::move(request), timeout, std::move(done));
-}
-
-WaitResult LabChannel::wait_for_pods(std::size_t pods, Duration timeout,
-                                     const Interrupted& interrupted) {
-  return impl_->wait_for_pods(pods, timeout, interrupted);
-}
-
-ConnectivityState LabChannel::state(bool connect) {
-  return impl_->state(connect);
-}
-
-std::vector<SubchannelView> LabChannel::subchannels() {
-  return impl_->subchannels();
-}
-
-const Trace& LabChannel::trace() const {
-  return impl_->trace();
-}
-
-std::span<const Event> LabChannel::events() const {
-  return impl_->events();
-}
-
-std::uint64_t LabChannel::dropped() const {
-  return impl_->dropped();
-}
-
-void LabChannel::tell_pod_changed(std::string pod, Address address, std::string change, bool ends) {
-  impl_->tell_pod_changed(std::move(pod), std::move(address), std::move(change), ends);
-}
-
-void LabChannel::tell_endpoints_changed(std::string service, std::vector<Address> addresses) {
-  impl_->tell_endpoints_changed(std::move(service), std::move(addresses));
-}
-
-void LabChannel::flush() {
-  impl_->flush();
-}
-
-void LabChannel::close() {
-  impl_->close();
+std::unique_ptr<GreetChannel> open_lab_channel(ChannelOptions options) {
+  return std::make_unique<LabChannel>(std::move(options));
 }
 
 }  // namespace greetlab

@@ -6,7 +6,7 @@
 #include <array>
 #include <utility>
 
-#include "live/timespec.h"
+#include "rpc/timespec.h"
 
 namespace greetlab {
 namespace {

@@ -220,19 +220,18 @@ void SimCluster::set_serving(std::string_view name, bool serving) {
   probe_after(pod, config_.readiness_delay, tell(pod, serving ? "SERVING" : "NOT_SERVING"));
 }
 
-Channel& SimCluster::open_channel(const SimChannelConfig& config) {
+Channel& SimCluster::open_channel(const ChannelOptions& config) {
   return open(config, "client-" + std::to_string(++channels_made_));
 }
 
-Channel& SimCluster::dial_anew(const SimChannelConfig& config, Symbol owner) {
+Channel& SimCluster::dial_anew(const ChannelOptions& config, Symbol owner) {
   return open(config, name_of_next(trace_.symbols().word(owner), dialled_anew_[owner]));
 }
 
-Channel& SimCluster::open(const SimChannelConfig& config, std::string who) {
+Channel& SimCluster::open(const ChannelOptions& config, std::string who) {
   // The name as gRPC would be given it: absolute, so that no search list is walked.
-  const std::string name = config.service.find('.') == std::string::npos
-                               ? full_name(config.service) + "."
-                               : config.service;
+  const std::string name =
+      config.target.find('.') == std::string::npos ? full_name(config.target) + "." : config.target;
   return channels_.emplace_back(
       Channel::World{clock_, network_, trace_},
       ChannelConfig{config.policy, std::move(who), rng_.next()},

@@ -13,6 +13,7 @@
 #include "core/rng.h"
 #include "core/rolling_update.h"
 #include "lb/channel.h"
+#include "lb/channel_options.h"
 #include "sim/dns.h"
 #include "sim/network.h"
 #include "sim/pod.h"
@@ -21,31 +22,49 @@
 
 namespace greetlab {
 
+/// Each option and its default stand here and nowhere else, as those of a channel do
+/// (lb/channel_options.h).
 struct SimConfig {
   std::uint32_t pods = 3;
   std::uint64_t seed = 0;
   std::uint16_t port = 50051;
-  /// From one pod's being ready to the next one's, of those that are added at once.
   Duration start_interval{};
-  /// From a pod's start, or a change of its health, until the readiness probe has found out.
   Duration readiness_delay{};
-  /// How long a pod that died, is deleted or is found unready stays listed.
   Duration endpoint_lag{};
-  /// From a pod's deletion until it is told to end (SIGTERM): `lifecycle.preStop`.
   Duration pre_stop{};
-  /// How long its calls may go on after that.
   Duration grace = std::chrono::seconds(30);
   NetworkConfig network;
   SimDnsConfig dns;
-  /// How many events are kept; 0: nobody listens.
   std::size_t trace_capacity = 1'000'000;
-};
 
-struct SimChannelConfig {
-  std::string service;
-  PolicyConfig policy;
-  /// GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS.
-  Duration cooldown = std::chrono::seconds(30);
+  /// Calls `f(name, member, help)` for each.
+  template <class Self, class F>
+  static void each(Self& self, F&& f) {
+    f("pods", self.pods, "how many there are at first");
+    f("seed", self.seed, "of all that is random");
+    f("port", self.port, "of the pods and of the services");
+    f("start_interval", self.start_interval,
+      "from one pod's being ready to the next one's, of those that are made at once");
+    f("readiness_delay", self.readiness_delay,
+      "from a pod's start, or a change of its health, until the readiness probe has found out");
+    f("endpoint_lag", self.endpoint_lag,
+      "how long a pod that died, is deleted or is found unready stays listed");
+    f("pre_stop", self.pre_stop, "from a pod's deletion to its SIGTERM (lifecycle.preStop)");
+    f("grace", self.grace, "how long its calls may go on after that");
+    f("max_connection_age", self.network.max_connection_age,
+      "after which the pods send GOAWAY on a connection (gRFC A9); none: never");
+    f("max_connection_age_grace", self.network.max_connection_age_grace,
+      "how long the calls of an aged connection may go on; none: for ever");
+    f("latency", self.network.latency, "of every message, one way; each is drawn from +-20 %");
+    f("dns_round_trip", self.dns.round_trip,
+      "from a question to its answer; each is drawn from +-20 %");
+    f("dns_ttl", self.dns.ttl, "how many seconds an answer is good");
+    f("dns_cache", self.dns.cache,
+      "whether something between the clients and the DNS gives an answer out again for as long, "
+      "however old it is by then");
+    f("trace_capacity", self.trace_capacity,
+      "how many events are kept, 56 bytes each; what comes after them is counted");
+  }
 };
 
 /// Pods behind a ClusterIP service (`greetserver`) and a headless one (`greetserver-headless`), and
@@ -89,10 +108,12 @@ class SimCluster {
   void fail(std::string_view pod, double rate);
 
   // The clients.
+  /// @param config its target is a service's name; what is random comes from the cluster's seed,
+  /// and what happens stands in the cluster's trace.
   /// A new client, "client-1", "client-2", ... Lives as long as the cluster, or until `close`.
-  Channel& open_channel(const SimChannelConfig& config);
+  Channel& open_channel(const ChannelOptions& config);
   /// A channel like it for one call of `owner`'s: "client-1.7".
-  Channel& dial_anew(const SimChannelConfig& config, Symbol owner);
+  Channel& dial_anew(const ChannelOptions& config, Symbol owner);
   void close_channel(Channel& channel);
 
   SimDns& dns() { return dns_; }
@@ -102,7 +123,7 @@ class SimCluster {
   const Address& cluster_ip() const { return cluster_ip_; }
 
  private:
-  Channel& open(const SimChannelConfig& config, std::string who);
+  Channel& open(const ChannelOptions& config, std::string who);
   SimPod& find(std::string_view pod);
   /// Those that are meant to serve: neither dead nor on their way out.
   std::vector<SimPod*> meant_to_serve();

@@ -10,7 +10,7 @@ namespace {
 
 class SimLoadWorld final : public LoadWorld {
  public:
-  SimLoadWorld(SimCluster& cluster, Symbol owner, std::optional<SimChannelConfig> dial_anew)
+  SimLoadWorld(SimCluster& cluster, Symbol owner, std::optional<ChannelOptions> dial_anew)
       : cluster_(cluster), owner_(owner), dial_anew_(std::move(dial_anew)) {}
 
   Clock& clock() override { return cluster_.clock(); }
@@ -42,7 +42,7 @@ class SimLoadWorld final : public LoadWorld {
 
   SimCluster& cluster_;
   const Symbol owner_;
-  const std::optional<SimChannelConfig> dial_anew_;
+  const std::optional<ChannelOptions> dial_anew_;
   std::vector<std::int32_t> pod_rows_;  // by symbol; -1 = none yet
   ConnectionRows connections_;
 };
@@ -50,7 +50,7 @@ class SimLoadWorld final : public LoadWorld {
 }  // namespace
 
 std::shared_ptr<Load> start_load(SimCluster& cluster, Channel& channel, const LoadConfig& config,
-                                 std::optional<SimChannelConfig> dial_anew) {
+                                 std::optional<ChannelOptions> dial_anew) {
   return Load::start(std::make_unique<SimLoadWorld>(cluster, channel.who(), std::move(dial_anew)),
                      channel, config, CallLog(config.calls));
 }

@@ -5,7 +5,7 @@
 #include <memory>
 #include <optional>
 
-#include "lb/load.h"
+#include "load/load.h"
 #include "sim/cluster.h"
 
 namespace greetlab {
@@ -16,6 +16,6 @@ namespace greetlab {
 /// nothing:
 ///        all go through `channel`.
 std::shared_ptr<Load> start_load(SimCluster& cluster, Channel& channel, const LoadConfig& config,
-                                 std::optional<SimChannelConfig> dial_anew);
+                                 std::optional<ChannelOptions> dial_anew);
 
 }  // namespace greetlab

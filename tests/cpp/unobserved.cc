@@ -142,8 +142,8 @@ void an_unobserved_call() {
   SimConfig config;
   config.trace_capacity = 0;
   SimCluster cluster(config);
-  SimChannelConfig to;
-  to.service = "greetserver-headless";
+  ChannelOptions to;
+  to.target = "greetserver-headless";
   to.policy.policy = "round_robin";
   Channel& channel = cluster.open_channel(to);
 

@@ -17,7 +17,7 @@ std::uint64_t live(std::uint64_t seed) {
   SimConfig config;
   config.seed = seed;
   SimCluster cluster(config);
-  SimChannelConfig client{"greetserver-headless", {}};
+  ChannelOptions client{.target = "greetserver-headless"};
   client.policy.policy = "round_robin";
   Channel& channel = cluster.open_channel(client);
   LoadConfig calls;

@@ -1,13 +1,15 @@
-"""What every client's channel can do, in whichever world it is."""
+"""What every channel can do, in whichever world it is."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 from types import TracebackType
 from typing import Protocol, Self
 
+from greetlab import arguments
 from greetlab.channels.calls import Calls
 from greetlab.trace.trace import Event, Trace
 
@@ -24,7 +26,30 @@ class Subchannel(Protocol):
         """Its connectivity state."""
 
 
-class Client(ABC):
+@dataclass(frozen=True)
+class Load:
+    """Calls to make: to whom, how many, how many at a time or one every so many seconds."""
+
+    first_name: str
+    last_name: str
+    n: int
+    concurrency: int
+    every: float
+    timeout: float
+    wait_for_ready: bool
+
+    def checked(self) -> Self:
+        """Itself. Raises ValueError or TypeError, in words, for what makes no sense."""
+        arguments.whole("the number of calls", self.n, 0)
+        arguments.whole("concurrency", self.concurrency, 1)
+        arguments.number("every", self.every, 0, 9e9)
+        arguments.timeout(self.timeout)
+        for name in (self.first_name, self.last_name):
+            arguments.word("a name", name)
+        return self
+
+
+class GreetChannel(ABC):
     """A channel to a service, and calls through it.
 
     It connects at the first call, or in `wait_ready`. Close it, or use it in a `with` block. A call
@@ -40,7 +65,6 @@ class Client(ABC):
     world: str
     """Where what it shows comes from: "SIM", "LOCAL", "KUBE"."""
 
-    @abstractmethod
     def greet(
         self,
         first_name: str = "Ada",
@@ -50,13 +74,15 @@ class Client(ABC):
         timeout: float = 5.0,
         wait_for_ready: bool = False,
     ) -> Calls:
-        """Says hello `times` times, one after the other.
+        """Says hello `times` times, one after the other, and keeps the words of each answer. (In
+        the sim nobody hears the names.)
 
         timeout: seconds that each call may take.
         wait_for_ready: wait for a connection where others fail.
         """
+        load = Load(first_name, last_name, times, 1, 0.0, timeout, wait_for_ready)
+        return self._run(load.checked(), keep_results=True)
 
-    @abstractmethod
     def load(
         self,
         n: int,
@@ -70,13 +96,20 @@ class Client(ABC):
     ) -> Calls:
         """Makes `n` calls with `concurrency` of them in flight at any time.
 
-        A closed loop: when one ends the next begins.
+        A closed loop: when one ends the next begins. It runs in C++, without Python's lock.
 
         every: seconds from one call's start to the next one's, however many are in flight; 0: the
             closed loop.
+        timeout: seconds that each call may take.
+        wait_for_ready: wait for a connection where others fail.
         """
+        load = Load(first_name, last_name, n, concurrency, every, timeout, wait_for_ready)
+        return self._run(load.checked(), keep_results=False)
 
     @abstractmethod
+    def _run(self, load: Load, *, keep_results: bool) -> Calls:
+        """Makes these calls; until the last one has ended."""
+
     def wait_ready(
         self, *, all: bool = False, pods: int | None = None, timeout: float = 10.0
     ) -> Self:
@@ -88,8 +121,22 @@ class Client(ABC):
             second or as often as the cooldown lets it: for a client that may be there before the
             pods are. Stock gRPC has no such call; healthy connections never make it look again.
 
-        Raises TimeoutError, with the state of each subchannel, if it takes above `timeout` seconds.
+        Raises TimeoutError, with the state of each subchannel, if it takes above `timeout` seconds,
+        and ValueError if somebody closes the channel meanwhile.
         """
+        if pods is not None:
+            arguments.whole("pods", pods, 1)
+        if not self._await_ready(all, pods, timeout):
+            seen = ", ".join(f"{s.address} {s.state}" for s in self.subchannels)
+            raise TimeoutError(
+                f"{self.title}: not READY within {timeout} s; the channel is {self.state}, its "
+                f"subchannels: {seen or 'none (no address yet)'}"
+            )
+        return self
+
+    @abstractmethod
+    def _await_ready(self, all: bool, pods: int | None, timeout: float) -> bool:
+        """See `wait_ready`. False: it took above `timeout`."""
 
     @property
     @abstractmethod
@@ -116,14 +163,6 @@ class Client(ABC):
         self.greet(first_name)
         trace = self.trace
         return (trace[row] for row in range(before, len(trace)))
-
-    def not_ready(self, timeout: float) -> TimeoutError:
-        """The error of a `wait_ready` that took too long."""
-        seen = ", ".join(f"{s.address} {s.state}" for s in self.subchannels)
-        return TimeoutError(
-            f"{self.title}: not READY within {timeout} s; the channel is {self.state}, its "
-            f"subchannels: {seen or 'none (no address yet)'}"
-        )
 
     def __enter__(self) -> Self:
         return self

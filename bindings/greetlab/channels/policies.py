@@ -87,8 +87,3 @@ def policy_name(policy: AnyPolicy) -> str:
     if isinstance(policy, str):
         return policy
     return policy.__name__ if isinstance(policy, type) else next(iter(policy), "")
-
-
-def channel_title(policy: AnyPolicy, connection_per_call: bool) -> str:
-    """How a channel deals with its calls, in two words."""
-    return "connection per call" if connection_per_call else policy_name(policy)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack, cast
 
-from greetlab.channels.policies import AnyPolicy
+from greetlab.channels.options import ChannelOptions
 
 if TYPE_CHECKING:
-    from greetlab.channels.greet_channel import Client
+    from greetlab.channels.greet_channel import GreetChannel
     from greetlab.clusters.local import LocalCluster
     from greetlab.clusters.sim import SimCluster
     from greetlab.dns.lookup import Lookup
@@ -76,8 +76,8 @@ class Cluster(ABC):
         """Looks a name up as a pod of this cluster would: search list, ndots:5 and all."""
 
     @abstractmethod
-    def channel(self, service: str, *, policy: AnyPolicy = "pick_first") -> Client:
-        """A new client of a service of this cluster; each world has more options."""
+    def channel(self, service: str, **options: Unpack[ChannelOptions]) -> GreetChannel:
+        """A new client of a service of this cluster."""
 
     @abstractmethod
     def scale(self, pods: int) -> None:

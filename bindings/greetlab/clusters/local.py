@@ -19,11 +19,11 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from greetlab import _core, arguments
 from greetlab.channels.channel import Channel
-from greetlab.channels.policies import AnyPolicy, channel_title
+from greetlab.channels.options import DEFAULTS, ChannelOptions, channel_title, takes
 from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster, Pod
 from greetlab.clusters.local_pods import Delays, LocalPod, LocalPods
 from greetlab.clusters.processes import (
@@ -180,45 +180,31 @@ class LocalCluster(Cluster):
         self._check_open()
         return self._resolver.lookup(name, types)
 
+    @takes(DEFAULTS)
     def channel(
-        self,
-        service: str,
-        *,
-        port: int | None = None,
-        policy: AnyPolicy = "pick_first",
-        engine: str = "lab",
-        shuffle_address_list: bool = False,
-        cooldown: float = 30.0,
-        connection_per_call: bool = False,
-        source_ip: str = "",
-        seed: int | None = None,
-        trace_capacity: int = 1_000_000,
+        self, service: str, *, port: int | None = None, **options: Unpack[ChannelOptions]
     ) -> Channel:
         """A new client of a service of this cluster; see `Channel`.
 
         service: "greetserver", "greetserver-headless", or any DNS name. A name that does not exist
-        is no error here: the calls fail, as a real client's would.
+            is no error here: the calls fail, as a real client's would.
         port: to dial; None = the right one, which for a headless service is the pods'.
-        seed: None = drawn from the cluster's own.
+
+        What is random comes from the cluster's seed, where no seed is given.
         """
         target = self.target(service, port)
         with self._lock:
             self._clients += 1
             number = self._clients
+        if options.get("seed") is None:
+            options["seed"] = (self.seed + 2**32 + number) % 2**64
         channel = Channel(
             target,
-            policy=policy,
-            engine=engine,
-            shuffle_address_list=shuffle_address_list,
-            cooldown=cooldown,
-            connection_per_call=connection_per_call,
-            source_ip=source_ip,
-            seed=(self.seed + 2**32 + number) % 2**64 if seed is None else seed,
-            trace_capacity=trace_capacity,
             name=f"client-{number}",
-            title=f"{service}, {channel_title(policy, connection_per_call)}",
+            title=f"{service}, {channel_title(options)}",
             world=self.world,
             pods=self._names,
+            **options,
         )
         with self._lock:
             if self._closed:  # meanwhile

@@ -10,15 +10,38 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 from greetlab import _core, arguments
 from greetlab.channels.calls import Calls
-from greetlab.channels.greet_channel import Client
-from greetlab.channels.policies import AnyPolicy, channel_title, policy_config
+from greetlab.channels.greet_channel import GreetChannel, Load
+from greetlab.channels.options import DEFAULTS, ENGINES, ChannelOptions, channel_title, takes
+from greetlab.channels.policies import POLICIES, policy_config
 from greetlab.clusters.cluster import Cluster, Pod
 from greetlab.dns.lookup import Lookup
 from greetlab.trace.trace import Trace
+
+
+class SimOptions(TypedDict, total=False):
+    """Of a virtual cluster; those that are not given have their defaults."""
+
+    port: int
+    start_interval: float
+    readiness_delay: float
+    endpoint_lag: float
+    pre_stop: float
+    grace: float
+    max_connection_age: float | None
+    max_connection_age_grace: float | None
+    latency: float
+    dns_round_trip: float
+    dns_ttl: int
+    dns_cache: bool
+    trace_capacity: int
+
+
+SIM_DEFAULTS = {name: default for name, default, _ in _core.sim_options()}
+_OF_THE_CORE = {name for name, _, _ in _core.channel_options()}
 
 
 @dataclass(frozen=True)
@@ -29,7 +52,7 @@ class SimSubchannel:
     state: str
 
 
-class SimChannel(Client):
+class SimChannel(GreetChannel):
     """A client of a virtual cluster.
 
     Its calls take virtual time: `greet` and `load` let it pass until the last call has ended.
@@ -46,45 +69,10 @@ class SimChannel(Client):
         self.name = channel.name
         """Its name in the trace: "client-1"."""
 
-    def greet(
-        self,
-        first_name: str = "Ada",
-        last_name: str = "",
-        *,
-        times: int = 1,
-        timeout: float = 5.0,
-        wait_for_ready: bool = False,
-    ) -> Calls:
-        """Says hello `times` times, one after the other. Nobody hears the names in this world.
-
-        timeout: virtual seconds that each call may take.
-        wait_for_ready: wait for a connection where others fail.
-        """
-        return self.load(times, 1, timeout=timeout, wait_for_ready=wait_for_ready)
-
-    def load(
-        self,
-        n: int,
-        concurrency: int = 64,
-        *,
-        first_name: str = "Ada",
-        last_name: str = "Lovelace",
-        every: float = 0.0,
-        timeout: float = 5.0,
-        wait_for_ready: bool = False,
-    ) -> Calls:
-        """Makes `n` calls with `concurrency` of them in flight at any time.
-
-        The names are for nobody here, as in `greet`.
-
-        every: seconds from one call's start to the next one's, however many are in flight; 0: the
-            next begins when one ends.
-        """
-        load = self.start(
-            n, concurrency, every=every, timeout=timeout, wait_for_ready=wait_for_ready
-        )
-        self._cluster._core.run_load(load)
-        return self.calls(load)
+    def _run(self, load: Load, *, keep_results: bool) -> Calls:
+        begun = self._start(load)
+        self._cluster._core.run_load(begun)
+        return self.calls(begun)
 
     def start(
         self,
@@ -100,32 +88,21 @@ class SimChannel(Client):
         every: seconds from one call's start to the next one's, however many are in flight; 0: the
             next begins when one ends.
         """
-        arguments.whole("the number of calls", n, 0)
-        arguments.whole("concurrency", concurrency, 1)
-        arguments.number("every", every, 0, 9e9)
-        arguments.timeout(timeout)
+        return self._start(Load("", "", n, concurrency, every, timeout, wait_for_ready).checked())
 
+    def _start(self, load: Load) -> _core.SimLoad:
         def begin(world: SimCluster) -> _core.SimLoad:
             channel = world.channels[self._number]._channel
-            return channel.start_load(n, concurrency, every, timeout, wait_for_ready)
+            return channel.start_load(
+                load.n, load.concurrency, load.every, load.timeout, load.wait_for_ready
+            )
 
-        load: _core.SimLoad = self._cluster._do(begin)
-        return load
+        begun: _core.SimLoad = self._cluster._do(begin)
+        return begun
 
-    def wait_ready(
-        self, *, all: bool = False, pods: int | None = None, timeout: float = 10.0
-    ) -> Self:
-        """Connects, and lets time pass until the channel is READY (all: every subchannel is).
-
-        pods: until that many subchannels are, and looks the name up again until then, each second
-            or as often as the cooldown lets it. Stock gRPC has no such call.
-
-        Raises TimeoutError, with the state of each subchannel, after `timeout` virtual seconds.
-        """
+    def _await_ready(self, all: bool, pods: int | None, timeout: float) -> bool:
         self._cluster._do(lambda world: world.channels[self._number]._channel.connect())
         end = self._cluster.seconds + timeout
-        if pods is not None:
-            arguments.whole("pods", pods, 1)
 
         def ready() -> bool:
             states = [s.state for s in self.subchannels]
@@ -136,14 +113,14 @@ class SimChannel(Client):
         again = self._cluster.seconds + 1
         while not ready():
             if self._cluster.seconds >= end:
-                raise self.not_ready(timeout)
+                return False
             if self._cluster.step(before=None if pods is None else min(again, end)):
                 continue
             if pods is None or end <= again:
-                raise self.not_ready(timeout)
+                return False
             self._cluster._do(lambda world: world.channels[self._number]._channel.look_again())
             again += 1
-        return self
+        return True
 
     @property
     def state(self) -> str:
@@ -187,70 +164,27 @@ class SimCluster(Cluster):
     """Pods, services and clients of a virtual world.
 
     pods, seed: the same two, and the same commands, give the same events, byte for byte.
-    port: the pods' and the services' port.
-    start_interval: seconds from one pod's being ready to the next one's, of those that are made at
-        once: the first ones, and those that `scale` adds.
-    readiness_delay: seconds from a pod's start, or a change of its health, until the readiness
-        probe has found out.
-    endpoint_lag: seconds for which a pod that died, is drained or is found unready stays listed.
-    pre_stop: seconds from a pod's deletion to its SIGTERM (`lifecycle.preStop`).
-    grace: seconds that its calls may go on after that.
-    max_connection_age, max_connection_age_grace: seconds after which the pods send GOAWAY on a
-        connection, and for which its calls may go on (gRFC A9); None = never, for ever.
-    latency: seconds, one way, of every message; each is drawn from +-20 %.
-    dns_round_trip: seconds from a question to its answer; drawn from +-20 %, too.
-    dns_ttl, dns_cache: seconds for which an answer is good, and whether something between the
-        clients and the DNS gives it out again for as long, however old it is by then.
-    trace_capacity: how many events are kept (56 bytes each, and the words once); 0 = none. What
-        comes after that is counted, not kept.
+    options: see `SimOptions`; times are in seconds.
     """
 
     world = "SIM"
 
+    @takes([(name, default, text) for name, default, text in _core.sim_options()][2:])
     def __init__(
         self,
         pods: int = 3,
         seed: int | None = None,
-        *,
-        port: int = 50051,
-        start_interval: float = 0.0,
-        readiness_delay: float = 0.0,
-        endpoint_lag: float = 0.0,
-        pre_stop: float = 0.0,
-        grace: float = 30.0,
-        max_connection_age: float | None = None,
-        max_connection_age_grace: float | None = None,
-        latency: float = 0.00025,
-        dns_round_trip: float = 0.0005,
-        dns_ttl: int = 5,
-        dns_cache: bool = False,
-        trace_capacity: int = 1_000_000,
+        **options: Unpack[SimOptions],
     ) -> None:
         self.seed = secrets.randbits(63) if seed is None else seed
-        self._options: dict[str, Any] = {
-            "pods": pods,
-            "seed": self.seed,
-            "port": port,
-            "start_interval": start_interval,
-            "readiness_delay": readiness_delay,
-            "endpoint_lag": endpoint_lag,
-            "pre_stop": pre_stop,
-            "grace": grace,
-            "max_connection_age": max_connection_age,
-            "max_connection_age_grace": max_connection_age_grace,
-            "latency": latency,
-            "dns_round_trip": dns_round_trip,
-            "dns_ttl": dns_ttl,
-            "dns_cache": dns_cache,
-            "trace_capacity": trace_capacity,
-        }
+        self._options: dict[str, Any] = {"pods": pods, "seed": self.seed, **options}
         arguments.whole("pods", pods, 0, 10_000)
         for name in ("start_interval", "readiness_delay", "endpoint_lag", "pre_stop", "grace"):
-            arguments.number(name, self._options[name], 0, 1e6)
+            arguments.number(name, self._options.get(name, 0), 0, 1e6)
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"seed {seed!r}: it is 0 at least and less than 2**64")
         self._core = _core.SimCluster(**self._options)
-        self.port = port
+        self.port: int = options.get("port", SIM_DEFAULTS["port"])
         self.channels: list[SimChannel] = []
         """Every client that was ever made, in order."""
         # What was done, and when: to do it again is to be in the same state (`fork`).
@@ -332,35 +266,29 @@ class SimCluster(Cluster):
         found: Lookup = self._do(lambda world: world._core.lookup(name))
         return found
 
-    def channel(
-        self,
-        service: str,
-        *,
-        policy: AnyPolicy = "pick_first",
-        engine: str = "lab",
-        shuffle_address_list: bool = False,
-        cooldown: float = 30.0,
-        connection_per_call: bool = False,
-    ) -> SimChannel:
+    @takes(DEFAULTS)
+    def channel(self, service: str, **options: Unpack[ChannelOptions]) -> SimChannel:
         """A new client of a service.
 
-        policy: one of `greetlab.POLICIES` by its name, an entry of a service config's
-            loadBalancingConfig, such as {"least_request": {"choiceCount": 3}}, or a class of your
-            own: see `greetlab.Policy`.
-        engine: "lab": in this world there is no other.
-        shuffle_address_list: pick_first tries the addresses in random order (gRFC A62).
-        cooldown: least seconds from one lookup's start to the next one's.
-        connection_per_call: look up and dial anew for every call, and hang up after it; each is
-            another client in the trace.
-        """
-        if engine != "lab":
-            raise ValueError(f"engine {engine!r}: the sim has 'lab' only")
+        With `connection_per_call` each call is another client in the trace.
 
-        config = policy_config(policy, shuffle_address_list=shuffle_address_list)
+        Raises ValueError for what there is not in this world: another engine, a source_ip, a seed
+        or a trace_capacity of a channel's own.
+        """
+        if (engine := options.get("engine", ENGINES[0])) != ENGINES[0]:
+            raise ValueError(f"engine {engine!r}: the sim has {ENGINES[0]!r} only")
+        for own in ("source_ip", "seed", "trace_capacity"):
+            if own in options:
+                raise ValueError(f"{own}: of a channel on real connections; not in the sim")
+        config = policy_config(
+            options.get("policy", POLICIES[0]),
+            shuffle_address_list=options.get("shuffle_address_list", False),
+        )
+        given = {name: value for name, value in options.items() if name in _OF_THE_CORE}
+        title = f"{service}, {channel_title(options)}"
 
         def make(world: SimCluster) -> SimChannel:
-            core = world._core.open_channel(service, config, cooldown, connection_per_call)
-            title = f"{service}, {channel_title(policy, connection_per_call)}"
+            core = world._core.open_channel(service, config, **given)
             world.channels.append(SimChannel(world, len(world.channels), core, title))
             return world.channels[-1]
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from greetlab.channels.calls import Calls
-from greetlab.channels.greet_channel import Client
+from greetlab.channels.greet_channel import GreetChannel
 from greetlab.clusters.cluster import Cluster
 from greetlab.lessons.exercises.exercise import Exercise, of_type
 
@@ -89,7 +89,7 @@ def _check_list(policies: Any) -> str | None:
 
 
 def _check_warm(value: Any) -> str | None:
-    channel = of_type(value, Client, "a channel")  # type: ignore[type-abstract]
+    channel = of_type(value, GreetChannel, "a channel")  # type: ignore[type-abstract]
     made = len(channel.trace.of("CallStarted"))
     if made:
         return f"this channel has made {made} call{'s' * (made != 1)} already."
@@ -104,11 +104,11 @@ def _check_warm(value: Any) -> str | None:
     return None
 
 
-def _channel(service: str = "greetserver-headless", policy: str = "round_robin") -> Client:
+def _channel(service: str = "greetserver-headless", policy: str = "round_robin") -> GreetChannel:
     return Cluster.sim(pods=3, seed=7).channel(service, policy=policy)
 
 
-def _used() -> Client:
+def _used() -> GreetChannel:
     channel = _channel().wait_ready(all=True)
     channel.greet()
     return channel

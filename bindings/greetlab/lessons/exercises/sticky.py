@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from greetlab.channels.calls import Calls
-from greetlab.channels.greet_channel import Client
+from greetlab.channels.greet_channel import GreetChannel
 from greetlab.clusters.cluster import HEADLESS_SERVICE, Cluster
 from greetlab.lessons.exercises.exercise import CannotLook, Exercise, of_type
 from greetlab.trace.trace import Event
@@ -16,7 +16,7 @@ _LIST = "a list of Calls, one for each client"
 
 def _headless_and_sticky(value: object) -> str | None:
     what = "the client, which cluster.channel(...) returns"
-    trace = of_type(value, Client, what).trace  # type: ignore[type-abstract]
+    trace = of_type(value, GreetChannel, what).trace  # type: ignore[type-abstract]
     ended = trace.of("CallEnded", code="OK")
     if len(ended) < 60:
         return f"it has had {len(ended)} answers, and the question is about 60."
@@ -62,10 +62,10 @@ def _who_chose(value: object) -> str | None:
     return reasons.get(event.kind, f"a {event.kind} does not settle which pod gets the requests.")
 
 
-def _client(service: str, *, times: int = 60, **options: Any) -> Callable[[], Client]:
+def _client(service: str, *, times: int = 60, **options: Any) -> Callable[[], GreetChannel]:
     """Makes a client of a cluster of its own that has greeted."""
 
-    def make() -> Client:
+    def make() -> GreetChannel:
         client = Cluster.sim(pods=3, seed=2).channel(service, **options)
         client.greet("Ada", times=times)
         return client

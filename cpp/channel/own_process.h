@@ -9,15 +9,20 @@
 
 namespace greetlab {
 
-/// To be called before gRPC is used. The process that does so first may go on; a child forked from
-/// it later would hang. Costs no system call, for it stands before every call of ours.
-///
-/// @throws std::runtime_error in such a child.
-inline void require_own_process() {
+/// Whether this process was forked from one that had asked this before. Costs no system call.
+inline bool in_forked_child() {
   static std::atomic<bool> is_child{false};
   [[maybe_unused]] static const int watched =
       pthread_atfork(nullptr, nullptr, [] { is_child = true; });
-  if (!is_child) return;
+  return is_child;
+}
+
+/// To be called before gRPC is used. The process that does so first may go on; a child forked from
+/// it later would hang.
+///
+/// @throws std::runtime_error in such a child.
+inline void require_own_process() {
+  if (!in_forked_child()) return;
   throw std::runtime_error(
       "gRPC was used before this process was forked, and cannot be used on this side of the fork: "
       "start the process with subprocess, or with multiprocessing's 'spawn' or 'forkserver' "

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "live/subchannel_view.h"
+#include "channel/subchannel_view.h"
 
 namespace greetlab {
 

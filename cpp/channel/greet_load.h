@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "lb/load.h"
+#include "load/load.h"
 
 namespace greetlab {
 

@@ -7,10 +7,10 @@
 #include <mutex>
 #include <unordered_set>
 
+#include "channel/greet_done.h"
 #include "core/time.h"
 #include "greet.grpc.pb.h"
-#include "live/call_recorder.h"
-#include "live/greet_done.h"
+#include "oracle/call_recorder.h"
 
 namespace greetlab {
 

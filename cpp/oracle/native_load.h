@@ -6,9 +6,9 @@
 #include <functional>
 #include <memory>
 
+#include "channel/greet_load.h"
 #include "greet.grpc.pb.h"
-#include "live/call_recorder.h"
-#include "live/greet_load.h"
+#include "oracle/call_recorder.h"
 
 namespace greetlab {
 
@@ -26,8 +26,5 @@ struct NativeRoute {
 /// @return what became of each; what was not started is CANCELLED.
 CallLog run_native_load(const GreetLoad& load, const NativeRoute& route, CallRecorder& recorder,
                         const std::function<bool()>& stop);
-
-/// The log of a load that came to a closed channel.
-CallLog cancelled_log(const GreetLoad& load);
 
 }  // namespace greetlab

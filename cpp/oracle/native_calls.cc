@@ -1,12 +1,12 @@
-#include "live/native_calls.h"
+#include "oracle/native_calls.h"
 
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
 #include <utility>
 
-#include "live/answer.h"
-#include "live/timespec.h"
+#include "channel/answer.h"
+#include "rpc/timespec.h"
 
 namespace greetlab {
 namespace {

@@ -1,4 +1,4 @@
-#include "lb/load.h"
+#include "load/load.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "live/native_load.h"
+#include "oracle/native_load.h"
 
 #include <algorithm>
 #include <chrono>
@@ -6,9 +6,9 @@
 #include <optional>
 #include <vector>
 
+#include "channel/answer.h"
 #include "core/interrupted.h"
-#include "live/answer.h"
-#include "live/timespec.h"
+#include "rpc/timespec.h"
 
 namespace greetlab {
 namespace {
@@ -171,15 +171,6 @@ class NativeLoad {
 CallLog run_native_load(const GreetLoad& load, const NativeRoute& route, CallRecorder& recorder,
                         const std::function<bool()>& stop) {
   return NativeLoad(load, route, recorder).run(stop);
-}
-
-CallLog cancelled_log(const GreetLoad& load) {
-  CallLog log = load.make_log();
-  for (std::size_t row = 0; row < log.size(); ++row) {
-    log.started(row, ns(now()));
-    log.failed(row, ns(now()), grpc::StatusCode::CANCELLED, "not started: the channel was closed");
-  }
-  return log;
 }
 
 }  // namespace greetlab

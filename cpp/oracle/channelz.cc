@@ -1,4 +1,4 @@
-#include "live/channelz.h"
+#include "oracle/channelz.h"
 
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_replace.h>

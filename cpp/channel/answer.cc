@@ -1,4 +1,4 @@
-#include "live/answer.h"
+#include "channel/answer.h"
 
 namespace greetlab {
 namespace {

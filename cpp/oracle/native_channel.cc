@@ -1,7 +1,6 @@
-#include "live/native_channel.h"
+#include "oracle/native_channel.h"
 
 #include <grpcpp/grpcpp.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -10,11 +9,12 @@
 #include <stdexcept>
 #include <thread>
 
+#include "channel/gate.h"
+#include "channel/own_process.h"
 #include "greet.grpc.pb.h"
-#include "live/gate.h"
-#include "live/native_calls.h"
-#include "live/native_load.h"
-#include "live/own_process.h"
+#include "oracle/channelz.h"
+#include "oracle/native_calls.h"
+#include "oracle/native_load.h"
 #include "rpc/mutex_checks.h"
 
 namespace greetlab {
@@ -22,25 +22,28 @@ namespace {
 
 using Steady = std::chrono::steady_clock;  // CLOCK_MONOTONIC
 
-const char* name_of(grpc_connectivity_state state) {
+ConnectivityState our(grpc_connectivity_state state) {
   switch (state) {
-    case GRPC_CHANNEL_IDLE: return "IDLE";
-    case GRPC_CHANNEL_CONNECTING: return "CONNECTING";
-    case GRPC_CHANNEL_READY: return "READY";
-    case GRPC_CHANNEL_TRANSIENT_FAILURE: return "TRANSIENT_FAILURE";
-    case GRPC_CHANNEL_SHUTDOWN: return "SHUTDOWN";
+    case GRPC_CHANNEL_IDLE: return ConnectivityState::idle;
+    case GRPC_CHANNEL_CONNECTING: return ConnectivityState::connecting;
+    case GRPC_CHANNEL_READY: return ConnectivityState::ready;
+    case GRPC_CHANNEL_TRANSIENT_FAILURE: return ConnectivityState::transient_failure;
+    case GRPC_CHANNEL_SHUTDOWN: break;
   }
-  return "UNKNOWN";
+  return ConnectivityState::shutdown;
 }
 
-grpc::ChannelArguments arguments(const NativeChannelOptions& options) {
+/// An entry of a service config's `loadBalancingConfig`, as gRPC reads it.
+std::string service_config(const PolicyConfig& policy) {
+  const auto shuffle = policy.fields.find("shuffleAddressList");
+  const bool on = shuffle != policy.fields.end() && shuffle->second != 0;
+  return R"({"loadBalancingConfig":[{")" + policy.policy + R"(":)" +
+         (on ? R"({"shuffleAddressList":true})" : "{}") + "}]}";
+}
+
+grpc::ChannelArguments arguments(const ChannelOptions& options) {
   grpc::ChannelArguments arguments;
-  if (!options.policy.empty()) {
-    const char* const config =
-        options.shuffle_address_list ? R"({"shuffleAddressList":true})" : "{}";
-    arguments.SetServiceConfigJSON(R"({"loadBalancingConfig":[{")" + options.policy + R"(":)" +
-                                   config + "}]}");
-  }
+  arguments.SetServiceConfigJSON(service_config(options.policy));
   arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS,
                    static_cast<int>(std::min<std::int64_t>(
                        std::chrono::ceil<std::chrono::milliseconds>(options.cooldown).count(),
@@ -61,7 +64,7 @@ struct Dialled {
 
 // gRPC does not tell a channel its channelz id, so nobody else may make a channel between making
 // this one and asking for the newest.
-Dialled dial(const NativeChannelOptions& options) {
+Dialled dial(const ChannelOptions& options) {
   static std::mutex dialling;
   const std::lock_guard lock(dialling);
   auto channel = grpc::CreateCustomChannel(options.target, grpc::InsecureChannelCredentials(),
@@ -70,11 +73,9 @@ Dialled dial(const NativeChannelOptions& options) {
   return {std::move(channel), id};
 }
 
-}  // namespace
-
-class NativeChannel::Impl {
+class NativeChannel final : public GreetChannel {
  public:
-  explicit Impl(NativeChannelOptions options)
+  explicit NativeChannel(ChannelOptions options)
       : options_(checked(std::move(options))),
         recorder_(options_.name, options_.trace_capacity, options_.listener),
         calls_(recorder_) {
@@ -85,12 +86,9 @@ class NativeChannel::Impl {
     watch_ = std::thread([this] { watch(); });
   }
 
-  ~Impl() { close(); }
+  ~NativeChannel() override { close(); }
 
-  /// Not a copy in a child of os.fork.
-  bool is_ours() const { return getpid() == pid_; }
-
-  CallLog run(const GreetLoad& load, const Interrupted& interrupted) {
+  CallLog run(const GreetLoad& load, const Interrupted& interrupted) override {
     if (!enter()) return cancelled_log(load);
     NativeRoute route{stub_.get(), {}};
     if (options_.connection_per_call) route.dial = [this] { return dial(options_).channel; };
@@ -100,34 +98,37 @@ class NativeChannel::Impl {
     return log;
   }
 
-  void greet(greet::GreetingRequest request, Duration timeout, GreetDone done) {
+  void greet(greet::GreetingRequest request, Duration timeout, GreetDone done) override {
     if (!enter()) return done({Code::cancelled, "the channel is closed"}, {});
     calls_.start(*stub_, std::move(request), timeout, std::move(done));
     leave();
   }
 
-  WaitResult wait_ready(bool all, Steady::time_point deadline, const Interrupted& interrupted) {
+  WaitResult wait_ready(bool all, Duration timeout, const Interrupted& interrupted) override {
+    const auto deadline = Steady::now() + timeout;
     if (!enter()) return WaitResult::closed;
     const WaitResult result = await_ready(all, deadline, interrupted);
     leave();
     return result;
   }
 
-  std::string state(bool connect) const {
+  ConnectivityState state(bool connect) override {
     require_own_process();
     const std::lock_guard lock(mutex_);
-    return channel_ ? name_of(channel_->GetState(connect)) : "SHUTDOWN";
+    return channel_ ? our(channel_->GetState(connect)) : ConnectivityState::shutdown;
   }
 
-  std::vector<SubchannelView> subchannels() const {
+  std::vector<SubchannelView> subchannels() override {
     require_own_process();
     return gate_.closed() ? std::vector<SubchannelView>{} : subchannels_of(channelz_id_);
   }
 
-  const CallRecorder& recorder() const { return recorder_; }
+  std::span<const Event> events() const override { return recorder_.events(); }
+  const Symbols& symbols() const override { return recorder_.symbols(); }
+  std::uint64_t dropped() const override { return recorder_.dropped(); }
 
-  void close() {
-    if (!is_ours()) return;  // a child of os.fork: the threads are its parent's
+  void close() override {
+    if (in_forked_child()) return;  // the threads are its parent's
     gate_.close();
     changed_.notify_all();
     if (gate_.wait_until_empty()) take_down();
@@ -135,7 +136,7 @@ class NativeChannel::Impl {
 
  private:
   // Before gRPC is used.
-  static NativeChannelOptions checked(NativeChannelOptions options) {
+  static ChannelOptions checked(ChannelOptions options) {
     require_own_process();
     skip_mutex_checks();
     // gRPC's words for our "static:".
@@ -224,8 +225,7 @@ class NativeChannel::Impl {
                        [](const SubchannelView& view) { return view.state == "READY"; });
   }
 
-  const NativeChannelOptions options_;
-  const pid_t pid_ = getpid();
+  const ChannelOptions options_;
   CallRecorder recorder_;
   NativeCalls calls_;
   Gate gate_;
@@ -237,48 +237,15 @@ class NativeChannel::Impl {
   std::thread watch_;
 };
 
-NativeChannel::NativeChannel(NativeChannelOptions options) {
-  if (!options.policy.empty() && options.policy != "pick_first" &&
-      options.policy != "round_robin") {
-    throw std::invalid_argument("policy '" + options.policy +
+}  // namespace
+
+std::unique_ptr<GreetChannel> open_native_channel(ChannelOptions options) {
+  const std::string& policy = options.policy.policy;
+  if (policy != "pick_first" && policy != "round_robin") {
+    throw std::invalid_argument("policy '" + policy +
                                 "': gRPC's own channel takes pick_first or round_robin");
   }
-  impl_ = std::make_unique<Impl>(std::move(options));
-}
-
-NativeChannel::~NativeChannel() {
-  // A child of os.fork has none of the threads that all this waits for: it is left as it is.
-  if (!impl_->is_ours()) impl_.release();
-}
-
-CallLog NativeChannel::run(const GreetLoad& load, const Interrupted& interrupted) {
-  return impl_->run(load, interrupted);
-}
-
-void NativeChannel::greet(greet::GreetingRequest request, std::chrono::nanoseconds timeout,
-                          GreetDone done) {
-  impl_->greet(std::move(request), timeout, std::move(done));
-}
-
-WaitResult NativeChannel::wait_ready(bool all, std::chrono::nanoseconds timeout,
-                                     const Interrupted& interrupted) {
-  return impl_->wait_ready(all, Steady::now() + timeout, interrupted);
-}
-
-std::string NativeChannel::state(bool connect) const {
-  return impl_->state(connect);
-}
-
-std::vector<SubchannelView> NativeChannel::subchannels() const {
-  return impl_->subchannels();
-}
-
-const CallRecorder& NativeChannel::recorder() const {
-  return impl_->recorder();
-}
-
-void NativeChannel::close() {
-  impl_->close();
+  return std::make_unique<NativeChannel>(std::move(options));
 }
 
 }  // namespace greetlab

@@ -1,0 +1,79 @@
+"""What a channel can be told. The core has each option, with its default and its help."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypedDict, TypeVar
+
+from greetlab import _core
+from greetlab.channels.policies import POLICIES, AnyPolicy, policy_name
+
+ENGINES = tuple(_core.engines())
+"""Whose core can make the calls; the first is the usual one."""
+
+
+class ChannelOptions(TypedDict, total=False):
+    """Of these, those that are not given have their defaults."""
+
+    policy: AnyPolicy
+    engine: str
+    shuffle_address_list: bool
+    cooldown: float
+    connection_per_call: bool
+    source_ip: str
+    seed: int | None
+    trace_capacity: int
+
+
+DEFAULTS: list[tuple[str, Any, str]] = [
+    (
+        "policy",
+        POLICIES[0],
+        "one of `greetlab.POLICIES` by its name, an entry of a service config's "
+        'loadBalancingConfig, such as {"least_request": {"choiceCount": 3}}, or a class of your '
+        "own: see `greetlab.Policy`",
+    ),
+    (
+        "engine",
+        ENGINES[0],
+        'whose core makes the calls: "lab", ours, every step of which is in the trace; "grpc", '
+        "gRPC's own, which shows no more than how calls ended",
+    ),
+    (
+        "shuffle_address_list",
+        False,
+        "pick_first tries the addresses in random order (gRFC A62; gRPC itself since 1.56)",
+    ),
+    *_core.channel_options(),
+]
+"""(name, default, help) of each; times are in seconds."""
+
+
+def channel_title(options: ChannelOptions) -> str:
+    """How a channel deals with its calls, in two words."""
+    if options.get("connection_per_call"):
+        return "connection per call"
+    return policy_name(options.get("policy", POLICIES[0]))
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def takes(defaults: list[tuple[str, Any, str]]) -> Callable[[Function], Function]:
+    """Shows what `**options` are: in the signature, for completion, and in the docstring."""
+
+    def shown(function: Function) -> Function:
+        signature = inspect.signature(function)
+        *parameters, _ = signature.parameters.values()
+        parameters += [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+            for name, default, _ in defaults
+        ]
+        function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        lines = [f"    {name} ({default!r}): {text}." for name, default, text in defaults]
+        doc = inspect.cleandoc(function.__doc__ or "")
+        function.__doc__ = "\n".join([doc, "", "Options, and their defaults:", "", *lines])
+        return function
+
+    return shown

@@ -1,0 +1,98 @@
+// A struct of options, such as ChannelOptions, from Python's keywords.
+#pragma once
+
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "bindings.h"
+
+namespace greetlab {
+
+/// What Python gives for a member of this type: durations are seconds there.
+template <class Value>
+Value from_python(const pybind11::handle& given) {
+  if constexpr (std::is_same_v<Value, Duration>) {
+    return seconds(given.cast<double>());
+  } else if constexpr (std::is_same_v<Value, std::optional<Duration>>) {
+    if (given.is_none()) return std::nullopt;
+    return seconds(given.cast<double>());
+  } else {
+    return given.cast<Value>();
+  }
+}
+
+template <class Value>
+pybind11::object to_python(const Value& value) {
+  if constexpr (std::is_same_v<Value, Duration>) {
+    return pybind11::float_(static_cast<double>(value.count()) / 1e9);
+  } else if constexpr (std::is_same_v<Value, std::optional<Duration>>) {
+    return value ? to_python(*value) : pybind11::none();
+  } else {
+    return pybind11::cast(value);
+  }
+}
+
+/// What a value of this type is, for somebody who gave another.
+template <class Value>
+constexpr std::string_view type_in_words() {
+  if constexpr (std::is_same_v<Value, Duration> || std::is_same_v<Value, std::optional<Duration>>) {
+    return "a number of seconds";
+  } else if constexpr (std::is_same_v<Value, bool>) {
+    return "True or False";
+  } else if constexpr (std::is_same_v<Value, std::string>) {
+    return "a word";
+  } else {
+    return "a whole number, not below 0";
+  }
+}
+
+/// The struct's defaults, and what of it is `given` by name.
+/// @throws pybind11::type_error for an option that there is not, or a value of another type.
+template <class Options>
+Options options_from(const pybind11::dict& given) {
+  Options options;
+  std::size_t taken = 0;
+  std::vector<std::string> names;
+  std::string there;
+  Options::each(options, [&]<class Value>(const char* name, Value& value, const char*) {
+    names.emplace_back(name);
+    there += (there.empty() ? "" : ", ") + std::string(name);
+    if (!given.contains(name)) return;
+    ++taken;
+    try {
+      value = from_python<Value>(given[name]);
+    } catch (const pybind11::cast_error&) {
+      throw pybind11::type_error(std::string(name) + " " +
+                                 std::string(pybind11::str(pybind11::repr(given[name]))) + ": " +
+                                 std::string(type_in_words<Value>()));
+    }
+  });
+  if (taken == given.size()) return options;
+  for (const auto& entry : given) {
+    const std::string name = pybind11::str(entry.first);
+    if (std::ranges::find(names, name) == names.end()) {
+      throw pybind11::type_error("no option '" + name + "': there is " + there);
+    }
+  }
+  return options;
+}
+
+/// [(name, default, help)] of each, in their order.
+template <class Options>
+pybind11::list options_list() {
+  pybind11::list all;
+  const Options usual;
+  Options::each(usual, [&](const char* name, const auto& value, const char* help) {
+    all.append(pybind11::make_tuple(name, to_python(value), help));
+  });
+  return all;
+}
+
+}  // namespace greetlab

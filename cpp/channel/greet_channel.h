@@ -1,0 +1,84 @@
+// A channel to greet through, on real connections, whoever makes it work: the lab's own core (live)
+// or gRPC's (oracle).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "channel/greet_done.h"
+#include "channel/greet_load.h"
+#include "channel/subchannel_view.h"
+#include "core/address.h"
+#include "core/call_log.h"
+#include "core/connectivity.h"
+#include "core/interrupted.h"
+#include "trace/trace.h"
+
+namespace greetlab {
+
+/// What not every engine can.
+struct Capabilities {
+  /// The trace has every decision; if not, only that calls began and how they ended.
+  bool decisions;
+  /// It can be told to look the name up again (`wait_for_pods`).
+  bool look_again;
+};
+
+/// Not connected until the first call, or until somebody waits for it. Safe to use from several
+/// threads. It does not survive os.fork: in the child every use of it throws std::runtime_error,
+/// and it must not be destroyed there (`open_channel` in engine/engine.h sees to that).
+class GreetChannel {
+ public:
+  virtual ~GreetChannel() = default;
+
+  /// Makes the calls of `load` and says what became of each. A call that fails is a row like any
+  /// other. Blocks until the last one has ended; when interrupted or closed meanwhile, what is in
+  /// flight is cancelled, and what was not started stays a row with status 1 (CANCELLED).
+  virtual CallLog run(const GreetLoad& load, const Interrupted& interrupted) = 0;
+
+  /// Makes one call and returns. `done` hears of its end on another thread, where it may not wait
+  /// for anything; CANCELLED where the channel is closed, and then on this thread.
+  virtual void greet(greet::GreetingRequest request, Duration timeout, GreetDone done) = 0;
+
+  /// Connects, and waits until the channel is READY; with `all`, until each of its subchannels is.
+  virtual WaitResult wait_ready(bool all, Duration timeout, const Interrupted& interrupted) = 0;
+
+  /// Connects, and waits until `pods` subchannels are READY. While there are fewer, the name is
+  /// looked up again, as often as the cooldown lets it: healthy connections would be no reason to
+  /// (the cold start of a client that is there before the pods are).
+  /// @throws std::invalid_argument where nobody can be told to look again (`look_again`).
+  virtual WaitResult wait_for_pods(std::size_t pods, Duration timeout,
+                                   const Interrupted& interrupted);
+
+  /// @param connect leave IDLE, as a call would.
+  virtual ConnectivityState state(bool connect) = 0;
+  virtual std::vector<SubchannelView> subchannels() = 0;
+
+  // What has happened so far; stays when it is closed.
+  virtual std::span<const Event> events() const = 0;
+  virtual const Symbols& symbols() const = 0;
+  virtual std::uint64_t dropped() const = 0;
+
+  /// Puts into the trace what the cluster did, so that it tells what the channel only feels. Soon,
+  /// in the order in which they are told; nothing once it is closed, and nothing where the trace
+  /// has no decisions. `flush` waits until it is there.
+  /// @param change as `PodChanged` has it: "killed", "started", ...
+  /// @param ends its connections end because of it. To be told before it is done.
+  virtual void tell_pod_changed(std::string /*pod*/, Address /*address*/, std::string /*change*/,
+                                bool /*ends*/) {}
+  virtual void tell_endpoints_changed(std::string /*service*/, std::vector<Address> /*addresses*/) {
+  }
+  virtual void flush() {}
+
+  /// Cancels what is in flight and closes the connections. Later calls fail with CANCELLED. From
+  /// within `interrupted` it does not wait: that thread takes the rest down on its way out.
+  virtual void close() = 0;
+};
+
+/// The log of a load that came to a closed channel.
+CallLog cancelled_log(const GreetLoad& load);
+
+}  // namespace greetlab
