@@ -1,8 +1,12 @@
+// @ts-check
 // --- A client: its state, its picker, its subchannels, its queue -------------------------------
+
+import { box, glyph, stateColor, stateWord, write } from "./glyphs.js";
+import { countBelow } from "./track.js";
 
 const WITHOUT_CHOICE = { none: "no picker yet", queue: "calls wait", fail: "calls fail" };
 
-function drawClient(view, g, theme, entry) {
+export function drawClient(view, g, theme, entry) {
   const { position, layout } = view;
   const { client, box: place } = entry;
   const { x, y, w, h } = place;
@@ -71,7 +75,7 @@ function drawRow(view, g, theme, entry, address, next) {
   view.boxes.push({ x, y: y - 12, w, h: 24, row: subchannel.state.since(position) });
 }
 
-const seconds = (nanoseconds) => `${(nanoseconds / 1e9).toFixed(1)} s`;
+export const seconds = (nanoseconds) => `${(nanoseconds / 1e9).toFixed(1)} s`;
 
 function drawMatrix(view, g, theme, entry, next) {
   const { position, layout } = view;

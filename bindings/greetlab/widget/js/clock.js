@@ -1,3 +1,4 @@
+// @ts-check
 // --- The trace's time, and the time that the picture takes ------------------------------------
 //
 // A request takes half a millisecond and a cooldown half a minute. So the picture has a time of its
@@ -5,12 +6,15 @@
 // to be read, in which the trace's clock stands still; and a stretch in which nothing happens is
 // compressed, and shown as such. Every event has a place in it, never before the one before it.
 
-const REQUEST = 0.7;
+import { CALL_KINDS, NEVER } from "./model.js";
+import { countBelow } from "./track.js";
+
+export const REQUEST = 0.7;
 const DWELL = 0.45;
 const LONGEST = 80; // the whole of it; more is scaled down to that
 const IDLE = 4; // usual requests after which a silence counts as idle
 
-class Clock {
+export class Clock {
   /** models: one, or two side by side, each counted from its client's first event. */
   constructor(models) {
     this.models = models;

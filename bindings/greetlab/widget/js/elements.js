@@ -1,6 +1,7 @@
+// @ts-check
 // --- Elements, icons, and the theme's colours --------------------------------------------------
 
-const ICONS = {
+export const ICONS = {
   start: "M5 4v12M16 4l-8 6 8 6z",
   back: "M14 4l-8 6 8 6z",
   play: "M6 3.5l11 6.5-11 6.5z",
@@ -9,7 +10,7 @@ const ICONS = {
   end: "M15 4v12M4 4l8 6-8 6z",
 };
 
-function element(tag, attributes = {}, ...children) {
+export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
@@ -19,27 +20,27 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-function icon(name) {
+export function icon(name) {
   const made = document.createElement("template");
   made.innerHTML = `<svg viewBox="0 0 20 20" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;
   return made.content.firstChild;
 }
 
-const WORLDS = {
+export const WORLDS = {
   SIM: "A simulated world: our load-balancing core on a virtual clock",
   LOCAL: "Real processes and sockets on one machine",
   KUBE: "A Kubernetes cluster",
 };
 
-function fraction(speed) {
+export function fraction(speed) {
   return { 0.125: "⅛×", 0.25: "¼×", 0.5: "½×" }[speed] ?? `${speed}×`;
 }
 
-function set(target, text) {
+export function set(target, text) {
   if (target.textContent !== text) target.textContent = text;
 }
 
-function fit(canvas, width, height, ratio) {
+export function fit(canvas, width, height, ratio) {
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
   canvas.style.width = `${width}px`;
@@ -47,7 +48,7 @@ function fit(canvas, width, height, ratio) {
 }
 
 /** A notebook's own theme goes before the system's. */
-function isDark(system) {
+export function isDark(system) {
   const { body } = document;
   const lab = body.dataset.jpThemeLight;
   if (lab) return lab === "false";
@@ -57,7 +58,7 @@ function isDark(system) {
 }
 
 /** The style sheet's colours, for the canvas. */
-function readTheme(root) {
+export function readTheme(root) {
   const style = getComputedStyle(root);
   const names = ["bg", "card", "ink", "soft", "quiet", "line", "casing", "edge", "accent", "next",
     "good", "wait", "bad", "veil", "hatch", "pipe"];

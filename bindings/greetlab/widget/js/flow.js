@@ -1,4 +1,18 @@
+// @ts-check
 // --- The widget: all of the above put together --------------------------------------------------
+
+import { Clock } from "./clock.js";
+import { ICONS, WORLDS, element, fit, fraction, icon, isDark, readTheme, set } from "./elements.js";
+import { duration } from "./glyphs.js";
+import { KEYS, keyAction } from "./help.js";
+import { Lanes } from "./lanes.js";
+import { Layout } from "./layout.js";
+import { lesson } from "./lesson.js";
+import { CALL_KINDS, Model, NEVER } from "./model.js";
+import { Player, SPEEDS } from "./player.js";
+import { drawScene } from "./scene.js";
+import { countBelow } from "./track.js";
+import { unpack } from "./unpack.js";
 
 class Flow {
   constructor(root, packed) {

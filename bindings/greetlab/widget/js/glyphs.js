@@ -1,3 +1,4 @@
+// @ts-check
 // --- The pods' shapes (palette.py's markers), and text that fits ------------------------------
 
 const SHAPES = {
@@ -40,7 +41,7 @@ function plus(long, wide, turn = 0) {
 const PATHS = Object.fromEntries(Object.entries(SHAPES).map(([name, make]) => [name, make()]));
 
 /** A pod's mark. hollow: an answer on its way back. */
-function glyph(g, theme, pod, x, y, size, { hollow = false, alpha = 1 } = {}) {
+export function glyph(g, theme, pod, x, y, size, { hollow = false, alpha = 1 } = {}) {
   g.save();
   g.globalAlpha *= alpha;
   g.translate(x, y);
@@ -55,7 +56,7 @@ function glyph(g, theme, pod, x, y, size, { hollow = false, alpha = 1 } = {}) {
   g.restore();
 }
 
-function cross(g, theme, x, y, size, alpha = 1) {
+export function cross(g, theme, x, y, size, alpha = 1) {
   g.save();
   g.globalAlpha *= alpha;
   g.strokeStyle = theme.bad;
@@ -72,11 +73,11 @@ function cross(g, theme, x, y, size, alpha = 1) {
 
 const SANS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif';
 const MONO = 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
-const font = (size, { mono = false, weight = 400 } = {}) =>
+export const font = (size, { mono = false, weight = 400 } = {}) =>
   `${weight} ${size}px ${mono ? MONO : SANS}`;
 
 /** Writes text, shortened to a width; gives the width that it took. */
-function write(g, text, x, y, { size = 12, color, weight, mono, align = "left", width } = {}) {
+export function write(g, text, x, y, { size = 12, color, weight, mono, align = "left", width } = {}) {
   g.font = font(size, { mono, weight });
   g.fillStyle = color;
   g.textAlign = align;
@@ -90,7 +91,7 @@ function write(g, text, x, y, { size = 12, color, weight, mono, align = "left", 
   return g.measureText(shown).width;
 }
 
-function box(g, { x, y, w, h }, radius, fill, stroke, dash = []) {
+export function box(g, { x, y, w, h }, radius, fill, stroke, dash = []) {
   g.beginPath();
   g.roundRect(x, y, w, h, radius);
   if (fill) {
@@ -107,9 +108,29 @@ function box(g, { x, y, w, h }, radius, fill, stroke, dash = []) {
 }
 
 /** A duration or a moment, in the unit that suits it. */
-function duration(nanoseconds, digits = 3) {
+export function duration(nanoseconds, digits = 3) {
   const size = Math.abs(nanoseconds);
   if (size >= 1e9) return `${(nanoseconds / 1e9).toPrecision(digits)} s`;
   if (size >= 1e6) return `${(nanoseconds / 1e6).toPrecision(digits)} ms`;
   return `${(nanoseconds / 1e6).toFixed(2)} ms`;
+}
+
+export function stateColor(theme, state) {
+  return {
+    READY: theme.good, CONNECTING: theme.wait, TRANSIENT_FAILURE: theme.bad,
+  }[state] ?? theme.quiet;
+}
+
+/** A connectivity state: a dot that is full when READY, and the word. */
+export function stateWord(g, theme, state, right, y, room) {
+  const color = stateColor(theme, state);
+  const word = state === "TRANSIENT_FAILURE" && room < 112 ? "FAILURE" : state;
+  const size = room < 84 ? 9.5 : 10;
+  const width = write(g, word, right, y, { size, weight: 550, color, align: "right", width: room });
+  g.beginPath();
+  g.arc(right - width - 8, y, 3.2, 0, 2 * Math.PI);
+  g.fillStyle = g.strokeStyle = color;
+  g.lineWidth = 1.4;
+  if (state === "READY") g.fill();
+  else g.stroke();
 }

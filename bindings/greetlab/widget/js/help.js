@@ -1,6 +1,7 @@
+// @ts-check
 // --- The keys ---------------------------------------------------------------------------------
 
-const KEYS = [
+export const KEYS = [
   ["Space", "play, pause"],
   ["← →", "one event back, forward"],
   ["Shift ← →", "to where more than a call's progress changes"],
@@ -12,7 +13,7 @@ const KEYS = [
 ];
 
 /** What a key does to the flow; undefined for keys that are not ours. */
-function keyAction(event, flow) {
+export function keyAction(event, flow) {
   const { player } = flow;
   const turn = event.shiftKey;
   return {

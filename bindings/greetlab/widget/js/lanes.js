@@ -1,8 +1,14 @@
+// @ts-check
 // --- DNS, connections and calls over time: the picture's memory, and what one scrubs with ------
+
+import { box, cross, duration, font, glyph, write } from "./glyphs.js";
+import { MOST_CARDS } from "./layout.js";
+import { WELL } from "./lesson.js";
+import { NEVER } from "./model.js";
 
 const MOST_MARKS = 240; // calls; more are shown as a histogram
 
-class Lanes {
+export class Lanes {
   constructor(model, panel, clock) {
     Object.assign(this, { model, panel, clock });
     this.height = 112;

@@ -1,3 +1,4 @@
+// @ts-check
 // --- Where things stand -----------------------------------------------------------------------
 //
 //     DNS                                pod-1
@@ -6,12 +7,15 @@
 //
 // Fixed for a trace and a width: nothing jumps while it plays.
 
+import { NEVER } from "./model.js";
+import { countBelow } from "./track.js";
+
 const MARGIN = 12;
 const SIDE = 5; // left and right: the title begins there, too
-const MOST_CARDS = 12; // more pods, or addresses, are shown as a grid
-const MOST_CLIENTS = 4; // more are shown as one
+export const MOST_CARDS = 12; // more pods, or addresses, are shown as a grid
+export const MOST_CLIENTS = 4; // more are shown as one
 
-class Layout {
+export class Layout {
   constructor(model, width) {
     this.model = model;
     this.width = width;
@@ -174,7 +178,7 @@ function curve([x0, y0], [x1, y1]) {
 }
 
 /** A line through points, with the place at each share of its length. */
-class Way {
+export class Way {
   constructor(points) {
     this.points = points;
     this.proxyAt = 1;

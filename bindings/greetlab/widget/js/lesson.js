@@ -1,7 +1,10 @@
+// @ts-check
 // --- What there is to learn at this moment ----------------------------------------------------
 
+import { countBelow } from "./track.js";
+
 /** One sentence about what the picture shows now; "" where there is nothing to say yet. */
-function lesson(model, position) {
+export function lesson(model, position) {
   const clients = model.clients.filter((client) => client.state.at(position) !== "SHUTDOWN");
   const client = clients.length === 1 ? clients[0] : null;
   const open = model.connections.filter((c) => c.up < position && c.end >= position);
@@ -51,8 +54,8 @@ function named(pods, one, several) {
   return `${who} ${several}`;
 }
 
-const DEAD = new Set(["killed", "lost", "stopped"]);
-const WELL = new Set(["started", "ready"]);
+export const DEAD = new Set(["killed", "lost", "stopped"]);
+export const WELL = new Set(["started", "ready"]);
 
 function proxyLesson(model, open, ended, position) {
   if (!open.length) return "Whoever dials the ClusterIP is sent to one pod, by chance.";

@@ -1,11 +1,14 @@
+// @ts-check
 // --- Columns to pods, clients, connections and calls ------------------------------------------
 //
 // Made once, by going through the events once. Everything is kept as rows at which it changed
 // (Track) or as lists that are sorted by row, so that any position can be shown directly.
 
-const NEVER = Infinity;
+import { Track, countBelow } from "./track.js";
 
-class Model {
+export const NEVER = Infinity;
+
+export class Model {
   constructor({ header, columns }) {
     this.header = header;
     this.columns = columns;
@@ -118,7 +121,7 @@ class Model {
   }
 }
 
-const CALL_KINDS = new Set(["CallStarted", "CallQueued", "Picked", "CallEnded"]);
+export const CALL_KINDS = new Set(["CallStarted", "CallQueued", "Picked", "CallEnded"]);
 
 const split = (text) => (text ? text.split(",") : []);
 

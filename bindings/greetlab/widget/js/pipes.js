@@ -1,10 +1,18 @@
+// @ts-check
 // --- Connections, and the calls in them -------------------------------------------------------
 
-const FAREWELL = 1.9; // seconds of the picture for which a broken connection stays to be seen
+import { REQUEST } from "./clock.js";
+import { cross, glyph } from "./glyphs.js";
+import { MOST_CLIENTS } from "./layout.js";
+import { DEAD } from "./lesson.js";
+import { NEVER } from "./model.js";
+import { countBelow } from "./track.js";
+
+export const FAREWELL = 1.9; // seconds of the picture for which a broken connection stays to be seen
 const LEAST = 0.5; // ... that a call's mark is on its way at least, when many are made quickly
 
 /** All connections that are there at this position, or have just broken. */
-function drawConnections(view, g, theme) {
+export function drawConnections(view, g, theme) {
   const { model, layout, position, u } = view;
   const thin = layout.grid || model.clients.length > MOST_CLIENTS;
   for (const connection of model.connections) {
@@ -79,7 +87,7 @@ function drawDial({ u, position, uOf, still }, g, theme, connection, way, thin, 
 }
 
 /** Every call on its way. Gives the pods that calls are arriving at, and how strongly. */
-function drawCalls(view, g, theme) {
+export function drawCalls(view, g, theme) {
   const { model, layout, position, u } = view;
   const arriving = new Map();
   const size = layout.busiest > 24 ? 3.6 : layout.busiest > 6 ? 5 : 6.6;
@@ -139,4 +147,4 @@ function travel(view, call) {
   return { share: ease(left / leg), back: true, atPod: Math.max(0, 2 * (left / leg) - 1), alpha };
 }
 
-const ease = (t) => t * t * (3 - 2 * t);
+export const ease = (t) => t * t * (3 - 2 * t);

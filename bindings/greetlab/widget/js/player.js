@@ -1,9 +1,12 @@
+// @ts-check
 // --- Play, pause, step ------------------------------------------------------------------------
 
-const SPEEDS = [0.125, 0.25, 0.5, 1, 2, 4, 8, 16];
+import { countBelow } from "./track.js";
+
+export const SPEEDS = [0.125, 0.25, 0.5, 1, 2, 4, 8, 16];
 
 /** Where we are: `position` events have happened, and `u` is the moment of the picture. */
-class Player {
+export class Player {
   constructor(clock, turns, changed) {
     Object.assign(this, { clock, turns, changed });
     this.u = 0;

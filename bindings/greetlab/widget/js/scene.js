@@ -1,7 +1,15 @@
+// @ts-check
 // --- The topology: DNS, clients, the ClusterIP, pods ------------------------------------------
 
+import { drawClient, seconds } from "./client.js";
+import { box, cross, glyph, write } from "./glyphs.js";
+import { DEAD, WELL } from "./lesson.js";
+import { NEVER } from "./model.js";
+import { FAREWELL, drawCalls, drawConnections, ease } from "./pipes.js";
+import { countBelow } from "./track.js";
+
 /** Draws a panel at its position. view: {model, layout, position, u, uOf, time, scale, still}. */
-function drawScene(view, g, theme) {
+export function drawScene(view, g, theme) {
   view.marks = [];
   view.paths = [];
   view.boxes = [];
@@ -186,23 +194,3 @@ function drawTile(view, g, theme, pod, place, strength) {
 
 const brief = (count) =>
   count < 1000 ? count : `${(count / 1000).toFixed(count < 9950 ? 1 : 0)}k`;
-
-function stateColor(theme, state) {
-  return {
-    READY: theme.good, CONNECTING: theme.wait, TRANSIENT_FAILURE: theme.bad,
-  }[state] ?? theme.quiet;
-}
-
-/** A connectivity state: a dot that is full when READY, and the word. */
-function stateWord(g, theme, state, right, y, room) {
-  const color = stateColor(theme, state);
-  const word = state === "TRANSIENT_FAILURE" && room < 112 ? "FAILURE" : state;
-  const size = room < 84 ? 9.5 : 10;
-  const width = write(g, word, right, y, { size, weight: 550, color, align: "right", width: room });
-  g.beginPath();
-  g.arc(right - width - 8, y, 3.2, 0, 2 * Math.PI);
-  g.fillStyle = g.strokeStyle = color;
-  g.lineWidth = 1.4;
-  if (state === "READY") g.fill();
-  else g.stroke();
-}

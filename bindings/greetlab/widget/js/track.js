@@ -1,7 +1,8 @@
+// @ts-check
 // --- A value that changes with the events -----------------------------------------------------
 
 /** How many of the sorted `list` are less than `value`. */
-function countBelow(list, value) {
+export function countBelow(list, value) {
   let low = 0;
   let high = list.length;
   while (low < high) {
@@ -13,7 +14,7 @@ function countBelow(list, value) {
 }
 
 /** What was set at which row. Asked for any position, forward or back, in no time. */
-class Track {
+export class Track {
   constructor(first) {
     this.first = first;
     this.rows = [];

@@ -1,3 +1,4 @@
+// @ts-check
 // --- Bytes to columns: the other side of pack.py ---------------------------------------------
 
 const READERS = {
@@ -9,7 +10,7 @@ const READERS = {
 };
 
 /** The packed trace as `{header, columns}`; null for no bytes. */
-async function unpack(block) {
+export async function unpack(block) {
   const bytes = new Uint8Array(block.buffer ?? block, block.byteOffset ?? 0, block.byteLength);
   if (!bytes.length) return null;
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
