@@ -1,6 +1,17 @@
 // @ts-check
 // --- The keys ---------------------------------------------------------------------------------
 
+/** @import { Player } from "./player.js" */
+
+/**
+ * What has keys.
+ * @typedef {object} Keyed
+ * @property {Player} player
+ * @property {() => void} whyNow
+ * @property {() => void} toggleHelp
+ * @property {() => void} close
+ */
+
 export const KEYS = [
   ["Space", "play, pause"],
   ["← →", "one event back, forward"],
@@ -12,7 +23,9 @@ export const KEYS = [
   ["?", "these keys"],
 ];
 
-/** What a key does to the flow; undefined for keys that are not ours. */
+/** What a key does to the flow; undefined for keys that are not ours.
+ * @param {KeyboardEvent} event @param {Keyed} flow @returns {(() => void) | undefined}
+ */
 export function keyAction(event, flow) {
   const { player } = flow;
   const turn = event.shiftKey;
