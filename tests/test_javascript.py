@@ -101,6 +101,9 @@ def test_modules_are_joined_in_the_order_of_their_imports():
          r"model\.js imports from trick\.js, and there is no such module"),
         ("track.js", TRACK.replace("export const", "const"),
          r"model\.js imports NEVER, which track\.js does not export"),
+        ("model.js", f'{MODEL}import {{ Trick }} from "./track.js";\n'
+         'import { Track } from "./track.js";\n',
+         r"model\.js imports Trick, which track\.js does not export"),
         ("model.js", f"{MODEL}const shown = 1;\n",
          r"shown is declared at the top of model\.js and flow\.js"),
         ("model.js", f"{MODEL}let flow = 1;\n", r"flow is declared at the top of model\.js and"),

@@ -31,15 +31,16 @@ def join(modules: Mapping[str, str], entry: str, default: str) -> str:
     Raises ValueError, with a sentence, for an import that cannot be met, a cycle, a name that two
     modules have at their top, and what is not understood.
     """
-    needs: dict[str, dict[str, list[str]]] = {}  # module to module to names
+    needs: dict[str, list[str]] = {}
     left = [entry]
     while left:
         name = left.pop()
-        needs[name] = {of: re.findall(r"\w+", what) for what, of in _IMPORT.findall(modules[name])}
-        for of, wanted in needs[name].items():
+        needs[name] = []
+        for wanted, of in _IMPORT.findall(modules[name]):
+            needs[name].append(of)
             if of not in modules:
                 raise ValueError(f"{name} imports from {of}, and there is no such module")
-            if missing := set(wanted) - set(_EXPORT.findall(modules[of])):
+            if missing := set(re.findall(r"\w+", wanted)) - set(_EXPORT.findall(modules[of])):
                 raise ValueError(f"{name} imports {min(missing)}, which {of} does not export")
         left += [of for of in needs[name] if of not in needs and of not in left]
     try:
