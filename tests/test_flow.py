@@ -8,7 +8,6 @@ import sys
 import zlib
 from collections import Counter
 from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from support import as_live
 
 import greetlab as gl
 from greetlab.views.widget.pack import CALL, pack, summary, unpack
-from greetlab.views.widget.page import SCRIPTS
+from greetlab.views.widget.page import script
 from greetlab.views.widget.topology import topology
 
 
@@ -135,17 +134,25 @@ def test_the_summary_says_who_answered():
 
 
 def test_every_script_is_on_the_page():
-    there = {Path(file.name).stem for file in (files("greetlab.views.widget") / "js").iterdir()}
-    assert there == set(SCRIPTS)
+    joined = script()
+    for file in (files("greetlab.views.widget") / "js").iterdir():
+        idea = re.search(r"^// --- .*", file.read_text(encoding="utf-8"), re.MULTILINE)[0]
+        assert joined.count(idea) == 1, file.name
 
 
 def test_the_page_needs_nothing_else(trace):
     html = gl.Flow(trace, sticky()).to_html()
     assert "://" not in html
     assert not re.search(r"\b(src|href)=|\bimport[ (]|url\(|fetch\(|XMLHttp|WebSocket", html)
+    assert not re.search(r"^\s*(import|export)\b", html, re.MULTILINE)
     assert html.count("<script") == html.count("</script") == 1
     assert "default-src 'none'" in html
     assert "Answered by pod-1" in html
+
+
+def test_the_module_for_notebooks_imports_nothing_and_exports_only_itself():
+    kept = re.findall(r"^(?:import|export)\b.*|@import", script(), re.MULTILINE)
+    assert kept == ["export default flow;"]
 
 
 def test_a_name_in_a_trace_cannot_write_into_the_page(trace):

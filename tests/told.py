@@ -4,6 +4,7 @@ A plugin of pytest's (conftest.py has it). It knows them because it looks over t
 constructors; the product knows nothing of it.
 """
 
+import functools
 import weakref
 
 import pytest
@@ -22,6 +23,7 @@ _made: list[weakref.ref] = []
 def _watch(monkeypatch, kind, method, note):
     original = getattr(kind, method)
 
+    @functools.wraps(original)
     def watched(self, *args, **options):
         result = original(self, *args, **options)
         note(self, result)

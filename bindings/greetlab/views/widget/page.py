@@ -7,24 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
-# In this order they are one ES module; each has one idea, and the last has the only export.
-SCRIPTS = (
-    "unpack",  # bytes to columns
-    "track",  # a value that changes with the events
-    "model",  # columns to pods, clients, connections, calls
-    "clock",  # the trace's time to the time that the picture takes
-    "lesson",  # what there is to learn at this moment
-    "glyphs",  # the pods' shapes, and text that fits
-    "layout",  # where things stand
-    "pipes",  # connections and the marks in them
-    "client",  # a client's card
-    "scene",  # the topology
-    "lanes",  # DNS, connections and calls over time
-    "player",  # play, pause, step
-    "help",  # the keys
-    "elements",  # elements, icons, the theme's colours
-    "flow",  # the widget: all of the above put together
-)
+from greetlab.views.widget.modules import join
 
 
 def _read(name: str) -> str:
@@ -33,7 +16,14 @@ def _read(name: str) -> str:
 
 def script() -> str:
     """The ES module; its default export is anywidget's `{render}`."""
-    return "\n".join(_read(f"js/{name}.js") for name in SCRIPTS)
+    return f"{_flow()}\nexport default flow;\n"
+
+
+def _flow() -> str:
+    """The scripts as one, in which `flow` is the widget."""
+    scripts = (files("greetlab.views.widget") / "js").iterdir()
+    texts = {file.name: file.read_text(encoding="utf-8") for file in scripts}
+    return join(texts, "flow.js", default="flow")
 
 
 def style() -> str:
@@ -50,7 +40,7 @@ def document(blocks: Sequence[bytes], summary: str) -> str:
     return _PAGE.format(
         summary=escape(summary),
         style=style(),
-        script=script().replace("export default", "const flow ="),
+        script=_flow(),
         data=data,
     )
 

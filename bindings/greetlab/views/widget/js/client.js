@@ -1,8 +1,18 @@
+// @ts-check
 // --- A client: its state, its picker, its subchannels, its queue -------------------------------
 
+import { box, glyph, stateColor, stateWord, write } from "./glyphs.js";
+import { countBelow } from "./track.js";
+
+/** @import { Box, Pen, Theme } from "./glyphs.js" */
+/** @import { Entry, Point, View } from "./layout.js" */
+/** @import { Client, Subchannel } from "./model.js" */
+
+/** @type {Record<string, string>} */
 const WITHOUT_CHOICE = { none: "no picker yet", queue: "calls wait", fail: "calls fail" };
 
-function drawClient(view, g, theme, entry) {
+/** @param {View} view @param {Pen} g @param {Theme} theme @param {Entry} entry */
+export function drawClient(view, g, theme, entry) {
   const { position, layout } = view;
   const { client, box: place } = entry;
   const { x, y, w, h } = place;
@@ -20,16 +30,20 @@ function drawClient(view, g, theme, entry) {
     size: 12, color: theme.soft, width: w - 24,
   });
   const next = view.model.nextPick(client, position);
-  if (entry.matrix) drawMatrix(view, g, theme, entry, next);
-  else for (const address of entry.addresses) drawRow(view, g, theme, entry, address, next);
-  drawWaiting(view, g, theme, entry);
+  if (entry.matrix) drawMatrix(view, g, theme, entry, client, next);
+  else for (const address of entry.addresses) drawRow(view, g, theme, entry, client, address, next);
+  drawWaiting(view, g, theme, client, place);
   g.restore();
   view.boxes.push({ x, y, w, h: 52, row: client.state.since(position) });
 }
 
-/** The subchannel to show for an address: a READY one first, then any living one, the newest. */
+/** The subchannel to show for an address: a READY one first, then any living one, the newest.
+ * @param {Client} client @param {string} address @param {number} position
+ */
 function subchannelAt(client, address, position) {
+  /** @param {Subchannel} one @returns {number} */
   const rank = (one) => ({ READY: 2, SHUTDOWN: 0 })[one.state.at(position)] ?? 1;
+  /** @type {Subchannel | null} */
   let found = null;
   for (const one of client.subchannels.values()) {
     if (one.address !== address || one.created >= position) continue;
@@ -38,13 +52,18 @@ function subchannelAt(client, address, position) {
   return found;
 }
 
-function drawRow(view, g, theme, entry, address, next) {
+/**
+ * @param {View} view @param {Pen} g @param {Theme} theme
+ * @param {Entry} entry @param {Client} client @param {string} address
+ * @param {Subchannel | null} next
+ */
+function drawRow(view, g, theme, entry, client, address, next) {
   const { model, layout, position } = view;
   const { x, w } = entry.box;
-  const y = entry.rows.get(address);
-  const subchannel = subchannelAt(entry.client, address, position);
-  const state = subchannel?.state.at(position);
+  const y = entry.rows.get(address) ?? 0;
+  const subchannel = subchannelAt(client, address, position);
   if (!subchannel) return; // it has not heard of this address yet
+  const state = subchannel.state.at(position);
   const there = state !== "SHUTDOWN";
   if (next && next === subchannel) {
     box(g, { x: x + 6, y: y - 11, w: w - 12, h: 22 }, 6, theme.next);
@@ -71,13 +90,19 @@ function drawRow(view, g, theme, entry, address, next) {
   view.boxes.push({ x, y: y - 12, w, h: 24, row: subchannel.state.since(position) });
 }
 
-const seconds = (nanoseconds) => `${(nanoseconds / 1e9).toFixed(1)} s`;
+/** @param {number} nanoseconds */
+export const seconds = (nanoseconds) => `${(nanoseconds / 1e9).toFixed(1)} s`;
 
-function drawMatrix(view, g, theme, entry, next) {
+/**
+ * @param {View} view @param {Pen} g @param {Theme} theme
+ * @param {Entry} entry @param {Client} client @param {Subchannel | null} next
+ */
+function drawMatrix(view, g, theme, entry, client, next) {
   const { position, layout } = view;
   const { x, y } = entry.box;
   entry.addresses.forEach((address, i) => {
-    const subchannel = subchannelAt(entry.client, address, position);
+    const subchannel = subchannelAt(client, address, position);
+    /** @type {Point} */
     const at = [x + 18 + (i % layout.dots()) * 12, y + 58 + Math.floor(i / layout.dots()) * 12];
     const state = subchannel?.state.at(position) ?? "SHUTDOWN";
     if (next && next === subchannel) {
@@ -93,7 +118,11 @@ function drawMatrix(view, g, theme, entry, next) {
   });
 }
 
-function drawWaiting(view, g, theme, { client, box: { x, y, w, h } }) {
+/**
+ * @param {View} view @param {Pen} g @param {Theme} theme @param {Client} client
+ * @param {Box} box
+ */
+function drawWaiting(view, g, theme, client, { x, y, w, h }) {
   const { position } = view;
   const waiting = client.queue.filter(
     (call) => call.queued < position && call.picked >= position && call.end >= position,
@@ -117,7 +146,9 @@ function drawWaiting(view, g, theme, { client, box: { x, y, w, h } }) {
   });
 }
 
-/** More clients than can be shown one by one. */
+/** More clients than can be shown one by one.
+ * @param {View} view @param {Pen} g @param {Theme} theme @param {Box} box
+ */
 function drawCrowd(view, g, theme, { x, y, w, h }) {
   const { model, position } = view;
   const states = new Map();

@@ -1,3 +1,4 @@
+// @ts-check
 // --- The trace's time, and the time that the picture takes ------------------------------------
 //
 // A request takes half a millisecond and a cooldown half a minute. So the picture has a time of its
@@ -5,13 +6,20 @@
 // to be read, in which the trace's clock stands still; and a stretch in which nothing happens is
 // compressed, and shown as such. Every event has a place in it, never before the one before it.
 
-const REQUEST = 0.7;
+import { CALL_KINDS, NEVER } from "./model.js";
+import { countBelow } from "./track.js";
+
+/** @import { Model } from "./model.js" */
+
+export const REQUEST = 0.7;
 const DWELL = 0.45;
 const LONGEST = 80; // the whole of it; more is scaled down to that
 const IDLE = 4; // usual requests after which a silence counts as idle
 
-class Clock {
-  /** models: one, or two side by side, each counted from its client's first event. */
+export class Clock {
+  /** models: one, or two side by side, each counted from its client's first event.
+   * @param {Model[]} models
+   */
   constructor(models) {
     this.models = models;
     this.origins = models.map((model) => (models.length > 1 ? firstOfClient(model) : 0));
@@ -22,7 +30,10 @@ class Clock {
     this.time = merged.time; // nanoseconds after the origin
     this.u = new Float64Array(this.events); // place of each event, in seconds of the picture
     this.moved = new Float64Array(this.events); // ... of which the trace's clock runs, before it
+    /** @type {{ from: number, to: number, seconds: number }[]} */
     this.idle = []; // {from, to, seconds}: what was compressed
+    this.scale = 1;
+    this.length = 0; // of the picture
     // For each panel: the rows that have happened when so many events have.
     this.positions = models.map(() => new Int32Array(this.events + 1));
     this.rowU = models.map((model) => new Float64Array(model.length));
@@ -59,7 +70,9 @@ class Clock {
     }
   }
 
-  /** How many events have happened at `u`. */
+  /** How many events have happened at `u`.
+   * @param {number} u
+   */
   positionAt(u) {
     let low = 0;
     let high = this.events;
@@ -70,11 +83,15 @@ class Clock {
     }
     return low;
   }
-  /** The place of an event of a panel among all events. */
+  /** The place of an event of a panel among all events.
+   * @param {number} panel @param {number} row
+   */
   indexOf(panel, row) {
     return countBelow(this.positions[panel], row + 1) - 1;
   }
-  /** Nanoseconds after the origin, at `u`. */
+  /** Nanoseconds after the origin, at `u`.
+   * @param {number} u
+   */
   timeAt(u) {
     const next = this.positionAt(u);
     if (!next) return Math.max(this.time[0], 0);
@@ -83,11 +100,13 @@ class Clock {
     const share = this.moved[next] ? Math.max(0, (u - begin) / this.moved[next]) : 1;
     return this.time[next - 1] + (this.time[next] - this.time[next - 1]) * share;
   }
+  /** @param {number} u */
   idleAt(u) {
     return this.idle.find((span) => u > span.from && u < span.to) ?? null;
   }
 }
 
+/** @param {Model} model */
 function firstOfClient(model) {
   const names = new Set(model.clients.map((client) => client.name));
   for (let row = 0; row < model.length; ++row) {
@@ -96,7 +115,9 @@ function firstOfClient(model) {
   return model.columns.time[0];
 }
 
-/** All events of all panels in order: time after its own origin, then panel, then row. */
+/** All events of all panels in order: time after its own origin, then panel, then row.
+ * @param {Model[]} models @param {number[]} origins
+ */
 function merge(models, origins) {
   const rows = models.map(({ columns }) =>
     Array.from(columns.shown.keys()).filter((row) => columns.shown[row]));
@@ -105,6 +126,7 @@ function merge(models, origins) {
     panel: new Uint8Array(total), row: new Int32Array(total), time: new Float64Array(total),
   };
   const next = models.map(() => 0);
+  /** @param {number} panel */
   const when = (panel) => models[panel].columns.time[rows[panel][next[panel]]] - origins[panel];
   for (let i = 0; i < total; ++i) {
     let first = -1;
@@ -119,7 +141,9 @@ function merge(models, origins) {
   return merged;
 }
 
-/** The median time that a call is on its way, in nanoseconds. */
+/** The median time that a call is on its way, in nanoseconds.
+ * @param {Model[]} models
+ */
 function usualCall(models) {
   const taken = [];
   for (const model of models) {
@@ -132,10 +156,13 @@ function usualCall(models) {
   return Math.max(taken[taken.length >> 1] ?? 1e6, 1e3);
 }
 
-/** How long each event is given to be read: less each where many of a kind happen at once. */
+/** How long each event is given to be read: less each where many of a kind happen at once.
+ * @param {Clock} clock
+ */
 function dwells(clock) {
   const dwell = new Float64Array(clock.events);
   const usual = usualCall(clock.models);
+  /** @type {number[][]} */
   const groups = [];
   const current = new Map(); // kind to the group that it is in
   for (let i = 0; i < clock.events; ++i) {
@@ -149,8 +176,9 @@ function dwells(clock) {
       group.push(i);
       continue;
     }
-    current.set(key, [i]);
-    groups.push(current.get(key));
+    const started = [i];
+    current.set(key, started);
+    groups.push(started);
   }
   for (const group of groups) {
     for (const i of group) dwell[i] = (DWELL * (1 + 0.5 * Math.log2(group.length))) / group.length;

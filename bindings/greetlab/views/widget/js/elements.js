@@ -1,6 +1,8 @@
+// @ts-check
 // --- Elements, icons, and the theme's colours --------------------------------------------------
 
-const ICONS = {
+/** @type {Record<string, string>} */
+export const ICONS = {
   start: "M5 4v12M16 4l-8 6 8 6z",
   back: "M14 4l-8 6 8 6z",
   play: "M6 3.5l11 6.5-11 6.5z",
@@ -9,7 +11,11 @@ const ICONS = {
   end: "M15 4v12M4 4l8 6-8 6z",
 };
 
-function element(tag, attributes = {}, ...children) {
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag @param {Record<string, any>} attributes @param {(Node | string)[]} children
+ */
+export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
@@ -19,35 +25,45 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-function icon(name) {
+/** @param {string} name */
+export function icon(name) {
   const made = document.createElement("template");
   made.innerHTML = `<svg viewBox="0 0 20 20" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;
-  return made.content.firstChild;
+  return /** @type {Node} */ (made.content.firstChild);
 }
 
-const WORLDS = {
+/** @type {Record<string, string>} */
+export const WORLDS = {
   SIM: "A simulated world: our load-balancing core on a virtual clock",
   LOCAL: "Real processes and sockets on one machine",
   KUBE: "A Kubernetes cluster",
 };
 
-function fraction(speed) {
+/** @param {number} speed */
+export function fraction(speed) {
   return { 0.125: "⅛×", 0.25: "¼×", 0.5: "½×" }[speed] ?? `${speed}×`;
 }
 
-function set(target, text) {
+/** @param {Element} target @param {string} text */
+export function set(target, text) {
   if (target.textContent !== text) target.textContent = text;
 }
 
-function fit(canvas, width, height, ratio) {
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} width @param {number} height @param {number} ratio
+ */
+export function fit(canvas, width, height, ratio) {
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
   canvas.style.width = `${width}px`;
   canvas.style.height = `${height}px`;
 }
 
-/** A notebook's own theme goes before the system's. */
-function isDark(system) {
+/** A notebook's own theme goes before the system's.
+ * @param {MediaQueryList} system
+ */
+export function isDark(system) {
   const { body } = document;
   const lab = body.dataset.jpThemeLight;
   if (lab) return lab === "false";
@@ -56,8 +72,10 @@ function isDark(system) {
   return system.matches;
 }
 
-/** The style sheet's colours, for the canvas. */
-function readTheme(root) {
+/** The style sheet's colours, for the canvas.
+ * @param {Element} root @returns {Record<string, string>}
+ */
+export function readTheme(root) {
   const style = getComputedStyle(root);
   const names = ["bg", "card", "ink", "soft", "quiet", "line", "casing", "edge", "accent", "next",
     "good", "wait", "bad", "veil", "hatch", "pipe"];

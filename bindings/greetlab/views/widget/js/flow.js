@@ -1,10 +1,53 @@
+// @ts-check
 // --- The widget: all of the above put together --------------------------------------------------
 
+import { Clock } from "./clock.js";
+import { ICONS, WORLDS, element, fit, fraction, icon, isDark, readTheme, set } from "./elements.js";
+import { duration } from "./glyphs.js";
+import { KEYS, keyAction } from "./help.js";
+import { Lanes } from "./lanes.js";
+import { Layout } from "./layout.js";
+import { lesson } from "./lesson.js";
+import { CALL_KINDS, Model, NEVER } from "./model.js";
+import { Player, SPEEDS } from "./player.js";
+import { drawScene } from "./scene.js";
+import { countBelow } from "./track.js";
+import { unpack } from "./unpack.js";
+
+/** @import { Pen, Theme } from "./glyphs.js" */
+/** @import { View } from "./layout.js" */
+/** @import { Call, Lookup } from "./model.js" */
+/** @import { Packed } from "./unpack.js" */
+
+/**
+ * One of the traces, and the elements that it is shown in.
+ * @typedef {object} Panel
+ * @property {Model} model
+ * @property {number} number
+ * @property {HTMLCanvasElement} scene
+ * @property {HTMLCanvasElement} lanes
+ * @property {HTMLElement} says
+ * @property {HTMLElement} section
+ * @property {Lanes} strip
+ * @property {Layout} layout
+ * @property {number} ratio
+ * @property {View} view
+ */
+/** @typedef {{ panel: Panel, row: number, call?: Call }} Found what the pointer is on */
+
 class Flow {
+  /** @param {HTMLElement} root @param {Packed[]} packed */
   constructor(root, packed) {
     this.root = root;
+    this.width = 0;
+    this.zoom = 1;
+    /** @type {Theme} */
+    this.theme = {};
+    /** @type {number | undefined} */
+    this.asked = undefined; // the frame in which it is drawn
     this.models = packed.map((one) => new Model(one));
     this.clock = new Clock(this.models);
+    /** @type {number[]} */
     const turns = [];
     for (let i = 0; i < this.clock.events; ++i) {
       const kind = this.models[this.clock.panel[i]].kind(this.clock.row[i]);
@@ -16,7 +59,25 @@ class Flow {
     const titles = this.models.map((model) => model.header.title);
     const short = titles.map((title) => title.split(" · ")[0]);
     this.names = new Set(short).size === short.length ? short : titles;
+    /** @type {Found | null} */
     this.chosen = null;
+    this.playButton = button("play", "Play (Space)", () => this.player.toggle());
+    this.speed = element("select", { "aria-label": "Speed", title: "Speed (↑ ↓)",
+      onchange: () => {
+        this.player.speed = Number(this.speed.value);
+        this.ask();
+      } }, ...SPEEDS.map((speed) => element("option", { value: speed }, fraction(speed))));
+    this.readout = element("output", { class: "gl-time" });
+    this.story = element("p", { class: "gl-story" });
+    this.progress = element("p", { class: "gl-progress" });
+    this.chain = element("section", { class: "gl-chain", hidden: "", "aria-label": "Why" });
+    this.help = element("dl", { class: "gl-help", hidden: "" },
+      ...KEYS.flatMap(([key, does]) => [element("dt", {}, key), element("dd", {}, does)]));
+    this.tip = element("div", { class: "gl-tip", hidden: "" });
+    this.watched = new ResizeObserver(() => this.resize());
+    this.dark = matchMedia("(prefers-color-scheme: dark)");
+    this.repaint = () => requestAnimationFrame(() => this.resize(true));
+    this.themes = new MutationObserver(this.repaint);
     this.build();
     this.listen();
     this.resize();
@@ -24,6 +85,7 @@ class Flow {
 
   // Elements.
 
+  /** @param {Model} model @param {number} number */
   panel(model, number) {
     const scene = element("canvas", { class: "gl-scene" });
     const lanes = element("canvas", {
@@ -36,11 +98,14 @@ class Flow {
       "section", { class: "gl-panel", "aria-label": model.header.summary }, title, says, scene,
       lanes,
     );
-    const panel = { model, number, scene, lanes, says, section };
-    panel.strip = new Lanes(model, number, this.clock);
+    const strip = new Lanes(model, number, this.clock);
+    // What is missing comes with the size, and with the first picture.
+    /** @type {Panel} */
+    const panel = /** @type {any} */ ({ model, number, scene, lanes, says, section, strip });
     scene.addEventListener("pointermove", (event) => this.hover(panel, event));
     scene.addEventListener("pointerleave", () => (this.tip.hidden = true));
     scene.addEventListener("click", (event) => this.click(panel, event));
+    /** @param {PointerEvent} event */
     const drag = (event) => {
       if (event.buttons & 1) this.player.scrub(panel.strip.u(event.offsetX / this.zoom));
     };
@@ -54,22 +119,6 @@ class Flow {
 
   build() {
     const { player } = this;
-    const button = (name, label, act) =>
-      element("button", { type: "button", class: `gl-${name}`, title: label, "aria-label": label,
-        onclick: act }, ICONS[name] ? icon(name) : "?");
-    this.playButton = button("play", "Play (Space)", () => player.toggle());
-    this.speed = element("select", { "aria-label": "Speed", title: "Speed (↑ ↓)",
-      onchange: () => {
-        player.speed = Number(this.speed.value);
-        this.ask();
-      } }, ...SPEEDS.map((speed) => element("option", { value: speed }, fraction(speed))));
-    this.readout = element("output", { class: "gl-time" });
-    this.story = element("p", { class: "gl-story" });
-    this.progress = element("p", { class: "gl-progress" });
-    this.chain = element("section", { class: "gl-chain", hidden: "", "aria-label": "Why" });
-    this.help = element("dl", { class: "gl-help", hidden: "" },
-      ...KEYS.flatMap(([key, does]) => [element("dt", {}, key), element("dd", {}, does)]));
-    this.tip = element("div", { class: "gl-tip", hidden: "" });
     const worlds = [...new Set(this.models.map((model) => model.header.world))];
     const dropped = this.models.reduce((sum, model) => sum + model.header.dropped, 0);
     const lost = dropped ? `${dropped.toLocaleString("en")} later events are not in the trace` : "";
@@ -104,19 +153,15 @@ class Flow {
   listen() {
     this.root.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.target === this.speed) return;
-      if (event.key === " " && event.target.tagName === "BUTTON") return;
+      if (event.key === " " && event.target instanceof HTMLButtonElement) return;
       event.stopPropagation(); // other notebooks have keys of their own, too
       const act = keyAction(event, this);
       if (!act) return;
       event.preventDefault();
       act();
     });
-    this.watched = new ResizeObserver(() => this.resize());
     this.watched.observe(this.root);
-    this.dark = matchMedia("(prefers-color-scheme: dark)");
-    this.repaint = () => requestAnimationFrame(() => this.resize(true));
     this.dark.addEventListener("change", this.repaint);
-    this.themes = new MutationObserver(this.repaint);
     const attributeFilter = ["data-jp-theme-light", "class"];
     this.themes.observe(document.body, { attributes: true, attributeFilter });
   }
@@ -150,7 +195,7 @@ class Flow {
       fit(panel.scene, width, height * zoom, ratio);
       fit(panel.lanes, width, panel.strip.height * zoom, ratio);
       panel.strip.prepare(width / zoom, this.theme, ratio * zoom);
-      panel.lanes.setAttribute("aria-valuemax", this.clock.events);
+      panel.lanes.setAttribute("aria-valuemax", String(this.clock.events));
       panel.ratio = ratio * zoom;
     });
     this.draw();
@@ -166,6 +211,7 @@ class Flow {
     });
   }
 
+  /** @param {Panel} panel @returns {View} */
   view(panel) {
     const { clock, player } = this;
     const still = player.calm;
@@ -176,6 +222,7 @@ class Flow {
       position: clock.positions[panel.number][player.position],
       time: clock.timeAt(u) + clock.origins[panel.number],
       uOf: (row) => (row === NEVER ? NEVER : rowU[row]),
+      marks: [], paths: [], boxes: [],
     };
   }
 
@@ -183,11 +230,11 @@ class Flow {
     if (!this.width) return;
     for (const panel of this.panels) {
       const view = (panel.view = this.view(panel));
-      const g = panel.scene.getContext("2d");
+      const g = /** @type {Pen} */ (panel.scene.getContext("2d"));
       g.setTransform(panel.ratio, 0, 0, panel.ratio, 0, 0);
       drawScene(view, g, this.theme);
-      if (this.chosen?.panel === panel) this.ring(view, g);
-      const strip = panel.lanes.getContext("2d");
+      if (this.chosen?.panel === panel) this.ring(view, g, this.chosen.call);
+      const strip = /** @type {Pen} */ (panel.lanes.getContext("2d"));
       strip.setTransform(panel.ratio, 0, 0, panel.ratio, 0, 0);
       panel.strip.draw(strip, this.theme, view.u);
       // A name is not to be broken at its hyphen.
@@ -196,8 +243,9 @@ class Flow {
     this.tell();
   }
 
-  ring(view, g) {
-    const mark = view.marks.find((one) => one.call === this.chosen.call);
+  /** @param {View} view @param {Pen} g @param {Call | undefined} call */
+  ring(view, g, call) {
+    const mark = view.marks.find((one) => one.call === call);
     if (!mark) return;
     g.strokeStyle = this.theme.accent;
     g.lineWidth = 2;
@@ -222,23 +270,24 @@ class Flow {
     const moment = now >= 1e9 ? `${(now / 1e9).toFixed(3)} s` : `${(now / 1e6).toFixed(2)} ms`;
     set(this.readout, `${moment}  ·  event ${player.position.toLocaleString("en")} of ${
       clock.events.toLocaleString("en")}`);
-    this.speed.value = player.speed;
+    this.speed.value = String(player.speed);
     if (!player.playing) {
       for (const { lanes } of this.panels) {
-        lanes.setAttribute("aria-valuenow", player.position);
+        lanes.setAttribute("aria-valuenow", String(player.position));
         lanes.setAttribute("aria-valuetext", this.story.textContent);
       }
     }
     if (this.playButton.dataset.playing !== String(player.playing)) {
-      this.playButton.dataset.playing = player.playing;
+      this.playButton.dataset.playing = String(player.playing);
       const label = player.playing ? "Pause (Space)" : "Play (Space)";
       this.playButton.replaceChildren(icon(player.playing ? "pause" : "play"));
       this.playButton.title = label;
       this.playButton.setAttribute("aria-label", label);
-      this.story.parentElement.setAttribute("aria-live", player.playing ? "off" : "polite");
+      this.story.parentElement?.setAttribute("aria-live", player.playing ? "off" : "polite");
     }
   }
 
+  /** @param {number | undefined} index */
   sentence(index) {
     if (index === undefined || index < 0) return "";
     const panel = this.panels[this.clock.panel[index]];
@@ -266,6 +315,7 @@ class Flow {
 
   // Why.
 
+  /** @param {Panel} panel @param {MouseEvent} event @returns {Found | null} */
   hit(panel, event) {
     const [x, y] = [event.offsetX / this.zoom, event.offsetY / this.zoom];
     const { marks, paths, boxes, position } = panel.view;
@@ -284,6 +334,7 @@ class Flow {
     return { panel, row: lastRow(position, [dial, up, goaway, end]) };
   }
 
+  /** @param {Panel} panel @param {PointerEvent} event */
   hover(panel, event) {
     if (event.pointerType === "touch") return;
     const found = this.hit(panel, event);
@@ -299,6 +350,7 @@ class Flow {
     this.tip.style.top = `${event.clientY - place.top + 14}px`;
   }
 
+  /** @param {Panel} panel @param {MouseEvent} event */
   click(panel, event) {
     this.root.focus({ preventScroll: true });
     const found = this.hit(panel, event);
@@ -314,7 +366,9 @@ class Flow {
     this.why(this.panels[this.clock.panel[index]], this.clock.row[index]);
   }
 
-  /** Shows what led to an event: the sentences of event.why(). */
+  /** Shows what led to an event: the sentences of event.why().
+   * @param {Panel} panel @param {number} row
+   */
   why(panel, row) {
     this.player.pause();
     const { model } = panel;
@@ -348,11 +402,26 @@ class Flow {
   }
 }
 
+/** @param {string} name @param {string} label @param {() => void} act */
+function button(name, label, act) {
+  return element("button", {
+    type: "button", class: `gl-${name}`, title: label, "aria-label": label, onclick: act,
+  }, ICONS[name] ? icon(name) : "?");
+}
+
+/** @param {Call} call */
 const callRows = ({ start, queued, picked, end }) => [start, queued, picked, end];
+/** @param {Lookup} lookup */
 const lookupRows = ({ start, end }) => [start, end];
+/** @param {number} position @param {number[]} rows */
 const lastRow = (position, rows) => Math.max(...rows.filter((row) => row < position));
 
+/**
+ * @template One
+ * @param {One[]} list @param {(one: One) => number} distance @param {number} limit
+ */
 function nearest(list, distance, limit) {
+  /** @type {One | null} */
   let found = null;
   let least = limit;
   for (const one of list) {
@@ -362,13 +431,14 @@ function nearest(list, distance, limit) {
   return found;
 }
 
+/** @param {{ model: { get: (name: string) => any }, el: HTMLElement }} widget */
 async function render({ model, el }) {
   const blocks = [model.get("data"), model.get("other")].filter((block) => block?.byteLength);
-  const packed = await Promise.all(blocks.map(unpack));
+  const packed = (await Promise.all(blocks.map(unpack))).filter((one) => one !== null);
   const root = document.createElement("div");
   el.append(root);
   const flow = new Flow(root, packed);
-  root.flow = flow; // for those who look into it from the console
+  Object.assign(root, { flow }); // for those who look into it from the console
   return () => flow.destroy();
 }
 

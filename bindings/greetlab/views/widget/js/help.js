@@ -1,6 +1,18 @@
+// @ts-check
 // --- The keys ---------------------------------------------------------------------------------
 
-const KEYS = [
+/** @import { Player } from "./player.js" */
+
+/**
+ * What has keys.
+ * @typedef {object} Keyed
+ * @property {Player} player
+ * @property {() => void} whyNow
+ * @property {() => void} toggleHelp
+ * @property {() => void} close
+ */
+
+export const KEYS = [
   ["Space", "play, pause"],
   ["← →", "one event back, forward"],
   ["Shift ← →", "to where more than a call's progress changes"],
@@ -11,8 +23,10 @@ const KEYS = [
   ["?", "these keys"],
 ];
 
-/** What a key does to the flow; undefined for keys that are not ours. */
-function keyAction(event, flow) {
+/** What a key does to the flow; undefined for keys that are not ours.
+ * @param {KeyboardEvent} event @param {Keyed} flow @returns {(() => void) | undefined}
+ */
+export function keyAction(event, flow) {
   const { player } = flow;
   const turn = event.shiftKey;
   return {

@@ -1,27 +1,49 @@
+// @ts-check
 // --- DNS, connections and calls over time: the picture's memory, and what one scrubs with ------
+
+import { box, cross, duration, font, glyph, write } from "./glyphs.js";
+import { MOST_CARDS } from "./layout.js";
+import { WELL } from "./lesson.js";
+import { NEVER } from "./model.js";
+
+/** @import { Clock } from "./clock.js" */
+/** @import { Pen, Style, Theme } from "./glyphs.js" */
+/** @import { Call, Connection, Model, Pod } from "./model.js" */
 
 const MOST_MARKS = 240; // calls; more are shown as a histogram
 
-class Lanes {
+export class Lanes {
+  /** @param {Model} model @param {number} panel @param {Clock} clock */
   constructor(model, panel, clock) {
-    Object.assign(this, { model, panel, clock });
+    this.model = model;
+    this.panel = panel;
+    this.clock = clock;
+    this.width = 0;
+    this.left = 0;
+    this.still = new OffscreenCanvas(1, 1); // everything but the playhead
     this.height = 112;
   }
 
-  /** Where a moment of the picture is, across. */
+  /** Where a moment of the picture is, across.
+   * @param {number} u
+   */
   x(u) {
     return this.left + (u / this.clock.length) * (this.width - this.left - 10);
   }
+  /** @param {number} x */
   u(x) {
     const share = (x - this.left) / (this.width - this.left - 10);
     return Math.min(1, Math.max(0, share)) * this.clock.length;
   }
 
-  /** Draws everything but the playhead once. */
+  /** Draws everything but the playhead once.
+   * @param {number} width @param {Theme} theme @param {number} ratio
+   */
   prepare(width, theme, ratio) {
-    Object.assign(this, { width, left: width < 640 ? 58 : 92 });
+    this.width = width;
+    this.left = width < 640 ? 58 : 92;
     this.still = new OffscreenCanvas(Math.round(width * ratio), Math.round(this.height * ratio));
-    const g = this.still.getContext("2d");
+    const g = /** @type {Pen} */ (this.still.getContext("2d"));
     g.scale(ratio, ratio);
     this.drawIdle(g, theme);
     this.drawLookups(g, theme, 4, 16);
@@ -29,6 +51,7 @@ class Lanes {
     this.drawCalls(g, theme, 62, 28);
     this.drawPodChanges(g, theme);
     this.drawTimes(g, theme, 102);
+    /** @type {Style} */
     const label = { size: 11, color: theme.quiet, align: "right" };
     const x = this.left - 10;
     write(g, "DNS", x, 12, label);
@@ -36,7 +59,9 @@ class Lanes {
     write(g, "calls", x, 76, label);
   }
 
-  /** The prepared picture, the future pale, and the playhead. */
+  /** The prepared picture, the future pale, and the playhead.
+   * @param {Pen} g @param {Theme} theme @param {number} u
+   */
   draw(g, theme, u) {
     g.clearRect(0, 0, this.width, this.height);
     g.drawImage(this.still, 0, 0, this.width, this.height);
@@ -54,10 +79,12 @@ class Lanes {
     g.fill();
   }
 
+  /** @param {number} row */
   rowU(row) {
     return row === NEVER ? this.clock.length : this.clock.rowU[this.panel][row];
   }
 
+  /** @param {Pen} g @param {Theme} theme */
   drawIdle(g, theme) {
     for (const { from, to } of this.clock.idle) {
       const [a, b] = [this.x(from), this.x(to)];
@@ -78,6 +105,7 @@ class Lanes {
     }
   }
 
+  /** @param {Pen} g @param {Theme} theme @param {number} y @param {number} h */
   drawLookups(g, theme, y, h) {
     g.fillStyle = theme.wait;
     for (const client of this.model.clients) {
@@ -94,6 +122,7 @@ class Lanes {
     }
   }
 
+  /** @param {Pen} g @param {Theme} theme @param {number} y @param {number} h */
   drawConnections(g, theme, y, h) {
     const shown = this.model.connections;
     const lanes = packed(shown);
@@ -119,6 +148,7 @@ class Lanes {
     });
   }
 
+  /** @param {Pen} g @param {Theme} theme @param {number} y @param {number} h */
   drawCalls(g, theme, y, h) {
     const { model } = this;
     const calls = model.calls.filter((call) => call.end < NEVER);
@@ -134,13 +164,18 @@ class Lanes {
     }
   }
 
+  /**
+   * @param {Pen} g @param {Theme} theme @param {number} y @param {number} h
+   * @param {Call[]} calls
+   */
   drawHistogram(g, theme, y, h, calls) {
+    /** @type {Map<number, Map<Pod | null, number>>} */
     const bins = new Map(); // pixel to the count per pod
     let most = 1;
     for (const call of calls) {
       const x = Math.floor(this.x(this.rowU(call.end)) / 2) * 2;
-      if (!bins.has(x)) bins.set(x, new Map());
-      const bin = bins.get(x);
+      let bin = bins.get(x);
+      if (!bin) bins.set(x, (bin = new Map()));
       const who = call.code === "OK" && call.pod ? call.pod : null;
       bin.set(who, (bin.get(who) ?? 0) + 1);
       most = Math.max(most, [...bin.values()].reduce((sum, n) => sum + n, 0));
@@ -157,7 +192,9 @@ class Lanes {
     }
   }
 
-  /** A pod's end, or its return: a line through all lanes. */
+  /** A pod's end, or its return: a line through all lanes.
+   * @param {Pen} g @param {Theme} theme
+   */
   drawPodChanges(g, theme) {
     for (const pod of this.model.pods) {
       pod.state.rows.forEach((row, i) => {
@@ -178,11 +215,14 @@ class Lanes {
     }
   }
 
+  /** @param {Pen} g @param {Theme} theme @param {number} y */
   drawTimes(g, theme, y) {
     const origin = this.clock.origins[this.panel];
     const style = { size: 10, color: theme.quiet };
+    /** @type {number[][]} */
     const taken = [];
     const said = new Set(); // the clock may stand still for a while
+    /** @param {number} x @param {string} text @param {string} color */
     const place = (x, text, color) => {
       g.font = font(10);
       const half = g.measureText(text).width / 2 + 9;
@@ -205,8 +245,11 @@ class Lanes {
   }
 }
 
-/** A line for each connection: the first that is free again. */
+/** A line for each connection: the first that is free again.
+ * @param {Connection[]} connections
+ */
 function packed(connections) {
+  /** @type {number[]} */
   const free = [];
   const of = connections.map(({ dial, end }) => {
     let lane = free.findIndex((until) => until < dial);

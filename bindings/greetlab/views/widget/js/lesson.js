@@ -1,7 +1,14 @@
+// @ts-check
 // --- What there is to learn at this moment ----------------------------------------------------
 
-/** One sentence about what the picture shows now; "" where there is nothing to say yet. */
-function lesson(model, position) {
+import { countBelow } from "./track.js";
+
+/** @import { Connection, Model, Pod } from "./model.js" */
+
+/** One sentence about what the picture shows now; "" where there is nothing to say yet.
+ * @param {Model} model @param {number} position @returns {string}
+ */
+export function lesson(model, position) {
   const clients = model.clients.filter((client) => client.state.at(position) !== "SHUTDOWN");
   const client = clients.length === 1 ? clients[0] : null;
   const open = model.connections.filter((c) => c.up < position && c.end >= position);
@@ -20,15 +27,16 @@ function lesson(model, position) {
   const stale = dead.filter((pod) => list.includes(pod.address));
   const unseen = model.endpoints
     .at(position)
-    .filter((address) => !list.includes(address) && model.podByAddress.has(address));
+    .filter((address) => !list.includes(address))
+    .flatMap((address) => model.podByAddress.get(address) ?? []);
   if (state === "TRANSIENT_FAILURE") return "No connection can be made: calls fail at once.";
-  if (model.viaProxy) return proxyLesson(model, open, ended, position);
+  if (model.viaProxy) return proxyLesson(open, ended);
   if (stale.length) {
     const who = named(stale, "is", "are");
     return `${who} dead, but still on the client's list: it dials, and waits ever longer.`;
   }
   if (unseen.length && list.length && ended) {
-    const who = named(unseen.map((address) => model.podByAddress.get(address)), "can", "can");
+    const who = named(unseen, "can", "can");
     return `${who} serve, but the client has not looked the name up since: no calls there.`;
   }
   if (state === "CONNECTING") return "It dials: until a connection is READY, calls wait.";
@@ -44,17 +52,22 @@ function lesson(model, position) {
   return "";
 }
 
-/** A few pods by name, more by their number, with the verb. */
+/** A few pods by name, more by their number, with the verb.
+ * @param {Pod[]} pods @param {string} one @param {string} several
+ */
 function named(pods, one, several) {
   if (pods.length === 1) return `${pods[0].name} ${one}`;
   const who = pods.length === 2 ? `${pods[0].name} and ${pods[1].name}` : `${pods.length} pods`;
   return `${who} ${several}`;
 }
 
-const DEAD = new Set(["killed", "lost", "stopped"]);
-const WELL = new Set(["started", "ready"]);
+/** @type {Set<string | null>} */
+export const DEAD = new Set(["killed", "lost", "stopped"]);
+/** @type {Set<string | null>} */
+export const WELL = new Set(["started", "ready"]);
 
-function proxyLesson(model, open, ended, position) {
+/** @param {Connection[]} open @param {number} ended */
+function proxyLesson(open, ended) {
   if (!open.length) return "Whoever dials the ClusterIP is sent to one pod, by chance.";
   const pod = open[0].pod;
   if (open.length > 1 || !pod) return "The ClusterIP balances connections, not requests.";

@@ -1,16 +1,91 @@
+// @ts-check
 // --- Columns to pods, clients, connections and calls ------------------------------------------
 //
 // Made once, by going through the events once. Everything is kept as rows at which it changed
 // (Track) or as lists that are sorted by row, so that any position can be shown directly.
 
-const NEVER = Infinity;
+import { Track, countBelow } from "./track.js";
 
-class Model {
+/** @import { Packed } from "./unpack.js" */
+
+/**
+ * @typedef {object} Pod
+ * @property {string} name
+ * @property {string} address
+ * @property {string} color
+ * @property {string} marker
+ * @property {number} number
+ * @property {Track<string | null>} state
+ * @property {number[]} answered
+ */
+/** @typedef {{ start: number, end: number, name: string, count: number, status: string }} Lookup */
+/**
+ * @typedef {object} Client
+ * @property {string} name
+ * @property {Track<string>} state
+ * @property {Track<{ picker: string, ready: number }>} picker
+ * @property {Track<string[]>} list
+ * @property {string[]} pending
+ * @property {Map<number, Subchannel>} subchannels
+ * @property {string[]} addresses
+ * @property {Lookup[]} lookups
+ * @property {Track<{ what: string, until: number } | null>} resolver
+ * @property {number[]} picks
+ * @property {Call[]} queue calls that had to wait
+ * @property {Track<number>} live subchannels that are not SHUTDOWN
+ */
+/**
+ * @typedef {object} Subchannel
+ * @property {number} id
+ * @property {Client} client
+ * @property {string} address
+ * @property {number} created
+ * @property {Track<string>} state
+ * @property {Track<number | null>} backoff
+ * @property {Connection | null} connection
+ */
+/**
+ * @typedef {object} Connection
+ * @property {number} id
+ * @property {Client} client
+ * @property {Subchannel | undefined} subchannel
+ * @property {string} address
+ * @property {boolean} proxied
+ * @property {string | null} endpoint
+ * @property {number} routed
+ * @property {number} dial
+ * @property {number} up
+ * @property {number} goaway
+ * @property {number} end
+ * @property {string} how
+ * @property {Pod | null} pod
+ * @property {number} calls
+ */
+/**
+ * @typedef {object} Call
+ * @property {Client} client
+ * @property {number} number
+ * @property {number} start
+ * @property {number} queued
+ * @property {number} picked
+ * @property {number} end
+ * @property {Connection | null} connection
+ * @property {Pod | null} pod
+ * @property {string} code
+ */
+/** @typedef {(name: string) => any} Field a field of the event, by name */
+/** @typedef {Map<string, Call>} Open client and number to the call that has not ended */
+
+export const NEVER = Infinity;
+
+export class Model {
+  /** @param {Packed} packed */
   constructor({ header, columns }) {
     this.header = header;
     this.columns = columns;
     this.length = columns.time.length;
     this.place = new Int32Array(this.length); // the row among those of its kind
+    /** @type {Pod[]} */
     this.pods = header.pods.map((pod, number) => ({
       ...pod,
       number,
@@ -20,13 +95,20 @@ class Model {
     this.podByName = new Map(this.pods.map((pod) => [pod.name, pod]));
     this.podByAddress = new Map(this.pods.map((pod) => [pod.address, pod]));
     this.virtual = new Set(header.virtual);
-    this.clients = new Map();
-    this.connections = new Map();
+    /** @type {Map<string, Client>} */
+    this.clientByName = new Map();
+    /** @type {Map<number, Connection>} */
+    this.connectionById = new Map();
+    /** @type {Call[]} */
     this.calls = [];
+    /** @type {Track<string[]>} */
     this.endpoints = new Track([]);
+    /** @type {number[]} */
     this.failed = [];
+    /** @type {number[]} */
     this.ended = [];
     const seen = header.kinds.map(() => 0);
+    /** @type {Open} */
     const open = new Map(); // client and number to the call that has not ended
     for (let row = 0; row < this.length; ++row) {
       const kind = header.kinds[columns.kind[row]];
@@ -34,8 +116,8 @@ class Model {
       const handle = HANDLERS[kind];
       if (handle && columns.shown[row]) handle(this, row, (name) => this.field(row, name), open);
     }
-    this.clients = [...this.clients.values()];
-    this.connections = [...this.connections.values()];
+    this.clients = [...this.clientByName.values()];
+    this.connections = [...this.connectionById.values()];
     for (const connection of this.connections) {
       connection.pod ??= this.podByAddress.get(connection.endpoint ?? connection.address) ?? null;
     }
@@ -48,41 +130,54 @@ class Model {
     this.viaProxy = this.connections.some((connection) => connection.proxied);
   }
 
+  /** @param {number} row */
   kind(row) {
     return this.header.kinds[this.columns.kind[row]];
   }
+  /** @param {number} row */
   who(row) {
     return this.header.words[this.columns.who[row]];
   }
-  /** A field of an event, as Python has it (enumerations are words). */
+  /** A field of an event, as Python has it (enumerations are words).
+   * @param {number} row @param {string} name @returns {any}
+   */
   field(row, name) {
     const kind = this.kind(row);
     const value = this.columns[`${kind}.${name}`][this.place[row]];
     return this.header.fields[kind][name] ? this.header.words[value] : value;
   }
-  /** What happened, in words: greetlab.story's. */
+  /** What happened, in words: `sentence` in Python.
+   * @param {number} row @returns {string}
+   */
   sentence(row) {
     const template = this.header.sentences[this.columns.sentence[row]];
     return template.includes("\0") ? template.replaceAll("\0", this.field(row, "call")) : template;
   }
-  /** str(event) in Python. */
+  /** str(event) in Python.
+   * @param {number} row
+   */
   line(row) {
     const milliseconds = (this.columns.time[row] / 1e9) * 1e3;
     const certainty = this.header.certainties[this.columns.certainty[row]];
     const mark = certainty === "observed" ? "" : ` [${certainty}]`;
     return `${milliseconds.toFixed(3)} ms  ${this.sentence(row)}${mark}`;
   }
-  /** The rows from an event back to what began it. */
+  /** The rows from an event back to what began it.
+   * @param {number} row
+   */
   causes(row) {
     const chain = [];
     for (let at = row; at >= 0; at = this.columns.cause[at]) chain.push(at);
     return chain;
   }
-  /** A client; the channels that it has for one call each ("client-1.7") are that client. */
+  /** A client; the channels that it has for one call each ("client-1.7") are that client.
+   * @param {string} who @returns {Client}
+   */
   client(who) {
     const name = who.replace(/(?<=.)\.\d+$/, "");
-    if (!this.clients.has(name)) {
-      this.clients.set(name, {
+    let client = this.clientByName.get(name);
+    if (!client) {
+      client = {
         name,
         state: new Track("IDLE"),
         picker: new Track({ picker: "none", ready: 0 }),
@@ -95,12 +190,16 @@ class Model {
         picks: [],
         queue: [], // calls that had to wait
         live: new Track(0), // subchannels that are not SHUTDOWN
-      });
+      };
+      this.clientByName.set(name, client);
     }
-    return this.clients.get(name);
+    return client;
   }
-  /** The calls that may be on their way: picked, and not long ended. */
+  /** The calls that may be on their way: picked, and not long ended.
+   * @param {{ position: number, u: number, uOf: (row: number) => number, scale: number }} view
+   */
   active({ position, u, uOf, scale }) {
+    /** @type {Call[]} */
     const found = [];
     for (let i = countBelow(this.pickedRows, position) - 1; i >= 0; --i) {
       const last = this.lastEnd[i]; // of this call and of all before it
@@ -110,7 +209,9 @@ class Model {
     }
     return found.reverse();
   }
-  /** The subchannel that the client's picker chooses next, if the trace goes on to tell. */
+  /** The subchannel that the client's picker chooses next, if the trace goes on to tell.
+   * @param {Client} client @param {number} position
+   */
   nextPick(client, position) {
     const row = client.picks[countBelow(client.picks, position)];
     if (row === undefined || row > client.picker.until(position)) return null;
@@ -118,24 +219,31 @@ class Model {
   }
 }
 
-const CALL_KINDS = new Set(["CallStarted", "CallQueued", "Picked", "CallEnded"]);
+export const CALL_KINDS = new Set(["CallStarted", "CallQueued", "Picked", "CallEnded"]);
 
+/** @param {string} text */
 const split = (text) => (text ? text.split(",") : []);
 
+/**
+ * @param {Model} model @param {number} row @param {Field} field @param {Open} open
+ * @returns {Call}
+ */
 function callOf(model, row, field, open) {
   const key = `${model.who(row)} ${field("call")}`;
-  if (!open.has(key)) {
+  let call = open.get(key);
+  if (!call) {
     const client = model.client(model.who(row));
-    const call = {
+    call = {
       client, number: field("call"), start: row, queued: NEVER, picked: NEVER, end: NEVER,
       connection: null, pod: null, code: "",
     };
     open.set(key, call);
     model.calls.push(call);
   }
-  return open.get(key);
+  return call;
 }
 
+/** @type {Record<string, (model: Model, row: number, field: Field, open: Open) => void>} */
 const HANDLERS = {
   PodChanged(model, row, field) {
     model.podByName.get(field("pod"))?.state.set(row, field("change"));
@@ -144,13 +252,13 @@ const HANDLERS = {
     model.endpoints.set(row, split(field("addresses")));
   },
   ProxyRouted(model, row, field) {
-    const connection = model.connections.get(field("connection"));
+    const connection = model.connectionById.get(field("connection"));
     if (!connection) return;
     connection.endpoint = field("endpoint");
     connection.routed = row;
   },
   GoAwaySent(model, row, field) {
-    const connection = model.connections.get(field("connection"));
+    const connection = model.connectionById.get(field("connection"));
     if (connection) connection.goaway = row;
   },
   LookupStarted(model, row, field) {
@@ -160,7 +268,7 @@ const HANDLERS = {
     client.resolver.set(row, null);
   },
   LookupEnded(model, row, field) {
-    const lookup = model.clients.get(model.who(row))?.lookups.at(-1);
+    const lookup = model.clientByName.get(model.who(row))?.lookups.at(-1);
     if (!lookup) return;
     Object.assign(lookup, { end: row, count: field("count"), status: field("status") });
   },
@@ -218,20 +326,22 @@ const HANDLERS = {
       endpoint: null, routed: NEVER, dial: row, up: NEVER, goaway: NEVER, end: NEVER, how: "",
       pod: null, calls: 0,
     };
-    model.connections.set(connection.id, connection);
+    model.connectionById.set(connection.id, connection);
     if (subchannel) subchannel.connection = connection;
   },
   Connected(model, row, field) {
-    const connection = model.connections.get(field("connection"));
+    const connection = model.connectionById.get(field("connection"));
     if (connection) connection.up = row;
   },
   ConnectFailed(model, row, field) {
-    const connection = model.connections.get(field("connection"));
+    const connection = model.connectionById.get(field("connection"));
     if (connection) Object.assign(connection, { end: row, how: "failed" });
   },
   ConnectionLost(model, row, field) {
-    const connection = model.connections.get(field("connection"));
-    const how = { yes: "ended", no: "broke", unknown: "gone" }[field("graceful")];
+    const connection = model.connectionById.get(field("connection"));
+    /** @type {"yes" | "no" | "unknown"} */
+    const graceful = field("graceful");
+    const how = { yes: "ended", no: "broke", unknown: "gone" }[graceful];
     if (connection) Object.assign(connection, { end: row, how });
   },
   BackoffStarted(model, row, field) {
@@ -248,7 +358,7 @@ const HANDLERS = {
   Picked(model, row, field, open) {
     const call = callOf(model, row, field, open);
     call.picked = row;
-    call.connection = model.connections.get(field("connection")) ?? null;
+    call.connection = model.connectionById.get(field("connection")) ?? null;
     if (call.connection) call.connection.calls += 1;
     call.client.picks.push(row);
   },
@@ -266,7 +376,9 @@ const HANDLERS = {
   },
 };
 
-/** Somebody with a channel; lookups are made by others, too (`cluster.lookup`). */
+/** Somebody with a channel; lookups are made by others, too (`cluster.lookup`).
+ * @param {Model} model @param {number} row
+ */
 function isClient(model, row) {
-  return model.clients.has(model.who(row)) || model.who(row).startsWith("client");
+  return model.clientByName.has(model.who(row)) || model.who(row).startsWith("client");
 }

@@ -1,10 +1,24 @@
+// @ts-check
 // --- Connections, and the calls in them -------------------------------------------------------
 
-const FAREWELL = 1.9; // seconds of the picture for which a broken connection stays to be seen
+import { REQUEST } from "./clock.js";
+import { cross, glyph } from "./glyphs.js";
+import { MOST_CLIENTS } from "./layout.js";
+import { DEAD } from "./lesson.js";
+import { NEVER } from "./model.js";
+import { countBelow } from "./track.js";
+
+/** @import { Pen, Theme } from "./glyphs.js" */
+/** @import { Layout, View, Way } from "./layout.js" */
+/** @import { Call, Connection, Pod } from "./model.js" */
+
+export const FAREWELL = 1.9; // seconds of the picture that a broken connection is still seen
 const LEAST = 0.5; // ... that a call's mark is on its way at least, when many are made quickly
 
-/** All connections that are there at this position, or have just broken. */
-function drawConnections(view, g, theme) {
+/** All connections that are there at this position, or have just broken.
+ * @param {View} view @param {Pen} g @param {Theme} theme
+ */
+export function drawConnections(view, g, theme) {
   const { model, layout, position, u } = view;
   const thin = layout.grid || model.clients.length > MOST_CLIENTS;
   for (const connection of model.connections) {
@@ -26,6 +40,10 @@ function drawConnections(view, g, theme) {
   }
 }
 
+/**
+ * @param {View} view @param {Pen} g @param {Theme} theme
+ * @param {Connection} connection @param {Way} way @param {boolean} thin @param {boolean} gone
+ */
 function drawPipe({ position }, g, theme, connection, way, thin, gone) {
   const color = connection.pod?.color ?? theme.quiet;
   const draining = connection.goaway < position;
@@ -47,7 +65,7 @@ function drawPipe({ position }, g, theme, connection, way, thin, gone) {
     g.strokeStyle = theme.bg;
     g.stroke();
     g.save();
-    g.globalAlpha *= theme.pipe;
+    g.globalAlpha *= Number(theme.pipe);
     if (draining) g.setLineDash([2, 9]);
     g.lineWidth = 9;
     g.strokeStyle = color === "#000000" ? theme.quiet : color;
@@ -57,6 +75,10 @@ function drawPipe({ position }, g, theme, connection, way, thin, gone) {
   if (gone) cross(g, theme, ...way.at(0.5), thin ? 4 : 7);
 }
 
+/**
+ * @param {View} view @param {Pen} g @param {Theme} theme
+ * @param {Connection} connection @param {Way} way @param {boolean} thin @param {boolean} gone
+ */
 function drawDial({ u, position, uOf, still }, g, theme, connection, way, thin, gone) {
   const answer = Math.min(connection.up, connection.end);
   const [from, to] = [uOf(connection.dial), answer === NEVER ? u + 1 : uOf(answer)];
@@ -78,20 +100,24 @@ function drawDial({ u, position, uOf, still }, g, theme, connection, way, thin, 
   }
 }
 
-/** Every call on its way. Gives the pods that calls are arriving at, and how strongly. */
-function drawCalls(view, g, theme) {
+/** Every call on its way. Gives the pods that calls are arriving at, and how strongly.
+ * @param {View} view @param {Pen} g @param {Theme} theme
+ */
+export function drawCalls(view, g, theme) {
   const { model, layout, position, u } = view;
+  /** @type {Map<Pod, number>} */
   const arriving = new Map();
   const size = layout.busiest > 24 ? 3.6 : layout.busiest > 6 ? 5 : 6.6;
   for (const call of model.active(view)) {
+    const { connection } = call;
     const journey = travel(view, call);
-    if (journey === null) continue;
+    if (!connection || journey === null) continue;
     const { share, back, atPod, alpha } = journey;
-    const way = layout.path(call.connection);
+    const way = layout.path(connection);
     let [x, y] = way.at(share);
     if (layout.busiest > 6) y += (((call.number * 7919) % 13) - 6) * (layout.grid ? 0.5 : 0.7);
-    const hidden = call.connection.proxied && inProxy(layout, x);
-    const pod = call.pod ?? call.connection.pod;
+    const hidden = connection.proxied && inProxy(layout, x);
+    const pod = call.pod ?? connection.pod;
     if (atPod && pod && !DEAD.has(pod.state.at(position))) {
       arriving.set(pod, Math.max(arriving.get(pod) ?? 0, atPod));
     }
@@ -117,11 +143,14 @@ function drawCalls(view, g, theme) {
   return arriving;
 }
 
+/** @param {Layout} layout @param {number} x */
 const inProxy = ({ proxy }, x) => proxy && x > proxy.x - 4 && x < proxy.x + proxy.w + 4;
 
 /** Where a call is: out, at the pod, or on its way back. null: not to be seen.
  *
  * When it reached the pod no client can see; the picture lets out and back take equally long.
+ *
+ * @param {View} view @param {Call} call
  */
 function travel(view, call) {
   const begin = view.uOf(call.picked);
@@ -139,4 +168,5 @@ function travel(view, call) {
   return { share: ease(left / leg), back: true, atPod: Math.max(0, 2 * (left / leg) - 1), alpha };
 }
 
-const ease = (t) => t * t * (3 - 2 * t);
+/** @param {number} t */
+export const ease = (t) => t * t * (3 - 2 * t);

@@ -1,15 +1,25 @@
+// @ts-check
 // --- Play, pause, step ------------------------------------------------------------------------
 
-const SPEEDS = [0.125, 0.25, 0.5, 1, 2, 4, 8, 16];
+import { countBelow } from "./track.js";
+
+/** @import { Clock } from "./clock.js" */
+
+export const SPEEDS = [0.125, 0.25, 0.5, 1, 2, 4, 8, 16];
 
 /** Where we are: `position` events have happened, and `u` is the moment of the picture. */
-class Player {
+export class Player {
+  /** @param {Clock} clock @param {number[]} turns @param {() => void} changed */
   constructor(clock, turns, changed) {
-    Object.assign(this, { clock, turns, changed });
+    this.clock = clock;
+    this.turns = turns;
+    this.changed = changed;
     this.u = 0;
     this.position = 0;
     this.speed = 1;
     this.playing = false;
+    /** @type {number | null} */
+    this.last = null; // moment of a frame
     this.calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   }
 
@@ -29,6 +39,7 @@ class Player {
     else this.play();
   }
 
+  /** @param {number} now */
   frame(now) {
     if (!this.playing) return;
     const passed = this.last === null ? 0 : Math.min((now - this.last) / 1e3, 0.1);
@@ -42,17 +53,22 @@ class Player {
     if (this.playing) requestAnimationFrame((next) => this.frame(next));
   }
 
-  /** To where `position` events have happened. */
+  /** To where `position` events have happened.
+   * @param {number} position
+   */
   to(position) {
     this.playing = false;
     this.position = Math.min(Math.max(position, 0), this.clock.events);
     this.u = this.position ? this.clock.u[this.position - 1] : 0;
     this.changed();
   }
+  /** @param {number} events */
   step(events) {
     this.to(this.position + events);
   }
-  /** To the next event, forward or back, that is more than a call's progress. */
+  /** To the next event, forward or back, that is more than a call's progress.
+   * @param {number} direction
+   */
   turn(direction) {
     const index = countBelow(this.turns, this.position);
     const next = direction > 0 ? this.turns[index] : this.turns[index - 2];
@@ -67,12 +83,14 @@ class Player {
     this.u = this.clock.length;
     this.changed();
   }
+  /** @param {number} u */
   scrub(u) {
     this.playing = false;
     this.u = Math.min(Math.max(u, 0), this.clock.length);
     this.position = this.clock.positionAt(this.u);
     this.changed();
   }
+  /** @param {number} direction */
   faster(direction) {
     const index = SPEEDS.indexOf(this.speed) + direction;
     this.speed = SPEEDS[Math.min(Math.max(index, 0), SPEEDS.length - 1)];

@@ -1,16 +1,27 @@
+// @ts-check
 // --- The topology: DNS, clients, the ClusterIP, pods ------------------------------------------
 
-/** Draws a panel at its position. view: {model, layout, position, u, uOf, time, scale, still}. */
-function drawScene(view, g, theme) {
-  view.marks = [];
-  view.paths = [];
-  view.boxes = [];
+import { drawClient, seconds } from "./client.js";
+import { box, cross, glyph, write } from "./glyphs.js";
+import { DEAD, WELL } from "./lesson.js";
+import { NEVER } from "./model.js";
+import { FAREWELL, drawCalls, drawConnections, ease } from "./pipes.js";
+import { countBelow } from "./track.js";
+
+/** @import { Box, Pen, Theme } from "./glyphs.js" */
+/** @import { View } from "./layout.js" */
+/** @import { Model, Pod } from "./model.js" */
+
+/** Draws a panel at its position.
+ * @param {View} view @param {Pen} g @param {Theme} theme
+ */
+export function drawScene(view, g, theme) {
   g.clearRect(0, 0, view.layout.width, view.layout.height);
   drawDns(view, g, theme);
   for (const entry of view.layout.clients) drawClient(view, g, theme, entry);
   drawConnections(view, g, theme);
   const arriving = drawCalls(view, g, theme);
-  if (view.layout.proxy) drawProxy(view, g, theme);
+  if (view.layout.proxy) drawProxy(view, g, theme, view.layout.proxy);
   for (const { pod, box: place } of view.layout.pods) {
     const strength = arriving.get(pod) ?? 0;
     if (view.layout.grid) drawTile(view, g, theme, pod, place, strength);
@@ -18,6 +29,7 @@ function drawScene(view, g, theme) {
   }
 }
 
+/** @param {View} view @param {Pen} g @param {Theme} theme */
 function drawDns(view, g, theme) {
   const { model, layout, position } = view;
   const { dns } = layout;
@@ -42,7 +54,7 @@ function drawDns(view, g, theme) {
   let said = "nobody has asked";
   if (asking) said = "asked…";
   else if (lookup) said = lookup.count ? answer(lookup.count) : lookup.status.toUpperCase();
-  if (!asking && left > 0) {
+  if (client && resolver && !asking && left > 0) {
     const from = model.columns.time[client.resolver.since(position)];
     const share = Math.min(1, left / Math.max(resolver.until - from, 1));
     write(g, `next lookup in ${seconds(left)}`, x + 12, y + 38, { size: 12, color: theme.soft });
@@ -64,13 +76,19 @@ function drawDns(view, g, theme) {
   }
 }
 
+/** @param {number} count */
 const answer = (count) => `${count} address${count === 1 ? "" : "es"}`;
 
+/**
+ * @param {Pen} g @param {Theme} theme @param {number} x @param {number} y
+ * @param {string} text
+ */
 function letter(g, theme, x, y, text) {
   box(g, { x: x - 9, y: y - 8, w: 18, h: 16 }, 4, theme.wait, theme.edge);
   write(g, text, x, y + 0.5, { size: 11, weight: 700, color: theme.bg, align: "center" });
 }
 
+/** @param {Model} model @param {number} position */
 function lastToLookUp(model, position) {
   let found = null;
   let last = -1;
@@ -81,9 +99,10 @@ function lastToLookUp(model, position) {
   return found;
 }
 
-function drawProxy(view, g, theme) {
+/** @param {View} view @param {Pen} g @param {Theme} theme @param {Box} proxy */
+function drawProxy(view, g, theme, proxy) {
   const { layout, model, position } = view;
-  const { proxy, compact } = layout;
+  const { compact } = layout;
   const { x, y, w } = proxy;
   const latest = model.connections.findLast((c) => c.proxied && c.routed < position);
   const fresh = latest ? view.u - view.uOf(latest.routed) : NEVER;
@@ -103,6 +122,10 @@ function drawProxy(view, g, theme) {
   view.boxes.push({ ...proxy, row });
 }
 
+/**
+ * @param {View} view @param {Pen} g @param {Theme} theme
+ * @param {Pod} pod @param {Box} place @param {number} strength
+ */
 function drawPod(view, g, theme, pod, place, strength) {
   const { position, model, layout } = view;
   const { x, y, w, h } = place;
@@ -148,6 +171,7 @@ function drawPod(view, g, theme, pod, place, strength) {
   view.boxes.push({ ...place, row: pod.state.since(position) });
 }
 
+/** @param {Pen} g @param {Box} place @param {Pod} pod @param {number} strength */
 function halo(g, { x, y, w, h }, pod, strength) {
   g.save();
   g.globalAlpha *= 0.3 * strength;
@@ -159,7 +183,10 @@ function halo(g, { x, y, w, h }, pod, strength) {
   g.restore();
 }
 
-/** A pod among many: its mark, and how many calls it has answered. */
+/** A pod among many: its mark, and how many calls it has answered.
+ * @param {View} view @param {Pen} g @param {Theme} theme
+ * @param {Pod} pod @param {Box} place @param {number} strength
+ */
 function drawTile(view, g, theme, pod, place, strength) {
   const { x, y, w, h } = place;
   const { position, model } = view;
@@ -184,25 +211,6 @@ function drawTile(view, g, theme, pod, place, strength) {
   view.boxes.push({ ...place, row: pod.state.since(position) });
 }
 
+/** @param {number} count */
 const brief = (count) =>
   count < 1000 ? count : `${(count / 1000).toFixed(count < 9950 ? 1 : 0)}k`;
-
-function stateColor(theme, state) {
-  return {
-    READY: theme.good, CONNECTING: theme.wait, TRANSIENT_FAILURE: theme.bad,
-  }[state] ?? theme.quiet;
-}
-
-/** A connectivity state: a dot that is full when READY, and the word. */
-function stateWord(g, theme, state, right, y, room) {
-  const color = stateColor(theme, state);
-  const word = state === "TRANSIENT_FAILURE" && room < 112 ? "FAILURE" : state;
-  const size = room < 84 ? 9.5 : 10;
-  const width = write(g, word, right, y, { size, weight: 550, color, align: "right", width: room });
-  g.beginPath();
-  g.arc(right - width - 8, y, 3.2, 0, 2 * Math.PI);
-  g.fillStyle = g.strokeStyle = color;
-  g.lineWidth = 1.4;
-  if (state === "READY") g.fill();
-  else g.stroke();
-}
