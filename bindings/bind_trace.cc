@@ -131,19 +131,48 @@ py::dict columns_of(const std::vector<Row>& table) {
   return columns;
 }
 
+template <class F>
+void for_each_table(const Replay& replay, F&& f) {
+  f(replay.lookups());
+  f(replay.lists());
+  f(replay.subchannels());
+  f(replay.connections());
+  f(replay.calls());
+}
+
 py::dict table(const TraceHandle& trace, std::string_view name) {
-  const Replay& replay = trace.replay();
   std::optional<py::dict> found;
-  const auto offer = [&]<class Row>(const std::vector<Row>& rows) {
-    if (Row::kName == name) found = columns_of(rows);
-  };
-  offer(replay.lookups());
-  offer(replay.lists());
-  offer(replay.subchannels());
-  offer(replay.connections());
-  offer(replay.calls());
+  for_each_table(trace.replay(), [&]<class One>(const std::vector<One>& rows) {
+    if (One::kName == name) found = columns_of(rows);
+  });
   if (!found) throw std::invalid_argument("no table '" + std::string(name) + "'");
   return *found;
+}
+
+// What a column's numbers stand for.
+template <class Value>
+constexpr std::string_view stands_for() {
+  if constexpr (std::is_same_v<Value, Row>) return "row";
+  if constexpr (std::is_same_v<Value, Place>) return "place";
+  if constexpr (std::is_same_v<Value, Symbol>) return "word";
+  if constexpr (std::is_same_v<Value, Code>) return "code";
+  return "number";
+}
+
+py::dict tables() {
+  py::dict all;
+  for_each_table(Replay(), [&]<class One>(const std::vector<One>&) {
+    py::dict columns;
+    std::apply(
+        [&](const auto&... field) {
+          ((columns[py::str(std::string(field.name))] =
+                stands_for<std::remove_cvref_t<decltype(std::declval<One>().*field.member)>>()),
+           ...);
+        },
+        One::fields());
+    all[py::str(std::string(One::kName))] = columns;
+  });
+  return all;
 }
 
 std::vector<std::string> split(const std::string& addresses) {
@@ -159,8 +188,8 @@ py::dict snapshot(const TraceHandle& trace, std::size_t end) {
   Replay replay;
   for (const Event& event : events) replay.apply(event);
   const auto word = [&](Symbol symbol) { return trace.symbols().word(symbol); };
-  const auto address = [&](Row connection) {
-    return connection == kNoRow
+  const auto address = [&](Place connection) {
+    return connection == Place::none
                ? std::string("?")
                : word(replay.connections()[static_cast<std::size_t>(connection)].address);
   };
@@ -370,6 +399,9 @@ connection is the row of that table; -1: it did not happen.)")
       },
       "The names of all kinds of facts; a trace's column `kind` counts in this order.");
 
+  module.def("tables", &tables, R"(
+The tables of a trace (`Trace.table`), and what the numbers of each of their columns stand for: a
+"row" of the trace, the "place" of a row in another table, a "word", a "code", or a plain "number".)");
   module.def("connectivity_states", &words_of<ConnectivityState>, "By number.");
   module.def("status_codes", &words_of<Code>, "gRPC's, by number.");
   module.def("certainties", &words_of<Certainty>, "How a fact can be known, by number.");
