@@ -145,8 +145,6 @@ class NativeCaller(RealCaller):
         options: dict[str, Any] = {"engine": engine.engine}
         if client.policy is not None:
             options["policy"] = client.policy
-        elif engine.engine == "grpc":
-            options["policy"] = ""  # gRPC's own default, and not the one of our Python
         if client.cooldown is not None:
             options["cooldown"] = client.cooldown
         if client.shuffle:
