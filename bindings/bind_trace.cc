@@ -65,6 +65,15 @@ auto number(Value value) {
 
 using Rows = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
 
+// Rows come from Python, and may be any number.
+const Event& event_at(std::span<const Event> events, std::int64_t row) {
+  if (row < 0 || static_cast<std::size_t>(row) >= events.size()) {
+    throw py::index_error("no event " + std::to_string(row) + ": the trace has " +
+                          std::to_string(events.size()));
+  }
+  return events[static_cast<std::size_t>(row)];
+}
+
 // One field of the events in these rows. The facts of a kind lie between those of others, at no
 // regular distance, so this is a copy.
 template <class OneFact, class Value>
@@ -74,9 +83,7 @@ py::array gathered(const TraceHandle& trace, const Rows& rows, Value OneFact::* 
   const auto row = rows.unchecked<1>();
   auto out = column.mutable_unchecked();
   for (py::ssize_t i = 0; i < rows.size(); ++i) {
-    const auto index = static_cast<std::size_t>(row(i));
-    if (index >= events.size()) throw py::index_error("no such event");
-    const auto* fact = std::get_if<OneFact>(&events[index].fact);
+    const auto* fact = std::get_if<OneFact>(&event_at(events, row(i)).fact);
     if (fact == nullptr) {
       throw std::invalid_argument("event " + std::to_string(row(i)) + " is no " +
                                   std::string(OneFact::kName));
@@ -243,7 +250,7 @@ py::tuple sentences(const TraceHandle& trace, const Rows& rows, std::string_view
   std::vector<const Event*> events;
   const auto all = trace.events();
   for (py::ssize_t i = 0; i < rows.size(); ++i) {
-    events.push_back(&all[static_cast<std::size_t>(rows.at(i))]);
+    events.push_back(&event_at(all, rows.at(i)));
   }
   Story::Templates made = story_of(trace).templates(events, mark);
   return py::make_tuple(
@@ -280,7 +287,7 @@ void save(const TraceHandle& trace, const py::array_t<std::int64_t>& rows,
   std::vector<Event> chosen;
   chosen.reserve(static_cast<std::size_t>(rows.size()));
   for (py::ssize_t i = 0; i < rows.size(); ++i) {
-    chosen.push_back(all[static_cast<std::size_t>(rows.at(i))]);
+    chosen.push_back(event_at(all, rows.at(i)));
   }
   const Unlocked unlocked;
   std::ofstream file(path);
@@ -351,10 +358,8 @@ what is there at the moment; ask again for what has come since.)")
           "The words that the events use.")
       .def(
           "fields",
-          [](const TraceHandle& trace, std::size_t row) {
-            const auto events = trace.events();
-            if (row >= events.size()) throw py::index_error("no such event");
-            return fields_of(trace, events[row].fact);
+          [](const TraceHandle& trace, std::int64_t row) {
+            return fields_of(trace, event_at(trace.events(), row).fact);
           },
           py::arg("row"), "What there is to say of one event, by name.")
       .def("column", &fields_column, py::arg("rows"), py::arg("kind"), py::arg("field"), R"(
@@ -370,10 +375,9 @@ their numbers, times and durations are nanoseconds.)")
           "From when its story counts.")
       .def(
           "sentence",
-          [](const TraceHandle& trace, std::size_t row) {
-            const auto events = trace.events();
-            if (row >= events.size()) throw py::index_error("no such event");
-            return story_of(trace).sentence(events[row]);
+          [](const TraceHandle& trace, std::int64_t row) {
+            const Event& event = event_at(trace.events(), row);
+            return story_of(trace).sentence(event);
           },
           py::arg("row"), "What happened, in words.")
       .def("sentences", &sentences, py::arg("rows"), py::arg("mark"), R"(

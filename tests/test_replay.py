@@ -115,3 +115,18 @@ def test_every_kind_tells_itself(trace):
     seen = {event.kind: str(event) for event in trace}
     assert len(seen) > len(KINDS) / 2
     assert all(kind not in said for kind, said in seen.items())
+
+
+@pytest.mark.parametrize("row", [10**9, -1, 2**62])
+def test_a_row_that_there_is_not_is_an_error_and_no_crash(trace, row, tmp_path):
+    rows = np.array([row])
+    for ask in (
+        lambda: trace.core.sentence(row),
+        lambda: trace.core.fields(row),
+        lambda: trace.core.sentences(rows, "#"),
+        lambda: trace.core.save(rows, str(tmp_path / "trace")),
+        lambda: trace.core.column(rows, "Picked", "call"),
+        lambda: gl.Trace(trace.core, rows).save(tmp_path / "trace"),
+    ):
+        with pytest.raises(IndexError, match=f"no event {row}: the trace has {len(trace)}"):
+            ask()
