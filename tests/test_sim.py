@@ -208,6 +208,24 @@ def test_a_slow_pod_and_a_failing_one():
     assert np.median(calls.latency_ns[~slow]) < 0.01e9
 
 
+def test_tcp_gives_a_silent_connection_up_after_a_quarter_of_an_hour():
+    """Found W11: 948 s, as measured with packets dropped. Who sends nothing never finds out."""
+    cluster = sim()
+    busy, idle = fair(cluster).wait_ready(all=True), fair(cluster).wait_ready(all=True)
+    cluster.lose("pod-2")
+    silent = cluster.seconds
+    load = busy.start(400, every=5.0, timeout=1.0)
+    cluster.run(2100)
+    [lost] = cluster.trace.of("ConnectionLost", who=busy.name)
+    first = next(e for e in cluster.trace.of("CallEnded", code="DEADLINE_EXCEEDED"))
+    assert lost.seconds - silent == pytest.approx(948, abs=11)
+    assert lost.graceful == "no"
+    assert first.seconds < lost.seconds
+    failed = busy.calls(load).by_status["DEADLINE_EXCEEDED"]
+    assert failed == pytest.approx(948 / 5 / 3, abs=3)  # a third of them, until then
+    assert not len(cluster.trace.of("ConnectionLost", who=idle.name))
+
+
 def test_a_connection_per_call_opens_as_many_connections_as_calls_and_closes_them():
     cluster = sim()
     channel = cluster.channel("greetserver", connection_per_call=True)
