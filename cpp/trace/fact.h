@@ -136,9 +136,9 @@ struct QueryAnswered {
   }
   std::string sentence(const Teller& t) const {
     const std::string& rcode = t.word(status);
-    const std::string answer = rcode == "ok"        ? "has records"
-                               : rcode == "no_data" ? "exists, but has no such record"
-                                                    : "is " + t.upper(rcode);
+    const std::string answer = rcode == "ok"        ? t.say("has records")
+                               : rcode == "no_data" ? t.say("exists, but has no such record")
+                                                    : t.say("is ", t.upper(rcode));
     return t.say("DNS: ", name, " ", type, " ", answer, " (", t.milliseconds(round_trip), ")");
   }
 };
@@ -324,7 +324,7 @@ struct ConnectStarted {
                       Field{"attempt", &ConnectStarted::attempt}};
   }
   std::string sentence(const Teller& t) const {
-    const std::string again = attempt > 1 ? ", attempt " + std::to_string(attempt) : "";
+    const std::string again = attempt > 1 ? t.say(", attempt ", attempt) : std::string();
     return t.say(t.who, " dials ", t.address(subchannel), again);
   }
 };
@@ -479,7 +479,7 @@ struct CallEnded {
   std::string sentence(const Teller& t) const {
     if (code == Code::ok) return t.say(call, " was answered by ", pod);
     const std::string place = t.dialled(connection);
-    const std::string sent = place.empty() ? "" : ", sent to " + place + ",";
+    const std::string sent = place.empty() ? std::string() : t.say(", sent to ", place, ",");
     return t.say(call, sent, " failed with ", to_string(code), ": ", message);
   }
 };

@@ -38,8 +38,10 @@ void expect(const char* what, const std::vector<int>& counts, const std::vector<
 }
 
 Channel& open(SimCluster& cluster, std::string service, std::string policy) {
-  Channel& channel =
-      cluster.open_channel({.target = std::move(service), .policy = {std::move(policy)}});
+  ChannelOptions options;
+  options.target = std::move(service);
+  options.policy.policy = std::move(policy);
+  Channel& channel = cluster.open_channel(options);
   channel.connect();
   cluster.clock().run_until(cluster.clock().now() + std::chrono::seconds(1));
   return channel;
