@@ -10,6 +10,7 @@
 #include <sstream>
 #include <tuple>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 
 #include "bindings.h"
@@ -134,7 +135,7 @@ py::dict columns_of(const std::vector<Row>& table) {
             }(),
             ...);
       },
-      Row::fields());
+      Row::columns());
   return columns;
 }
 
@@ -172,11 +173,12 @@ py::dict tables() {
     py::dict columns;
     std::apply(
         [&](const auto&... field) {
-          ((columns[py::str(std::string(field.name))] =
-                stands_for<std::remove_cvref_t<decltype(std::declval<One>().*field.member)>>()),
+          ((columns[py::str(std::string(field.name))] = py::make_tuple(
+                stands_for<std::remove_cvref_t<decltype(std::declval<One>().*field.member)>>(),
+                field.since)),
            ...);
         },
-        One::fields());
+        One::columns());
     all[py::str(std::string(One::kName))] = columns;
   });
   return all;
@@ -195,37 +197,34 @@ py::dict snapshot(const TraceHandle& trace, std::size_t end) {
   Replay replay;
   for (const Event& event : events) replay.apply(event);
   const auto word = [&](Symbol symbol) { return trace.symbols().word(symbol); };
-  const auto address = [&](Place connection) {
-    return connection == Place::none
-               ? std::string("?")
-               : word(replay.connections()[static_cast<std::size_t>(connection)].address);
-  };
   py::dict clients;
+  std::unordered_map<Symbol, py::dict> shown_of;
   for (const auto& [who, client] : replay.clients()) {
-    py::dict subchannels;
-    for (const auto& one : replay.subchannels()) {
-      if (one.client == who && one.end == kNoRow) {
-        subchannels[py::str(word(one.address))] = to_string(one.state);
-      }
-    }
-    py::list queued;
-    py::dict in_flight;
-    for (const auto& call : replay.calls()) {
-      if (call.client != who || call.end != kNoRow) continue;
-      if (call.waits) queued.append(number(call.id));
-      if (call.picked != kNoRow) in_flight[py::int_(number(call.id))] = address(call.connection);
-    }
-    py::dict shown;
+    py::dict& shown = shown_of[who];
     shown["state"] = to_string(client.state);
     shown["addresses"] = split(word(client.addresses));
     shown["pending"] = client.pending ? py::cast(split(word(*client.pending))) : py::none();
-    shown["subchannels"] = subchannels;
+    shown["subchannels"] = py::dict();
     shown["picker"] = client.picker == Symbol::none ? "queue" : word(client.picker);
     shown["ready"] = client.ready;
-    shown["queued"] = queued;
-    shown["in_flight"] = in_flight;
+    shown["queued"] = py::list();
+    shown["in_flight"] = py::dict();
     shown["ended"] = client.ended;
     clients[py::str(word(who))] = shown;
+  }
+  for (const auto& one : replay.subchannels()) {
+    if (one.end != kNoRow) continue;
+    shown_of[one.client]["subchannels"][py::str(word(one.address))] = to_string(one.state);
+  }
+  for (const auto& call : replay.calls()) {
+    if (call.end != kNoRow) continue;
+    const py::dict& shown = shown_of[call.client];
+    if (call.waits) shown["queued"].attr("append")(number(call.id));
+    if (call.picked == kNoRow) continue;
+    shown["in_flight"][py::int_(number(call.id))] =
+        call.subchannel == Place::none
+            ? std::string("?")
+            : word(replay.subchannels()[static_cast<std::size_t>(call.subchannel)].address);
   }
   py::dict pods;
   for (const auto& [pod, change] : replay.pods()) pods[py::str(word(pod))] = word(change);
@@ -242,7 +241,7 @@ py::dict snapshot(const TraceHandle& trace, std::size_t end) {
 }
 
 Story story_of(const TraceHandle& trace) {
-  return Story(trace.symbols(), trace.replay(),
+  return Story(trace.symbols(), trace.names(),
                origin(trace.events(), trace.symbols(), trace.world()));
 }
 
@@ -383,6 +382,7 @@ their numbers, times and durations are nanoseconds.)")
       .def("sentences", &sentences, py::arg("rows"), py::arg("mark"), R"(
 Each different sentence of these rows once, with `mark` in place of a call's number; and which of
 them each row has.)")
+      .def("now", &TraceHandle::now, "The same as it is now, without what comes later.")
       .def("snapshot", &snapshot, py::arg("end"), R"(
 The world when the events before row `end` have happened: see greetlab.trace.stepper.Snapshot.)")
       .def("table", &table, py::arg("name"), R"(
@@ -405,7 +405,8 @@ connection is the row of that table; -1: it did not happen.)")
 
   module.def("tables", &tables, R"(
 The tables of a trace (`Trace.table`), and what the numbers of each of their columns stand for: a
-"row" of the trace, the "place" of a row in another table, a "word", a "code", or a plain "number".)");
+"row" of the trace, the "place" of a row in another table, a "word", a "code", or a plain "number";
+and the column with the row that it was known since: {table: {column: (kind, since)}}.)");
   module.def("connectivity_states", &words_of<ConnectivityState>, "By number.");
   module.def("status_codes", &words_of<Code>, "gRPC's, by number.");
   module.def("certainties", &words_of<Certainty>, "How a fact can be known, by number.");

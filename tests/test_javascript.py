@@ -90,7 +90,8 @@ def replayed(events, usual, path):
     header = {**version, "world": "SIM", "events": len(lines), "dropped": 0}
     path.write_text("".join(json.dumps(line) + "\n" for line in (header, *lines)))
     trace = gl.Trace.load(path)
-    return {"kinds": _core.tables(), "columns": pack.replayed(trace, np.arange(len(trace)))}
+    kinds = {t: {n: k for n, (k, _) in of.items()} for t, of in _core.tables().items()}
+    return {"kinds": kinds, "columns": pack.tables(trace, np.arange(len(trace)))}
 
 
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: file.name.removesuffix(".test.mjs"))

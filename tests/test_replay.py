@@ -1,11 +1,16 @@
 """What a trace adds up to: cpp/trace/replay.h, which the stepper, the plots and the flow ask."""
 
+import threading
+
 import numpy as np
 import pytest
 
 import greetlab as gl
 from greetlab import _core
+from greetlab.trace.replay import replayed
 from greetlab.trace.trace import KINDS
+from greetlab.views.plot.reading import Reading
+from greetlab.views.widget import pack
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +96,8 @@ def test_the_columns_say_what_their_numbers_are(trace):
     for name, kinds in _core.tables().items():
         table = trace.core.table(name)
         assert list(table) == list(kinds)
-        for column, kind in kinds.items():
+        for column, (kind, since) in kinds.items():
+            assert kinds[since][0] == "row"
             limit = {"row": len(trace), "word": len(trace.core.words)}.get(kind)
             if limit is not None and len(table[column]):
                 assert -1 <= table[column].min() <= table[column].max() < limit
@@ -130,3 +136,97 @@ def test_a_row_that_there_is_not_is_an_error_and_no_crash(trace, row, tmp_path):
     ):
         with pytest.raises(IndexError, match=f"no event {row}: the trace has {len(trace)}"):
             ask()
+
+
+# --- Views --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def slow():
+    """Calls that take a second each, ten of them in flight."""
+    cluster = gl.Cluster.sim(pods=2, seed=3)
+    for pod in ("pod-1", "pod-2"):
+        cluster.slow(pod, 1.0)
+    client = cluster.channel("greetserver-headless", policy="round_robin")
+    client.start(100, 10)
+    cluster.run(20)
+    return cluster.trace
+
+
+def played(view):
+    """The calls of a page, as `replayed` gives them to it."""
+    shown = np.zeros(len(view.core), dtype=bool)
+    shown[view.rows] = True
+    return rows(replayed(view.core, "calls", shown))
+
+
+def test_a_call_is_in_a_view_that_has_any_of_it_and_nothing_of_its_future(slow):
+    view = slow.between(2.5, 3.2)
+    calls = played(view)
+    ended = {int(row) for row in view.of("CallEnded").rows}
+    assert {call["end"] for call in calls} - {-1} == ended
+    assert len(ended) < len(calls)
+    for call in calls:
+        assert (call["end"] >= 0) == (call["pod"] > 0)
+        assert (call["picked"] >= 0) == (call["connection"] >= 0)
+    packed = pack.unpack(pack.pack(view))[1]
+    assert np.count_nonzero(packed["calls.end"] >= 0) == len(ended)
+    assert (packed["calls.start"] >= 0).all()
+
+
+def test_a_trace_that_was_cut_out_invents_no_beginnings(slow, tmp_path):
+    view = slow.between(2.5, 4.5)
+    view.save(tmp_path / "cut")
+    cut = gl.Trace.load(tmp_path / "cut")
+    calls = Reading(cut).calls
+    assert len(calls.start) == len(cut.of("CallStarted")) > 5
+    over = ~np.isnan(calls.end)
+    assert over.any()
+    assert (calls.end - calls.start)[over] == pytest.approx(1.0, abs=0.01)
+    assert len(played(cut)) > len(calls.start)
+
+
+def test_a_trace_has_what_happened_until_it_was_asked_for():
+    cluster = gl.Cluster.sim(pods=2, seed=1)
+    channel = cluster.channel("greetserver-headless", policy="round_robin")
+    channel.greet(times=10)
+    trace = channel.trace
+    reading, size = Reading(trace), len(trace)
+    assert len(reading.lookups.start) == 1
+    channel.greet(times=10)
+    assert len(reading.calls.start) == 10
+    assert len(trace.core) == size == len(trace)
+    assert pack.pack(trace) == pack.pack(trace)
+    assert len(pack.unpack(pack.pack(channel.trace))[1]["calls.end"]) == 20
+
+
+def test_it_can_be_packed_while_calls_go_on():
+    with gl.Cluster.local(pods=1) as cluster:
+        channel = cluster.channel("greetserver")
+        over = threading.Event()
+
+        def call():
+            while not over.is_set():
+                channel.load(200, 8)
+
+        calling = threading.Thread(target=call)
+        calling.start()
+        try:
+            for _ in range(10):
+                trace = channel.trace
+                if len(trace):
+                    pack.pack(trace)
+                    Reading(trace).calls  # noqa: B018
+        finally:
+            over.set()
+            calling.join()
+
+
+def test_a_call_in_flight_is_told_where_to_without_its_connection(tmp_path):
+    cluster = gl.Cluster.sim(pods=1, seed=1)
+    cluster.channel("greetserver-headless").greet()
+    view = cluster.trace.of("SubchannelCreated", "CallStarted", "Picked", "ChannelStateChanged")
+    view.save(tmp_path / "cut")
+    cut = gl.Trace.load(tmp_path / "cut")
+    [client] = gl.Stepper(cut).forward(len(cut)).snapshot().clients.values()
+    assert client.in_flight == {1: "10.244.0.2:50051"}

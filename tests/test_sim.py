@@ -658,5 +658,13 @@ def test_an_option_that_there_is_not_is_named_with_those_that_there_are():
         gl.Cluster.sim(latencey=1)
     with pytest.raises(TypeError, match=r"latency 'fast': a number of seconds"):
         gl.Cluster.sim(latency="fast")
+    with pytest.raises(TypeError, match=r"port 70000: a whole number, 0 to 65535"):
+        gl.Cluster.sim(port=70000)
+    cluster = gl.Cluster.sim(seed=1)
     with pytest.raises(ValueError, match="source_ip: of a channel on real connections"):
-        gl.Cluster.sim(seed=1).channel("greetserver", source_ip="127.0.0.1")
+        cluster.channel("greetserver", source_ip="127.0.0.1")
+    with pytest.raises(TypeError, match=r"no option 'polcy': there is policy, engine, "):
+        cluster.channel("greetserver", polcy="round_robin")
+    with pytest.raises(TypeError, match=r"no option 'polcy': there is policy, engine, "):
+        gl.Channel("static:127.0.0.1:1", polcy="round_robin")
+    assert "source_ip" not in inspect.signature(cluster.channel).parameters

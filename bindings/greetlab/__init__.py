@@ -62,7 +62,7 @@ __all__ = [
 ]
 
 # The kinds of facts that a trace is made of, as plain words: `trace.of(gl.Picked)`. What each means
-# and which fields it has stands in cpp/trace/facts.h, and in `help(greetlab.trace)`.
+# and which fields it has stands in cpp/trace/fact.h.
 globals().update(zip(KINDS, KINDS, strict=True))
 
 

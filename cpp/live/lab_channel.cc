@@ -32,6 +32,11 @@ ResolverConfig resolver_config(const Target& target) {
   return config;
 }
 
+std::uint64_t any_seed() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
+}
+
 greet::GreetingRequest request_of(const GreetLoad& load) {
   greet::GreetingRequest request;
   request.mutable_greeting()->set_first_name(load.first_name);
@@ -47,7 +52,7 @@ class LabChannel final : public GreetChannel {
         trace_(loop_),
         sockets_(std::in_place, loop_, options_.source_ip),
         connector_(loop_, *sockets_, trace_, target_.authority),
-        rng_(options_.seed ? *options_.seed : std::random_device{}()) {
+        rng_(options_.seed ? *options_.seed : any_seed()) {
     if (target_.kind != Target::Kind::addresses) {
       resolver_.emplace(resolver_config(target_));
     }

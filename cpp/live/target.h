@@ -21,8 +21,8 @@ namespace greetlab {
 ///                                      asks for SRV only to find balancers
 ///     static:ip:port,ip:port           these addresses; ipv4: and ipv6: are gRPC's words for it
 ///
-/// What stands for another letter (%6c) is that letter (RFC 3986 2.1). A name that is an IP address,
-/// or localhost (RFC 6761 6.3), is not looked up.
+/// What stands for another letter (%6c) is that letter (RFC 3986 2.1). A name that is an IP
+/// address, or localhost (RFC 6761 6.3), is not looked up.
 struct Target {
   enum class Kind : std::uint8_t { addresses, dns, srv };
 

@@ -253,7 +253,7 @@ struct PickerPublished {
     if (name == "fail") return "calls fail for now";
     if (name == "pick_first") return "every call goes to the one READY connection from now on";
     return t.say("calls are shared by ", name, " among ", t.counted(ready, "READY connection"),
-                 " from now on, beginning with number ", start + 1, " of them");
+                 " from now on, beginning with number ", std::uint64_t{start} + 1, " of them");
   }
 };
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from greetlab import _core
+from greetlab.trace.replay import TABLES, replayed
 from greetlab.trace.trace import CERTAINTIES, KINDS, STATUS_NAMES, Trace
 from greetlab.views.palette import FAILED, pod_styles
 from greetlab.views.widget.columns import Column, Rows, field_columns, row_of, with_causes
@@ -65,10 +65,10 @@ def pack(trace: Trace, title: str = "") -> bytes:
         for name, values in of_kind.items():
             text = isinstance(values[0], str)
             columns[f"{kind}.{name}"] = _codes(values, words) if text else _small(values)
-    tables = replayed(trace, np.where(np.isin(core.who, core.who[trace.rows]), causes[:-1], -1))
-    for table, of_table in tables.items():
+    at = np.where(np.isin(core.who, core.who[trace.rows]), causes[:-1], -1)
+    for table, of_table in tables(trace, at).items():
         for name, values in of_table.items():
-            text = _core.tables()[table][name] in ("word", "code")
+            text = TABLES[table][name][0] in ("word", "code")
             columns[f"{table}.{name}"] = _codes(values, words) if text else _signed(values)
     place = topology(trace)
     styles = pod_styles(place.pods)
@@ -82,7 +82,10 @@ def pack(trace: Trace, title: str = "") -> bytes:
             kind: {name: isinstance(values[0], str) for name, values in of_kind.items()}
             for kind, of_kind in fields.items()
         },
-        "tables": _core.tables(),
+        "tables": {
+            table: {name: kind for name, (kind, _) in kinds.items()}
+            for table, kinds in TABLES.items()
+        },
         "words": list(words),
         "sentences": templates,
         "pods": [
@@ -153,32 +156,36 @@ def _title(trace: Trace) -> str:
     return " · ".join(part for part in (" and ".join(names), " and ".join(pickers)) if part)
 
 
-def replayed(trace: Trace, at: Rows) -> dict[str, dict[str, list[Any]]]:
-    """The tables of the core's replay (`_core.Trace.table`), as far as the page shows them.
+def tables(trace: Trace, at: Rows) -> dict[str, dict[str, list[Any]]]:
+    """The tables of the core's replay, as far as the page shows them, with its rows and places.
 
     at: for each row of the trace its place in the page; -1 where it is not there.
     """
     at = np.append(at, -1)  # the row of what did not happen
-    kept: dict[str, Column] = {}
-    shown: dict[str, dict[str, list[Any]]] = {}
-    for table, kinds in _core.tables().items():
-        columns = trace.core.table(table)
-        keep = at[columns["start"]] >= 0
-        kept[table] = np.append(np.where(keep, np.cumsum(keep) - 1, -1), -1)
-        shown[table] = {}
-        for name, kind in kinds.items():
-            column = columns[name][keep]
+    places: dict[str, Column] = {}
+    made: dict[str, dict[str, list[Any]]] = {}
+    for table, kinds in TABLES.items():
+        columns = replayed(trace.core, table, at[:-1] >= 0)
+        places[table] = np.full(len(trace.core.table(table)["start"]) + 1, -1)
+        places[table][columns["place"]] = np.arange(len(columns["place"]))
+        made[table] = {}
+        for name, (kind, _) in kinds.items():
+            column = columns[name]
             if kind == "row":
                 column = at[column]
             elif kind == "place":
-                column = kept[f"{name}s"][column]
+                column = places[f"{name}s"][column]
             values = column.tolist()
             if kind == "word":
                 values = [trace.word(word) for word in values]
             elif kind == "code":
                 values = [STATUS_NAMES[code] for code in values]
-            shown[table][name] = values
-    return shown
+            made[table][name] = values
+    # A call that began before the view begins with what the view has of it.
+    rows = [name for name, (kind, _) in TABLES["calls"].items() if kind == "row"]
+    each = zip(*(made["calls"][name] for name in rows), strict=True)
+    made["calls"]["start"] = [min(row for row in call if row >= 0) for call in each]
+    return made
 
 
 def _signed(values: list[int]) -> Column:

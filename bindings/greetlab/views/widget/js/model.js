@@ -59,7 +59,6 @@ import { Track, countBelow } from "./track.js";
  * @property {number} end
  * @property {string} how
  * @property {Pod | null} pod
- * @property {number} calls
  */
 /**
  * @typedef {object} Call
@@ -287,7 +286,7 @@ function connectionOf(model, row) {
     id: row.id, client: model.client(row.client), subchannel: model.subchannels[row.subchannel],
     address: row.address, proxied: model.virtual.has(row.address), endpoint, routed: row.routed,
     dial: row.start, up: row.up, goaway: row.goaway, end, how: end < NEVER ? how : "",
-    pod: answered ?? model.podByAddress.get(endpoint ?? row.address) ?? null, calls: 0,
+    pod: answered ?? model.podByAddress.get(endpoint ?? row.address) ?? null,
   };
 }
 
@@ -301,7 +300,6 @@ function callOf(model, row) {
     picked: row.picked, end: row.end, connection: model.connections[row.connection] ?? null,
     pod: model.podByName.get(row.pod) ?? null, code: row.end < NEVER ? row.code : "",
   };
-  if (call.connection) call.connection.calls += 1;
   if (call.queued < NEVER) call.client.queue.push(call);
   return call;
 }
