@@ -6,7 +6,6 @@ done, and what the policy makes of it. The scenarios follow gRPC's own `round_ro
 and `connection-backoff.md`. When one fails, pytest shows the steps and the trace under it.
 """
 
-import re
 from collections import Counter
 from itertools import pairwise
 
@@ -15,6 +14,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from greetlab import _core
+from greetlab.trace.trace import Trace
 
 REFUSED = "Connection refused"
 SHUFFLED = _core.PolicyConfig("pick_first", {"shuffleAddressList": 1})
@@ -45,7 +45,12 @@ def pf(bench):
 
 
 def story(bench):
-    return "The steps:\n" + bench.script() + "The trace:\n" + "\n".join(bench.trace())
+    events = (f"{event!r} <- {event.cause and event.cause.id}" for event in trace(bench))
+    return "The steps:\n" + bench.script() + "The trace:\n" + "\n".join(events)
+
+
+def trace(bench):
+    return Trace(bench.trace())
 
 
 def connect(bench, *addresses):
@@ -65,7 +70,7 @@ def dialled(bench):
 
 
 def swaps(bench):
-    return [line for line in bench.trace() if " ListSwapped " in line]
+    return trace(bench).of("ListSwapped")
 
 
 def next_dial(bench):
@@ -352,7 +357,7 @@ def test_a_new_list_waits_while_the_old_one_works(rr):
     rr.fail("c")
     assert set(rr.picks(4)) == {"a", "b"}
     assert rr.subchannels["a"] == rr.subchannels["b"] == "READY"
-    assert not swaps(rr)
+    assert not len(swaps(rr))
 
     rr.ready("d")  # one is READY, and all have reported
     assert rr.state == "READY"
@@ -926,7 +931,7 @@ def test_the_bench_refuses_what_cannot_happen(bench):
 
 
 def test_the_same_steps_and_seed_give_the_same_trace(bench):
-    def trace():
+    def told():
         fresh = bench("round_robin", seed=3)
         connect(fresh, "a", "b", "c")
         for _ in range(10):
@@ -934,9 +939,9 @@ def test_the_same_steps_and_seed_give_the_same_trace(bench):
             fresh.fail("b")
             fresh.run(5)
             fresh.ready("b")
-        return fresh.trace()
+        return story(fresh)
 
-    assert trace() == trace()
+    assert told() == told()
 
 
 def test_the_script_and_the_trace_tell_the_story(bench):
@@ -952,12 +957,24 @@ def test_the_script_and_the_trace_tell_the_story(bench):
         "0.500000s ready(a)",
         "0.500000s picks(2) -> a x 2",
     ]
-    [dialled] = [line for line in told.trace() if " ConnectStarted " in line]
-    [connected] = [line for line in told.trace() if " Connected " in line]
-    because = dialled.split()[0]
-    assert connected.endswith(
-        f" 0.500000s client Connected subchannel=a connection=1 local=bench <- {because}"
-    )
+    events = trace(told)
+    assert (events.world, events.dropped) == ("BENCH", 0)
+    [dialled] = events.of("ConnectStarted")
+    [connected] = events.of("Connected")
+    assert (connected.seconds, connected.who, connected.cause.id) == (0.5, "client", dialled.id)
+    assert connected.fields == {"subchannel": 1, "connection": 1, "local": "bench"}
+    assert events.of_subchannel(1) == "a:1"
+    assert str(connected) == "500.000 ms  the connection to a:1 is up"
+
+
+def test_a_trace_outlives_its_bench():
+    events = trace(_core.PolicyBench("round_robin"))
+    assert not len(events)
+    bench = _core.PolicyBench("round_robin")
+    bench.update(["a"])
+    events = trace(bench)
+    del bench
+    assert events.last("ConnectStarted").cause.kind == "SubchannelStateChanged"
 
 
 # --- Legal transitions, and random walks ---------------------------------------------------------
@@ -979,35 +996,34 @@ def test_the_legal_transitions_are_those_of_the_specification():
     assert set(_core.subchannel_transitions()) == LEGAL
 
 
-EVENT = re.compile(r"#(\d+) (\d+\.\d{6})s client (\w+)(.*?)(?: <- #(\d+))?")
 ROOTS = {"LookupEnded", "CallStarted"}
 """What comes from outside. Anything else has a cause; but a subchannel that goes, goes silently."""
 
 
 def check_trace(bench):
     """Every event has a cause that came before it, and every transition is legal."""
-    states, last = {}, 0.0
-    for number, line in enumerate(bench.trace(), start=1):
-        event = EVENT.fullmatch(line)
-        assert event, line
-        own, at, name, text, cause = event.groups()
-        assert int(own) == number, line
-        assert float(at) >= last, line
-        last = float(at)
-        assert cause is not None or name in ROOTS or "to=SHUTDOWN" in text, f"no cause: {line}"
-        assert cause is None or 1 <= int(cause) < number, f"the cause comes later: {line}"
-        if name == "SubchannelCreated":
-            address = re.search(r"subchannel=(\S+)", text)[1]
-            assert states.get(address, "SHUTDOWN") in {"SHUTDOWN", "IDLE"}, line
-            states[address] = "IDLE"
-        if name == "SubchannelStateChanged":
-            address, before, after = re.search(
-                r"subchannel=(\S+) from=(\S+) to=(\S+)", text
-            ).groups()
-            assert states[address] == before, line
-            assert (before, after) in LEGAL or (before != "SHUTDOWN" and after == "SHUTDOWN"), line
+    events = trace(bench)
+    states, last = {}, 0
+    for number, event in enumerate(events, start=1):
+        assert event.id == number, event
+        assert event.time_ns >= last, event
+        assert event.who == "client", event
+        last = event.time_ns
+        cause = int(events.core.cause[event.row])
+        goes = event.fields.get("to") == "SHUTDOWN"
+        assert cause or event.kind in ROOTS or goes, f"no cause: {event!r}"
+        assert cause < number, f"the cause comes later: {event!r}"
+        if event.kind == "SubchannelCreated":
+            assert states.get(event.address, "SHUTDOWN") in {"SHUTDOWN", "IDLE"}, event
+            states[event.address] = "IDLE"
+        if event.kind == "SubchannelStateChanged":
+            address = events.of_subchannel(event.subchannel)
+            before, after = event.fields["from"], event.to
+            assert states[address] == before, event
+            assert (before, after) in LEGAL or (before != "SHUTDOWN" and after == "SHUTDOWN"), event
             states[address] = after
-    assert bench.subchannels.items() <= states.items()
+    named = {address.removesuffix(":1"): state for address, state in states.items()}
+    assert bench.subchannels.items() <= named.items()
 
 
 def check_picks(bench):
@@ -1070,7 +1086,7 @@ def test_whatever_happens_the_rules_hold(policy, steps, shuffle, seed):
             if change == ("TRANSIENT_FAILURE", "CONNECTING"):
                 # Sticky. Only a list that round_robin has swapped in begins anew.
                 assert policy != "pick_first", "sticky until READY"
-                assert act == "update" or swaps(bench)
+                assert act == "update" or len(swaps(bench))
             if policy != "pick_first" and before != "IDLE":
                 assert bench.state != "IDLE"
         check_trace(bench)

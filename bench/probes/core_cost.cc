@@ -16,11 +16,11 @@
 #include <string_view>
 #include <variant>
 
+#include "core/virtual_clock.h"
 #include "lb/policies/registry.h"
 #include "lb/subchannel.h"
 #include "sim/network.h"
 #include "sim/pod.h"
-#include "sim/virtual_clock.h"
 #include "trace/trace.h"
 
 namespace {

@@ -9,9 +9,9 @@
 #include <string>
 #include <utility>
 
+#include "core/virtual_clock.h"
 #include "lb/channel.h"
 #include "lb/subchannel.h"
-#include "sim/virtual_clock.h"
 
 namespace greetlab {
 namespace {

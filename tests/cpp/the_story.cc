@@ -39,7 +39,7 @@ void expect(const char* what, const std::vector<int>& counts, const std::vector<
 
 Channel& open(SimCluster& cluster, std::string service, std::string policy) {
   Channel& channel =
-      cluster.open_channel({.service = std::move(service), .policy = {std::move(policy)}});
+      cluster.open_channel({.target = std::move(service), .policy = {std::move(policy)}});
   channel.connect();
   cluster.clock().run_until(cluster.clock().now() + std::chrono::seconds(1));
   return channel;
