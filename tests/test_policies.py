@@ -946,14 +946,16 @@ def test_the_same_steps_and_seed_give_the_same_trace(bench):
 
 def test_the_script_and_the_trace_tell_the_story(bench):
     told = bench("round_robin", seed=3)
+    told.run(0.25)
     told.update(["a"])
-    told.run(0.5)
+    told.run(0.25)
     told.ready("a")
     told.picks(2)
     assert told.script().splitlines() == [
         "0.000000s PolicyBench(round_robin, seed=3)",
-        "0.000000s update([a]) -> accepted",
-        "0.000000s run(0.500000s)",
+        "0.000000s run(0.250000s)",
+        "0.250000s update([a]) -> accepted",
+        "0.250000s run(0.250000s)",
         "0.500000s ready(a)",
         "0.500000s picks(2) -> a x 2",
     ]

@@ -18,7 +18,7 @@
 
 #include "core/virtual_clock.h"
 #include "lb/policies/registry.h"
-#include "lb/subchannel.h"
+#include "lb/pooled_subchannel.h"
 #include "sim/network.h"
 #include "sim/pod.h"
 #include "trace/trace.h"
@@ -94,8 +94,8 @@ class Client final : private PolicyHelper {
  private:
   std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) override {
     const auto id = static_cast<SubchannelId>(subchannels_.size() + 1);
-    return subchannels_[address] = std::make_shared<Subchannel>(
-               Subchannel::World{clock_, network_, rng_, trace_, who_}, id, address, because);
+    return subchannels_[address] = std::make_shared<PooledSubchannel>(
+               PooledSubchannel::World{clock_, network_, rng_, trace_, who_}, id, address, because);
   }
   void publish(ConnectivityState, std::unique_ptr<Picker> picker, const Status&, EventId) override {
     picker_ = std::move(picker);

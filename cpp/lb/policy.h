@@ -116,8 +116,9 @@ class PolicyHelper {
  public:
   virtual ~PolicyHelper() = default;
 
-  /// The subchannel for an address. The same address gives the same one for as long as somebody
-  /// holds it, so a new list keeps the connections of the old one.
+  /// The subchannel for an address. The same address gives the same connection for as long as
+  /// somebody holds it, so a new list keeps those of the old one. A parent may give its child
+  /// others that stand before its own (lb/delegating_subchannel.h).
   virtual std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) = 0;
 
   /// The channel's state and picker from now on.

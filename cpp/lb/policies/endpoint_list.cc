@@ -76,7 +76,7 @@ class EndpointListPolicy::List {
       // 2. An IDLE child connects at once. That it is CONNECTING then is what counts.
       if (state == State::idle) {
         const std::shared_ptr<Subchannel> subchannel = subchannel_;
-        subchannel->connect(cause);
+        subchannel->request_connection(cause);
         return;
       }
       // 3. TRANSIENT_FAILURE is sticky until it is READY again: another attempt after a failure

@@ -117,7 +117,7 @@ class PickFirst::List {
       case State::transient_failure: return on_failed(child, cause);
       case State::idle:
         // Its backoff is over. After the first round each is tried again as soon as it may be.
-        if (failed_) child.shared()->connect(cause);
+        if (failed_) child.shared()->request_connection(cause);
         return;
       case State::connecting:
       case State::shutdown: return;
@@ -133,7 +133,7 @@ class PickFirst::List {
           // May be the end of us, where the attempt ends at once: nothing of ours after it, but
           // the timer is set before.
           set_timer(because);
-          child.shared()->connect(because);
+          child.shared()->request_connection(because);
           return;
         case State::connecting: return set_timer(because);
         default:  // TRANSIENT_FAILURE: it waits for the end of its backoff
@@ -170,7 +170,8 @@ class PickFirst::List {
     if (!all || failed_) return;
     failed_ = true;
     if (why_.ok()) why_ = children_.back()->subchannel().failure();
-    for (const auto& child : children_) child->shared()->connect(cause);  // those that are IDLE
+    for (const auto& child : children_)
+      child->shared()->request_connection(cause);  // those that are IDLE
     policy_.on_all_failed(*this, why_, cause);
   }
 

@@ -33,6 +33,7 @@ PolicyBench::PolicyBench(const PolicyConfig& policy, std::uint64_t seed)
       rng_(seed),
       who_(trace_.symbol("client")),
       network_(clock_, trace_),
+      pool_({clock_, network_, rng_, trace_, who_}),
       picker_(std::make_unique<QueuePicker>()),
       policy_(make_policy(complete(policy), *this, clock_)) {
   trace_.listen(&recording_);
@@ -136,16 +137,6 @@ void PolicyBench::note(std::string step) {
 
 // --- What it does --------------------------------------------------------------------------------
 
-std::shared_ptr<Subchannel> PolicyBench::subchannel(const Address& address, EventId because) {
-  std::weak_ptr<Subchannel>& pooled = pool_[address];
-  if (auto existing = pooled.lock()) return existing;
-  const SubchannelId id = trace_.next_subchannel();
-  auto made = std::make_shared<Subchannel>(Subchannel::World{clock_, network_, rng_, trace_, who_},
-                                           id, address, because);
-  pooled = made;
-  return made;
-}
-
 void PolicyBench::publish(ConnectivityState state, std::unique_ptr<Picker> picker,
                           const Status& why, EventId because) {
   if (state != state_) {
@@ -174,10 +165,8 @@ double PolicyBench::now() const {
 
 std::map<std::string, std::string> PolicyBench::subchannels() const {
   std::map<std::string, std::string> states;
-  for (const auto& [address, pooled] : pool_) {
-    if (const auto alive = pooled.lock()) {
-      states.emplace(bench_name(address), greetlab::to_string(alive->state()));
-    }
+  for (const auto& subchannel : pool_.all()) {
+    states.emplace(bench_name(subchannel->address()), to_string(subchannel->state()));
   }
   return states;
 }

@@ -12,7 +12,7 @@
 #include "core/rng.h"
 #include "core/virtual_clock.h"
 #include "lb/policy.h"
-#include "lb/subchannel.h"
+#include "lb/subchannel_pool.h"
 #include "lb/testing/scripted_network.h"
 #include "trace/trace.h"
 
@@ -69,7 +69,9 @@ class PolicyBench final : private PolicyHelper {
 
  private:
   // PolicyHelper
-  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) override;
+  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) override {
+    return pool_.subchannel(address, because);
+  }
   void publish(ConnectivityState state, std::unique_ptr<Picker> picker, const Status& why,
                EventId because) override;
   void request_reresolution(EventId because) override;
@@ -86,7 +88,7 @@ class PolicyBench final : private PolicyHelper {
   const Symbol who_;
   ScriptedNetwork network_;
   std::vector<std::string> steps_;
-  std::map<Address, std::weak_ptr<Subchannel>> pool_;
+  SubchannelPool pool_;
   std::map<std::string, std::vector<std::shared_ptr<CallTracker>>> in_flight_;  // by address
   std::size_t reresolutions_ = 0;
   std::size_t pickers_ = 0;
