@@ -58,7 +58,8 @@ seed: of everything random.)")
            }),
            "policy"_a = "round_robin", "seed"_a = 0)
       .def("update", &PolicyBench::update, "addresses"_a, "error"_a = "",
-           "The resolver answers: addresses, or an error. Returns whether the policy can use it.")
+           "The resolver answers: addresses (\"a+b\": two of one endpoint), or an error. Returns "
+           "whether the policy can use it.")
       .def("exit_idle", &PolicyBench::exit_idle, "A call comes while the channel is IDLE.")
       .def("ready", &PolicyBench::ready, "address"_a,
            "The attempt comes off. Raises ValueError if there is none.")

@@ -909,6 +909,96 @@ def test_without_shuffle_the_order_is_the_lists(bench):
         assert order_of_attempts(plain) == "abc"
 
 
+# --- Endpoints of several addresses (gRFC A61) ---------------------------------------------------
+
+
+def test_round_robin_has_one_connection_an_endpoint(rr):
+    rr.update(["a+b", "c+d"])
+    assert dialled(rr) == ["a", "c"]
+    rr.ready("a")
+    rr.ready("c")
+    rr.run(10)
+    assert dialled(rr) == ["a", "c"]
+    assert rr.subchannels == {"a": "READY", "c": "READY"}  # the others are let go
+    assert Counter(rr.picks(10)) == {"a": 5, "c": 5}
+
+
+def test_an_endpoint_that_hangs_is_tried_at_its_next_address_too(rr):
+    rr.update(["a+b", "c"])
+    rr.ready("c")
+    rr.run(1)
+    assert rr.dials == [(0, "a"), (0, "c"), (0.25, "b")]
+    assert rr.picks(2) == ["c", "c"]
+    rr.ready("b")
+    assert rr.subchannels == {"b": "READY", "c": "READY"}
+    assert Counter(rr.picks(10)) == {"b": 5, "c": 5}
+
+
+def test_an_endpoint_has_failed_when_all_of_its_addresses_have(rr):
+    rr.update(["a+b"])
+    rr.fail("a")
+    assert rr.dials == [(0, "a"), (0, "b")]  # at once
+    assert rr.state == "CONNECTING"
+    assert rr.reresolutions == 0
+    rr.fail("b", "No route to host")
+    assert rr.state == "TRANSIENT_FAILURE"
+    assert rr.failure == "connections to all backends failing; last error: No route to host"
+    assert rr.reresolutions == 1
+    rr.run(130)
+    assert set(rr.connecting()) == {"a", "b"}  # each as soon as its backoff is over
+    assert rr.state == "TRANSIENT_FAILURE"
+    rr.ready("b")
+    assert rr.picks(2) == ["b", "b"]
+
+
+def test_a_lost_endpoint_is_tried_again_from_its_first_address(rr):
+    rr.update(["a+b", "c"])
+    rr.fail("a")
+    rr.ready("b")
+    rr.ready("c")
+    rr.run(100)
+    rr.lose("b")
+    assert rr.reresolutions == 1
+    assert rr.dials[-1] == (100, "a")
+    assert rr.picks(2) == ["c", "c"]
+    rr.ready("a")
+    assert set(rr.subchannels) == {"a", "c"}
+    assert Counter(rr.picks(10)) == {"a": 5, "c": 5}
+
+
+def test_an_endpoint_keeps_its_connection_over_a_new_list(rr):
+    connect(rr, "a", "c")
+    rr.update(["d+a", "c"])
+    assert dialled(rr) == ["a", "c"]
+    assert Counter(rr.picks(10)) == {"a": 5, "c": 5}
+
+
+def test_pick_first_tries_the_addresses_of_all_endpoints_in_order(pf):
+    pf.update(["a+b", "c"])
+    assert order_of_attempts(pf) == "abc"
+
+
+def test_shuffled_the_addresses_of_an_endpoint_stay_together(bench):
+    orders = set()
+    for seed in range(40):
+        shuffled = bench(SHUFFLED, seed=seed)
+        shuffled.update(["a+b", "c"])
+        orders.add(order_of_attempts(shuffled))
+    assert orders == {"abc", "cab"}
+
+
+def test_a_subset_is_drawn_by_the_first_address(bench):
+    subset = _core.PolicyConfig("random_subsetting", {"subsetSize": 2})
+    drawn = set()
+    for seed in range(40):
+        one, more = bench(subset, seed=seed), bench(subset, seed=seed)
+        one.update(["a", "b", "c"])
+        more.update(["a+x", "b", "c+y"])
+        assert dialled(one) == dialled(more)
+        drawn.add("".join(sorted(dialled(one))))
+    assert drawn == {"ab", "ac", "bc"}
+
+
 # --- The bench itself ----------------------------------------------------------------------------
 
 
@@ -1048,6 +1138,7 @@ ADDRESSES = "abcde"
 STEPS = st.one_of(
     st.tuples(st.just("update"), st.sets(st.sampled_from(ADDRESSES), min_size=1)),
     st.tuples(st.just("update"), st.permutations(ADDRESSES)),
+    st.tuples(st.just("update"), st.sampled_from([["a+b", "c"], ["b+a"], ["c+d+e", "a+b"]])),
     st.tuples(st.sampled_from(["ready", "ready", "fail", "lose"]), st.integers(0, 9)),
     st.tuples(st.just("run"), st.sampled_from([0, 0.1, 0.25, 1, 3, 30, 200])),
     st.tuples(st.sampled_from(["exit_idle", "empty", "error"]), st.none()),

@@ -72,7 +72,7 @@ class Client final : private PolicyHelper {
       SimPod& pod = pods_.emplace_back();
       pod.address = {"10.244." + number, 50051};
       network_.add(pod);
-      found.addresses.push_back(pod.address);
+      found.endpoints.push_back({{pod.address}});
     }
     policy_ = make_policy(complete({policy}), *this, clock_);
     policy_->update(found, EventId::none);

@@ -79,9 +79,9 @@ void LiveNameLookup::on_resolution(const std::shared_ptr<Question>& question, co
 
 void LiveNameLookup::finish(const Question& question) {
   Resolution answer;
-  answer.addresses = question.addresses;
-  const DnsStatus status = answer.addresses.empty() ? question.failure : DnsStatus::ok;
-  if (answer.addresses.empty()) {
+  answer.endpoints = endpoints_of(question.addresses);
+  const DnsStatus status = question.addresses.empty() ? question.failure : DnsStatus::ok;
+  if (question.addresses.empty()) {
     answer.status = {
         Code::unavailable,
         "DNS resolution failed for " + target_.name + ": " +
@@ -89,12 +89,13 @@ void LiveNameLookup::finish(const Question& question) {
   }
   const EventId ended = trace_.emit(who_, question.started, [&] {
     std::string joined;
-    for (const Address& address : answer.addresses) {
+    for (const Address& address : question.addresses) {
       joined += joined.empty() ? "" : ",";
       joined += target_.kind == Target::Kind::srv ? to_string(address) : address.ip;
     }
     return LookupEnded{trace_.symbol(target_.name), trace_.symbol(to_string(status)),
-                       trace_.symbol(joined), static_cast<std::uint32_t>(answer.addresses.size())};
+                       trace_.symbol(joined),
+                       static_cast<std::uint32_t>(question.addresses.size())};
   });
   question.done(std::move(answer), ended);
 }

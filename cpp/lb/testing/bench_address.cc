@@ -16,6 +16,16 @@ Address bench_address(const std::string& text) {
   return {text, kPortOfAName};
 }
 
+Endpoint bench_endpoint(const std::string& text) {
+  Endpoint endpoint;
+  std::size_t start = 0;
+  for (std::size_t plus; (plus = text.find('+', start)) != std::string::npos; start = plus + 1) {
+    endpoint.addresses.push_back(bench_address(text.substr(start, plus - start)));
+  }
+  endpoint.addresses.push_back(bench_address(text.substr(start)));
+  return endpoint;
+}
+
 std::string bench_name(const Address& address) {
   return address.port == kPortOfAName && address.ip.find_first_of(".:") == std::string::npos
              ? address.ip

@@ -44,16 +44,20 @@ PolicyBench::~PolicyBench() = default;
 
 // --- What is done to it --------------------------------------------------------------------------
 
-bool PolicyBench::update(const std::vector<std::string>& addresses, const std::string& error) {
+bool PolicyBench::update(const std::vector<std::string>& endpoints, const std::string& error) {
   Resolution update;
   if (!error.empty()) update.status = {Code::unavailable, error};
-  for (const std::string& address : addresses) update.addresses.push_back(bench_address(address));
-  note("update([" + bench_names(update.addresses) + "]" +
-       (error.empty() ? "" : ", '" + error + "'") + ")");
+  std::string shown;
+  for (const std::string& endpoint : endpoints) {
+    update.endpoints.push_back(bench_endpoint(endpoint));
+    shown += (shown.empty() ? "" : ", ") + endpoint;
+  }
+  note("update([" + shown + "]" + (error.empty() ? "" : ", '" + error + "'") + ")");
   const EventId answer = trace_.emit(who_, EventId::none, [&] {
+    const std::vector<Address> addresses = addresses_of(update.endpoints);
     return LookupEnded{trace_.symbol("bench"), trace_.symbol(error.empty() ? "ok" : error),
-                       trace_.symbol(bench_names(update.addresses)),
-                       static_cast<std::uint32_t>(update.addresses.size())};
+                       trace_.symbol(to_string(addresses)),
+                       static_cast<std::uint32_t>(addresses.size())};
   });
   const std::size_t step = steps_.size() - 1;
   const bool accepted = policy_->update(update, answer);

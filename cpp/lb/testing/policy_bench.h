@@ -27,9 +27,10 @@ class PolicyBench final : private PolicyHelper {
   ~PolicyBench() override;
 
   // The resolver.
-  /// An answer: addresses, or an error where `error` is not empty.
+  /// An answer: endpoints ("a", or with several addresses "a+b"), or an error where `error` is not
+  /// empty.
   /// @return whether the policy could use it.
-  bool update(const std::vector<std::string>& addresses, const std::string& error = "");
+  bool update(const std::vector<std::string>& endpoints, const std::string& error = "");
   std::size_t reresolutions() const { return reresolutions_; }
 
   // The network: see ScriptedNetwork.
