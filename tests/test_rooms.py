@@ -52,6 +52,13 @@ def test_every_room_has_its_rule():
     assert rooms == set(MAY_INCLUDE)
 
 
+def test_the_readme_s_table_is_this_one():
+    lines = (ROOT / "cpp" / "README.md").read_text().splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line[:1] == "|"]
+    told = {room: set(filter(None, others.split(", "))) for room, others, _ in cells[2:]}
+    assert told == MAY_INCLUDE
+
+
 @pytest.mark.parametrize("room", MAY_INCLUDE)
 def test_a_room_includes_only_the_rooms_below_it(room):
     for path in sources(room):

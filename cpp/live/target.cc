@@ -2,7 +2,11 @@
 
 #include <arpa/inet.h>
 
+#include <cctype>
 #include <stdexcept>
+
+#include "dns/address_order.h"
+#include "dns/hosts.h"
 
 namespace greetlab {
 namespace {
@@ -39,6 +43,23 @@ std::vector<Address> addresses_in(std::string_view text, std::string_view list) 
   return addresses;
 }
 
+/// RFC 3986 2.1. A '%' that no two digits follow stays: it begins a zone.
+std::string percent_decoded(std::string_view text) {
+  const auto digit = [&](std::size_t at) {
+    const bool is_hex = at < text.size() && std::isxdigit(static_cast<unsigned char>(text[at]));
+    return is_hex ? std::optional(std::stoi(std::string(1, text[at]), nullptr, 16)) : std::nullopt;
+  };
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto high = digit(i + 1);
+    const auto low = digit(i + 2);
+    const bool coded = text[i] == '%' && high && low;
+    decoded += coded ? static_cast<char>(*high * 16 + *low) : text[i];
+    if (coded) i += 2;
+  }
+  return decoded;
+}
+
 bool take(std::string_view& text, std::string_view prefix) {
   if (!text.starts_with(prefix)) return false;
   text.remove_prefix(prefix.size());
@@ -71,21 +92,25 @@ Target parse_target(std::string_view text) {
       target.server = is_ip(server) ? Address{server, 53} : address_in(text, server);
       if (!is_ip(target.server->ip)) fail(text, "the DNS server is not named by its IP address");
     }
+  } else {
+    take(rest, "/");
   }
+  const std::string path = percent_decoded(rest);
+  rest = path;
   target.authority = rest;
   if (target.kind == Target::Kind::srv) {
     target.name = rest;
     if (target.name.empty()) fail(text, "no name");
     return target;
   }
-  Address named = address_in(text, rest);  // a name in place of the address
+  const Address named = address_in(text, rest);  // a name in place of the address
   target.name = named.ip;
   target.port = named.port;
-  if (target.name == "localhost") named.ip = "127.0.0.1";
-  if (is_ip(named.ip)) {
-    target.kind = Target::Kind::addresses;
-    target.addresses.push_back(named);
-  }
+  std::vector<std::string> known;
+  if (is_localhost(target.name)) known = in_order({"127.0.0.1", "::1"});
+  if (is_ip(target.name)) known = {target.name};
+  for (const std::string& ip : known) target.addresses.push_back({ip, target.port});
+  if (!known.empty()) target.kind = Target::Kind::addresses;
   return target;
 }
 

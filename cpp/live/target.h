@@ -15,12 +15,14 @@ namespace greetlab {
 ///
 ///     dns:///name:port                 A and AAAA of the name, at this port
 ///     dns://server:port/name:port      the same, asked of that DNS server only
-///     name:port                        the same as dns:///name:port
+///     name:port                        the same as dns:///name:port, and so is dns:/name:port:
+///                                      without an authority a slash is no part of the name
 ///     srv:///name, srv://server/name   SRV of the name, which has the port (RFC 2782). gRPC itself
 ///                                      asks for SRV only to find balancers
 ///     static:ip:port,ip:port           these addresses; ipv4: and ipv6: are gRPC's words for it
 ///
-/// A name that is an IP address, or localhost (RFC 6761 6.3), is not looked up.
+/// What stands for another letter (%6c) is that letter (RFC 3986 2.1). A name that is an IP address,
+/// or localhost (RFC 6761 6.3), is not looked up.
 struct Target {
   enum class Kind : std::uint8_t { addresses, dns, srv };
 

@@ -120,7 +120,7 @@ struct LookupStarted {
   std::string sentence(const Teller& t) const { return t.say(t.who, " looks up ", name); }
 };
 
-/// One question of it on the wire was answered, or given up.
+/// One question of a lookup, on the wire, was answered, or given up.
 struct QueryAnswered {
   Symbol name;
   Symbol type;
@@ -174,7 +174,7 @@ struct ReresolutionRequested {
   }
 };
 
-/// ... too soon after the last lookup: it waits until then.
+/// A lookup was asked for too soon after the last one: the next lookup waits until then.
 struct CooldownStarted {
   Time until;
   static constexpr std::string_view kName = "CooldownStarted";
@@ -200,7 +200,8 @@ struct ResolverBackoffStarted {
 
 // --- The policy ----------------------------------------------------------------------------------
 
-/// The policy was given a list of addresses; `pending`: it keeps using the one it had for now.
+/// The policy was given a list of addresses; `pending`: for now the policy keeps the list before
+/// it.
 struct AddressListTaken {
   ListId list;
   Symbol addresses;
@@ -290,6 +291,7 @@ struct SubchannelCreated {
   }
 };
 
+/// The subchannel's connectivity state; `reason` says why where an attempt failed.
 struct SubchannelStateChanged {
   SubchannelId subchannel;
   ConnectivityState from;
@@ -327,7 +329,7 @@ struct ConnectStarted {
   }
 };
 
-/// It is up: the server's SETTINGS frame has come. `local` is our end.
+/// The connection is up: the server's SETTINGS frame has come. `local` is our end.
 struct Connected {
   SubchannelId subchannel;
   ConnectionId connection;
@@ -344,6 +346,7 @@ struct Connected {
   }
 };
 
+/// The attempt failed: `reason` is what the kernel or the peer said.
 struct ConnectFailed {
   SubchannelId subchannel;
   ConnectionId connection;
@@ -361,6 +364,7 @@ struct ConnectFailed {
   }
 };
 
+/// The connection takes no more calls. `graceful`: the server had said so before (GOAWAY).
 struct ConnectionLost {
   SubchannelId subchannel;
   ConnectionId connection;
@@ -381,8 +385,8 @@ struct ConnectionLost {
   }
 };
 
-/// No attempt before then: `delay` from now. The backoff was counted from the *start* of the
-/// attempt that failed, so after a slow failure less of it is left.
+/// The subchannel makes no attempt before then: `delay` from now. The backoff was counted from the
+/// *start* of the attempt that failed, so after a slow failure less of it is left.
 struct BackoffStarted {
   SubchannelId subchannel;
   Time until;
@@ -401,6 +405,7 @@ struct BackoffStarted {
 
 // --- The calls -----------------------------------------------------------------------------------
 
+/// The application called.
 struct CallStarted {
   CallId call;
   bool wait_for_ready;
@@ -413,7 +418,7 @@ struct CallStarted {
   std::string sentence(const Teller& t) const { return t.say(call, " begins"); }
 };
 
-/// There is nobody to send it to yet: it waits for the next picker.
+/// There is nobody to send the call to yet: the call waits for the next picker.
 struct CallQueued {
   CallId call;
   Symbol reason;
@@ -441,8 +446,8 @@ struct Picked {
   }
 };
 
-/// Nothing of it was sent, because the connection was gone: it is picked again (gRFC A6,
-/// transparent retries).
+/// Nothing of the call was sent, because the connection was gone: the call is picked again (gRFC
+/// A6, transparent retries).
 struct CallUnsent {
   CallId call;
   ConnectionId connection;

@@ -153,7 +153,7 @@ void Replay::add(const ConnectStarted& fact, Symbol who) {
   last_connection_[fact.subchannel] = connections_.size();
   connections_.push_back({.id = fact.connection,
                           .client = who,
-                          .subchannel = known ? static_cast<Row>(found->second) : kNoRow,
+                          .subchannel = known ? static_cast<Place>(found->second) : Place::none,
                           .address = known ? subchannels_[found->second].address : Symbol::none,
                           .start = row_});
 }
@@ -192,13 +192,13 @@ void Replay::add(const Picked& fact, Symbol who) {
   one.picked = row_;
   one.waits = false;
   const auto found = connection_at_.find(fact.connection);
-  one.connection = found == connection_at_.end() ? kNoRow : static_cast<Row>(found->second);
+  one.connection = found == connection_at_.end() ? Place::none : static_cast<Place>(found->second);
 }
 
 void Replay::add(const CallUnsent& fact, Symbol who) {
   CallRow& one = call(fact.call, who);
   one.picked = kNoRow;
-  one.connection = kNoRow;
+  one.connection = Place::none;
 }
 
 void Replay::add(const CallEnded& fact, Symbol who) {

@@ -24,6 +24,9 @@ namespace greetlab {
 
 /// Counts the events that a `Replay` was given, from 0.
 using Row = std::int64_t;
+/// Counts the rows of one of its tables, from 0: a call's `connection` is its place in
+/// `connections`.
+enum class Place : std::int64_t { none = -1 };
 /// What has not happened, or to nobody.
 inline constexpr Row kNoRow = -1;
 
@@ -82,7 +85,7 @@ class Replay {
   struct ConnectionRow {
     ConnectionId id;
     Symbol client;
-    Row subchannel;  ///< Place in `subchannels`.
+    Place subchannel;
     Symbol address;
     Row start;
     Row up = kNoRow;
@@ -121,7 +124,7 @@ class Replay {
     Row queued = kNoRow;  ///< First.
     Row picked = kNoRow;  ///< Last.
     Row end = kNoRow;
-    Row connection = kNoRow;  ///< Place in `connections` of the one that it was sent on.
+    Place connection = Place::none;  ///< That it was sent on.
     Code code{};
     Symbol pod{};
     bool waits = false;

@@ -18,6 +18,7 @@ from greetlab.channels.greet_channel import GreetChannel, Load
 from greetlab.channels.options import DEFAULTS, ENGINES, ChannelOptions, channel_title, takes
 from greetlab.channels.policies import POLICIES, policy_config
 from greetlab.clusters.cluster import Cluster, Pod
+from greetlab.clusters.faults import Faults
 from greetlab.dns.lookup import Lookup
 from greetlab.trace.trace import Trace
 
@@ -160,7 +161,7 @@ class SimChannel(GreetChannel):
         return f"{self.name} in the sim"
 
 
-class SimCluster(Cluster):
+class SimCluster(Cluster, Faults):
     """Pods, services and clients of a virtual world.
 
     pods, seed: the same two, and the same commands, give the same events, byte for byte.

@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from greetlab.trace.trace import CERTAINTIES, KINDS, Trace
+from greetlab import _core
+from greetlab.trace.trace import CERTAINTIES, KINDS, STATUS_NAMES, Trace
 from greetlab.views.palette import FAILED, pod_styles
-from greetlab.views.widget.columns import Column, field_columns, row_of, with_causes
+from greetlab.views.widget.columns import Column, Rows, field_columns, row_of, with_causes
 from greetlab.views.widget.topology import topology
 
 MAGIC = b"GLF1"
@@ -64,6 +65,11 @@ def pack(trace: Trace, title: str = "") -> bytes:
         for name, values in of_kind.items():
             text = isinstance(values[0], str)
             columns[f"{kind}.{name}"] = _codes(values, words) if text else _small(values)
+    tables = replayed(trace, np.where(np.isin(core.who, core.who[trace.rows]), causes[:-1], -1))
+    for table, of_table in tables.items():
+        for name, values in of_table.items():
+            text = _core.tables()[table][name] in ("word", "code")
+            columns[f"{table}.{name}"] = _codes(values, words) if text else _signed(values)
     place = topology(trace)
     styles = pod_styles(place.pods)
     header: dict[str, Any] = {
@@ -76,6 +82,7 @@ def pack(trace: Trace, title: str = "") -> bytes:
             kind: {name: isinstance(values[0], str) for name, values in of_kind.items()}
             for kind, of_kind in fields.items()
         },
+        "tables": _core.tables(),
         "words": list(words),
         "sentences": templates,
         "pods": [
@@ -146,12 +153,47 @@ def _title(trace: Trace) -> str:
     return " · ".join(part for part in (" and ".join(names), " and ".join(pickers)) if part)
 
 
+def replayed(trace: Trace, at: Rows) -> dict[str, dict[str, list[Any]]]:
+    """The tables of the core's replay (`_core.Trace.table`), as far as the page shows them.
+
+    at: for each row of the trace its place in the page; -1 where it is not there.
+    """
+    at = np.append(at, -1)  # the row of what did not happen
+    kept: dict[str, Column] = {}
+    shown: dict[str, dict[str, list[Any]]] = {}
+    for table, kinds in _core.tables().items():
+        columns = trace.core.table(table)
+        keep = at[columns["start"]] >= 0
+        kept[table] = np.append(np.where(keep, np.cumsum(keep) - 1, -1), -1)
+        shown[table] = {}
+        for name, kind in kinds.items():
+            column = columns[name][keep]
+            if kind == "row":
+                column = at[column]
+            elif kind == "place":
+                column = kept[f"{name}s"][column]
+            values = column.tolist()
+            if kind == "word":
+                values = [trace.word(word) for word in values]
+            elif kind == "code":
+                values = [STATUS_NAMES[code] for code in values]
+            shown[table][name] = values
+    return shown
+
+
+def _signed(values: list[int]) -> Column:
+    """Rows and places, where -1 is none; or plain numbers."""
+    return np.asarray(values, dtype=np.int32 if not values or max(values) < 2**31 else np.float64)
+
+
 def _codes(values: list[str], words: dict[str, int]) -> Column:
     return _small([words.setdefault(value, len(words)) for value in values])
 
 
 def _small(values: list[Any]) -> Column:
     """In the smallest of the types that a page can read."""
+    if not len(values):
+        return np.zeros(0, dtype=np.uint8)
     column = np.asarray(values)
     if column.dtype == bool:
         return column.astype(np.uint8)
