@@ -5,6 +5,7 @@
 //   target        what the application dials: "dns:///greetserver:50051"
 //   resolver      turns the target into addresses, and again when it is asked to
 //   address       where a server listens: one pod, or a ClusterIP that stands for many
+//   endpoint      one server: an address, or several that lead to it (gRFC A61)
 //   subchannel    the connection to one address, or the attempts to have one: IDLE, CONNECTING,
 //                 READY, TRANSIENT_FAILURE. It has at most one connection, and makes a new one only
 //                 when a policy asks it to connect

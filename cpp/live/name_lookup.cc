@@ -53,7 +53,7 @@ void LiveNameLookup::lookup(EventId because, Done done) {
     });
     return;
   }
-  const bool srv = target_.kind == Target::Kind::srv;
+  const bool srv = target_.scheme == "srv";
   ask(question, target_.name,
       srv ? std::vector{RecordType::srv} : std::vector{RecordType::a, RecordType::aaaa},
       target_.port);
@@ -120,7 +120,7 @@ void LiveNameLookup::finish(const Question& question) {
     std::string joined;
     for (const Address& address : addresses) {
       joined += joined.empty() ? "" : ",";
-      joined += target_.kind == Target::Kind::srv ? to_string(address) : address.ip;
+      joined += target_.scheme == "srv" ? to_string(address) : address.ip;
     }
     return LookupEnded{trace_.symbol(target_.name), trace_.symbol(to_string(status)),
                        trace_.symbol(joined), static_cast<std::uint32_t>(addresses.size())};
