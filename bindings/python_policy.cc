@@ -106,8 +106,8 @@ class PythonPicker final : public Picker {
 
 class PythonPolicy final : public EndpointListPolicy {
  public:
-  PythonPolicy(PolicyHelper& helper, const py::object& factory, std::string name)
-      : EndpointListPolicy(helper), name_(std::move(name)) {
+  PythonPolicy(PolicyHelper& helper, Clock& clock, const py::object& factory, std::string name)
+      : EndpointListPolicy(helper, clock), name_(std::move(name)) {
     const py::gil_scoped_acquire gil;
     try {
       policy_ = shared(factory());
@@ -139,8 +139,8 @@ class PythonPolicy final : public EndpointListPolicy {
 PolicyConfig python_policy(py::object factory, std::string name) {
   PolicyConfig config{name};
   config.make = [held = shared(std::move(factory)), name](const PolicyConfig&, PolicyHelper& helper,
-                                                          Clock&) {
-    return std::make_unique<PythonPolicy>(helper, *held, name);
+                                                          Clock& clock) {
+    return std::make_unique<PythonPolicy>(helper, clock, *held, name);
   };
   return config;
 }

@@ -21,7 +21,7 @@ class TraceHandle : public std::enable_shared_from_this<TraceHandle> {
   virtual std::span<const Event> events() const = 0;
   virtual const Symbols& symbols() const = 0;
   virtual std::uint64_t dropped() const = 0;
-  /// "SIM", "LOCAL", "KUBE": where it comes from.
+  /// "SIM", "BENCH", "LOCAL", "KUBE": where it comes from.
   virtual std::string world() const = 0;
 
   /// What its events add up to, all that are there by now. One thread at a time: Python's lock.

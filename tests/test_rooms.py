@@ -30,7 +30,8 @@ MAY_INCLUDE = {
     "gateway": {"core", "trace", "flags", "channel", "engine", "traceio"},
 }
 """Rooms of cpp/ and the other rooms whose headers they may include. bindings may include all, and
-nobody includes bindings. Generated headers (greet.pb.h, grpc/health/v1/health.pb.h) are proto/'s;
+nobody includes bindings. lb/testing is of
+the room lb. Generated headers (greet.pb.h, grpc/health/v1/health.pb.h) are proto/'s;
 greet, live and gateway use them."""
 
 PURE = {"core", "trace", "lb", "load", "sim"}
@@ -71,6 +72,15 @@ def test_a_pure_room_touches_nothing_of_the_world(room):
     for path in sources(room):
         found = IMPURE.search(path.read_text())
         assert not found, f"{path.name}: {found[0]}"
+
+
+def test_the_policies_bench_is_for_tests_only():
+    """bindings and tests/cpp may put policies on it."""
+    bench = ROOT / "cpp" / "lb" / "testing"
+    for room in MAY_INCLUDE:
+        for path in sources(room):
+            knows = '#include "lb/testing/' in path.read_text()
+            assert not knows or path.is_relative_to(bench), path
 
 
 def test_only_the_bindings_know_pybind11():

@@ -5,6 +5,7 @@
 //   target        what the application dials: "dns:///greetserver:50051"
 //   resolver      turns the target into addresses, and again when it is asked to
 //   address       where a server listens: one pod, or a ClusterIP that stands for many
+//   endpoint      one server: an address, or several that lead to it (gRFC A61)
 //   subchannel    the connection to one address, or the attempts to have one: IDLE, CONNECTING,
 //                 READY, TRANSIENT_FAILURE. It has at most one connection, and makes a new one only
 //                 when a policy asks it to connect
@@ -116,8 +117,9 @@ class PolicyHelper {
  public:
   virtual ~PolicyHelper() = default;
 
-  /// The subchannel for an address. The same address gives the same one for as long as somebody
-  /// holds it, so a new list keeps the connections of the old one.
+  /// The subchannel for an address. The same address gives the same connection for as long as
+  /// somebody holds it, so a new list keeps those of the old one. A parent may give its child
+  /// others that stand before its own (lb/delegating_subchannel.h).
   virtual std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) = 0;
 
   /// The channel's state and picker from now on.

@@ -5,16 +5,16 @@
 #include <string>
 #include <vector>
 
-#include "core/address.h"
 #include "core/status.h"
+#include "lb/endpoint.h"
 #include "trace/trace.h"
 
 namespace greetlab {
 
-/// What a resolver found: addresses, or why there are none.
+/// What a resolver found: endpoints, or why there are none.
 struct Resolution {
   Status status;  ///< Not ok: why there are no addresses ("no such name (NXDOMAIN)").
-  std::vector<Address> addresses;
+  std::vector<Endpoint> endpoints;
 };
 
 /// Looks a name up, once. DNS in the live world, a table in the simulator.

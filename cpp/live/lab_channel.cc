@@ -10,27 +10,17 @@
 #include "channel/answer.h"
 #include "channel/gate.h"
 #include "channel/own_process.h"
-#include "dns/resolver.h"
 #include "lb/channel.h"
-#include "lb/polling_resolver.h"
-#include "lb/static_resolver.h"
 #include "lb/subchannel.h"
 #include "live/connector.h"
 #include "live/greet_exchange.h"
 #include "live/loop.h"
-#include "live/name_lookup.h"
+#include "live/resolvers.h"
 #include "live/sockets.h"
-#include "live/target.h"
 #include "rpc/mutex_checks.h"
 
 namespace greetlab {
 namespace {
-
-ResolverConfig resolver_config(const Target& target) {
-  ResolverConfig config = system_resolver_config();
-  if (target.server) config.servers = {*target.server};
-  return config;
-}
 
 std::uint64_t any_seed() {
   std::random_device device;
@@ -53,9 +43,7 @@ class LabChannel final : public GreetChannel {
         sockets_(std::in_place, loop_, options_.source_ip),
         connector_(loop_, *sockets_, trace_, target_.authority),
         rng_(options_.seed ? *options_.seed : any_seed()) {
-    if (target_.kind != Target::Kind::addresses) {
-      resolver_.emplace(resolver_config(target_));
-    }
+    resolvers_ = make_resolver_factory(target_, {loop_, trace_, options_.cooldown});
     if (options_.listener != nullptr) {
       trace_.listen(options_.listener);
     } else if (options_.trace_capacity > 0) {
@@ -249,15 +237,7 @@ class LabChannel final : public GreetChannel {
     return channels_.emplace_back(
         Channel::World{loop_, connector_, trace_},
         ChannelConfig{options_.policy, std::move(name), rng_.next()},
-        [this](Rng& rng, Symbol who) -> std::unique_ptr<Resolver> {
-          if (!resolver_) {
-            return std::make_unique<StaticResolver>(loop_, target_.addresses);
-          }
-          return std::make_unique<PollingResolver>(
-              PollingResolver::World{loop_, rng, trace_, who},
-              std::make_unique<LiveNameLookup>(loop_, *resolver_, trace_, who, target_),
-              options_.cooldown);
-        });
+        [this](Rng& rng, Symbol who) { return resolvers_->make(rng, who); });
   }
 
   template <class Enough>
@@ -334,7 +314,7 @@ class LabChannel final : public GreetChannel {
     const std::lock_guard lock(down_mutex_);
     if (!sockets_) return;
     loop_.run([] {});  // what was posted last hears that we are closed
-    resolver_.reset();
+    resolvers_.reset();
     loop_.stop();
     sockets_.reset();
   }
@@ -356,7 +336,7 @@ class LabChannel final : public GreetChannel {
   std::optional<Recording> recording_;
   std::optional<Sockets> sockets_;
   LiveConnector connector_;
-  std::optional<DnsResolver> resolver_;
+  std::unique_ptr<ResolverFactory> resolvers_;
   Rng rng_;
   std::list<Channel> channels_;
   Channel* channel_ = nullptr;      // the first of them; nullptr once closed

@@ -53,7 +53,7 @@ void LiveNameLookup::lookup(EventId because, Done done) {
     });
     return;
   }
-  const bool srv = target_.kind == Target::Kind::srv;
+  const bool srv = target_.scheme == "srv";
   ask(question, target_.name,
       srv ? std::vector{RecordType::srv} : std::vector{RecordType::a, RecordType::aaaa},
       target_.port);
@@ -107,9 +107,10 @@ void LiveNameLookup::on_resolution(const std::shared_ptr<Question>& question, co
 
 void LiveNameLookup::finish(const Question& question) {
   Resolution answer;
-  answer.addresses = ordered(question.addresses);
-  const DnsStatus status = answer.addresses.empty() ? question.failure : DnsStatus::ok;
-  if (answer.addresses.empty()) {
+  const std::vector<Address> addresses = ordered(question.addresses);
+  answer.endpoints = endpoints_of(addresses);
+  const DnsStatus status = addresses.empty() ? question.failure : DnsStatus::ok;
+  if (addresses.empty()) {
     answer.status = {
         Code::unavailable,
         "DNS resolution failed for " + target_.name + ": " +
@@ -117,12 +118,12 @@ void LiveNameLookup::finish(const Question& question) {
   }
   const EventId ended = trace_.emit(who_, question.started, [&] {
     std::string joined;
-    for (const Address& address : answer.addresses) {
+    for (const Address& address : addresses) {
       joined += joined.empty() ? "" : ",";
-      joined += target_.kind == Target::Kind::srv ? to_string(address) : address.ip;
+      joined += target_.scheme == "srv" ? to_string(address) : address.ip;
     }
     return LookupEnded{trace_.symbol(target_.name), trace_.symbol(to_string(status)),
-                       trace_.symbol(joined), static_cast<std::uint32_t>(answer.addresses.size())};
+                       trace_.symbol(joined), static_cast<std::uint32_t>(addresses.size())};
   });
   question.done(std::move(answer), ended);
 }

@@ -85,6 +85,7 @@ class Load final : public std::enable_shared_from_this<Load> {
   std::size_t started_ = 0;
   std::size_t ended_ = 0;
   std::vector<Slot*> next_call_;  // their call has ended, the next is due
+  std::vector<Slot*> following_;  // ... and is being started
   Time due_{};                    // the next one, by the clock
   Timer next_;
   std::shared_ptr<const Task> on_close_;  // of the channel

@@ -12,12 +12,12 @@
 
 #include "core/rng.h"
 #include "core/rolling_update.h"
+#include "core/virtual_clock.h"
 #include "lb/channel.h"
 #include "lb/channel_options.h"
 #include "sim/dns.h"
 #include "sim/network.h"
 #include "sim/pod.h"
-#include "sim/virtual_clock.h"
 #include "trace/trace.h"
 
 namespace greetlab {

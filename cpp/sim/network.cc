@@ -119,6 +119,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     Link::Done done;
     EventId because;
     Time deadline;
+    Ending ending = kAnswered;
     Timer end;
     std::shared_ptr<Connection> alive;
   };
@@ -136,8 +137,12 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
 
   void end_at(std::size_t place, Time when, Ending ending) {
     if (when == kNever) return;
-    in_flight_[place].end = network_.clock_.at(
-        when, [this, place, ending] { finish(place, outcome(ending), in_flight_[place].because); });
+    InFlight& call = in_flight_[place];
+    call.ending = ending;
+    // What the task holds has to fit into a std::function: a call more costs no memory.
+    call.end = network_.clock_.at(when, [this, place] {
+      finish(place, outcome(in_flight_[place].ending), in_flight_[place].because);
+    });
   }
 
   void finish(std::size_t place, const Outcome& outcome, EventId because) {

@@ -32,7 +32,7 @@ std::vector<int> answered(SimCluster& cluster, Channel& channel, std::size_t cal
 
 void expect(const char* what, const std::vector<int>& counts, const std::vector<int>& expected) {
   std::string shown;
-  for (const int count : counts) shown += " " + std::to_string(count);
+  for (const int count : counts) shown.append(" ").append(std::to_string(count));
   std::printf("%s %s:%s\n", counts == expected ? "ok  " : "FAIL", what, shown.c_str());
   failures += counts != expected;
 }
