@@ -18,6 +18,7 @@ MAY_INCLUDE = {
     "lb": {"core", "trace"},
     "sim": {"core", "trace", "lb", "load"},
     "dns": {"core"},
+    "http2": {"core", "trace"},
     "clusterip": {"core", "flags"},
     "rpc": {"core"},
     "greet": {"core", "flags", "rpc"},
@@ -33,7 +34,7 @@ MAY_INCLUDE = {
 nobody includes bindings. Generated headers (greet.pb.h, grpc/health/v1/health.pb.h) are proto/'s;
 greet, live and gateway use them."""
 
-PURE = {"core", "trace", "lb", "load", "sim"}
+PURE = {"core", "trace", "http2", "lb", "load", "sim"}
 """Rooms without a clock, a random device, a socket or a thread: the world hands those in."""
 
 IMPURE = re.compile(
