@@ -24,7 +24,7 @@ MAY_INCLUDE = {
     "greet": {"core", "flags", "rpc"},
     "load": {"core", "trace", "lb"},
     "channel": {"core", "trace", "lb", "load"},
-    "live": {"core", "trace", "lb", "load", "channel", "dns", "rpc"},
+    "live": {"core", "trace", "lb", "load", "channel", "dns", "http2"},
     "oracle": {"core", "trace", "lb", "load", "channel", "rpc"},
     "engine": {"core", "trace", "lb", "channel", "live", "oracle", "flags"},
     "client": {"core", "trace", "flags", "load", "channel", "engine", "traceio"},

@@ -64,7 +64,8 @@ void GrpcCall::give_up_if_broken() {
   // It may have been given up from within `on_message`.
   if (!response_.broken() || session_ == nullptr) return;
   give_up();
-  on_end(*response_.broken(), Reach::processed);
+  const Status why = *response_.broken();  // a copy: it may be started again from within
+  on_end(why, Reach::processed);
 }
 
 void GrpcCall::on_closed(Reach reach, std::uint32_t error, bool answered) {
