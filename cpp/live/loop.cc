@@ -217,7 +217,8 @@ bool Loop::follow(const std::shared_ptr<Waiter>& waiter, const Interrupted& inte
 // Waits for whatever comes first, at most until then, and sees to all that is there.
 void Loop::turn(Time until) {
   waits_ = true;
-  poller_.wait(has_posts_ ? Duration{} : std::min(until, timers_.next()) - now());
+  const Time now_is = now();
+  poller_.wait(now_is, has_posts_ ? now_is : std::min(until, timers_.next()));
   waits_ = false;
   run_posts();  // who posts before he does something to the network is heard before it
   poller_.tell();

@@ -1,6 +1,7 @@
 #include "live/poller.h"
 
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 
 #include <cerrno>
 #include <ctime>
@@ -24,10 +25,13 @@ epoll_event event_of(std::uint32_t events, Poller::Source* source) {
 
 Poller::Poller()
     : epoll_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
-      wake_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
-  // By its edge: then it need not be read.
+      wake_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      timer_(checked(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd")) {
+  // By their edges: then they need not be read.
   epoll_event event = event_of(EPOLLIN | EPOLLET, nullptr);
-  checked(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event), "epoll_ctl");
+  for (const int fd : {wake_.get(), timer_.get()}) {
+    checked(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
+  }
 }
 
 int Poller::watch(int fd, std::uint32_t events, Source& source) {
@@ -48,12 +52,16 @@ void Poller::forget(int fd, const Source& source) {
   }
 }
 
-void Poller::wait(Duration at_most) {
-  timespec limit{};
-  if (at_most.count() > 0) {
-    limit = {at_most.count() / std::nano::den, at_most.count() % std::nano::den};
+void Poller::wait(Time now, Time until) {
+  if (timer_at_ <= now) timer_at_ = kNever;  // it has gone off
+  // One that goes off too early costs less than to set it anew for every wait.
+  if (until > now && until < timer_at_) {
+    const auto at = until.time_since_epoch().count();
+    const itimerspec once{{}, {at / std::nano::den, at % std::nano::den}};
+    timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &once, nullptr);
+    timer_at_ = until;
   }
-  const int found = epoll_pwait2(epoll_.get(), found_.data(), kBatch, &limit, nullptr);
+  const int found = epoll_wait(epoll_.get(), found_.data(), kBatch, until > now ? -1 : 0);
   count_ = found < 0 ? 0 : static_cast<std::size_t>(found);  // a signal came
 }
 

@@ -35,8 +35,8 @@ class Poller {
   /// Before the descriptor is closed. The source is told nothing any more.
   void forget(int fd, const Source& source);
 
-  /// Waits until there is something, or `wake`, at most so long.
-  void wait(Duration at_most);
+  /// Waits until there is something, or `wake`, or the moment `until`; or returns before it.
+  void wait(Time now, Time until);
   /// Tells what `wait` has found.
   void tell();
 
@@ -49,7 +49,9 @@ class Poller {
   static constexpr std::size_t kBatch = 256;
 
   Descriptor epoll_;
-  Descriptor wake_;  // an eventfd
+  Descriptor wake_;   // an eventfd
+  Descriptor timer_;  // a timerfd: epoll itself counts in milliseconds
+  Time timer_at_ = kNever;
   std::array<epoll_event, kBatch> found_{};
   std::size_t count_ = 0;
 };
