@@ -67,6 +67,14 @@ def test_a_pure_room_touches_nothing_of_the_world(room):
         assert not found, f"{path.name}: {found[0]}"
 
 
+@pytest.mark.parametrize("room", ["http2", "live"])
+def test_the_wire_is_our_own(room):
+    """gRPC's is the oracle's."""
+    for path in sources(room):
+        found = re.search(r"#include [<\"](grpc|absl|.*\.grpc\.pb\.h)", path.read_text())
+        assert not found, f"{path.name}: {found[0]}"
+
+
 def test_only_the_bindings_know_pybind11():
     for room in MAY_INCLUDE:
         for path in sources(room):

@@ -1,5 +1,5 @@
 // The only now, the only later. Whoever needs time is handed a clock: a virtual one in the
-// simulator, the completion queue's in the live world.
+// simulator, the machine's in the live world.
 #pragma once
 
 #include <cstdint>

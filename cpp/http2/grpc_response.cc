@@ -26,7 +26,6 @@ void GrpcResponse::begin(bool unary) {
   http_status_ = 0;
   content_type_.clear();
   encoding_.clear();
-  has_headers_ = false;
   grpc_status_.reset();
   grpc_message_.clear();
   messages_ = 0;
@@ -64,13 +63,7 @@ void GrpcResponse::header(std::string_view name, std::string_view value) {
 }
 
 void GrpcResponse::headers_end() {
-  if (has_headers_) return;  // these are the trailers
-  if (http_status_ >= 200) {
-    has_headers_ = true;
-    return;
-  }
-  // 1xx: the answer is still to come (RFC 9110 15.2).
-  begin(unary_);
+  if (http_status_ < 200) begin(unary_);  // 1xx: the answer is still to come (RFC 9110 15.2)
 }
 
 bool GrpcResponse::is_grpc() const {

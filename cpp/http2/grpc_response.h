@@ -64,7 +64,6 @@ class GrpcResponse {
   int http_status_ = 0;
   std::string content_type_;
   std::string encoding_;
-  bool has_headers_ = false;  // the answer's own, after any 1xx
   std::optional<int> grpc_status_;
   std::string grpc_message_;
   std::uint32_t messages_ = 0;

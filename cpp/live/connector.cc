@@ -39,15 +39,13 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   ConnectionId id() const { return id_; }
   std::string local() const { return transport_->local(); }
 
-  // Nobody holds the link any more.
+  // Nobody holds the link any more: only the calls in flight hold us.
   void let_go() {
     watcher_ = nullptr;
     deadline_.cancel();
-    if (in_flight_ == 0) transport_->close();
   }
 
   void send(GreetCall& call, GreetCall::Asked asked) {
-    ++in_flight_;
     call.begin(loop_, shared_from_this(), std::move(asked));
     if (over_) return call.refuse("the connection is gone");
     if (!transport_->session().full() && waiting_.empty()) return start(call);
@@ -92,7 +90,6 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   // --- GreetCall::Carrier
 
   void on_call_ended(GreetCall& call, const Status& status, Reach reach) override {
-    --in_flight_;
     std::erase(waiting_, &call);
     const GreetCall::Asked asked = std::move(call.asked());
     Outcome outcome{status, Symbol::none, false};
@@ -100,7 +97,6 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     if (status.code == Code::unavailable) outcome.unsent = call.may_be_sent_again(reach, asked.id);
     start_waiting();
     asked.done(outcome, asked.because);
-    if (watcher_ == nullptr && in_flight_ == 0) transport_->close();
   }
 
   void on_given_up() override { transport_->touch(); }
@@ -180,8 +176,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   std::string pod_name_;       // and that word
   Timer deadline_;
   bool connected_ = false;
-  bool over_ = false;  // for new calls
-  std::uint32_t in_flight_ = 0;
+  bool over_ = false;               // for new calls
   std::deque<GreetCall*> waiting_;  // for a stream; of those in flight
 };
 

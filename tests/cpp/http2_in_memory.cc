@@ -163,7 +163,9 @@ void every_bad_answer_has_its_status() {
   EXPECT(said(headers(1, kOk) + trailers(1, "99")).code == Code::unknown);
   EXPECT(said(headers(1, kOk) + trailers(1, "0")).code == Code::unimplemented);  // no message
   EXPECT(said(headers(1, kOk, true)).code == Code::unknown);                     // no status
-  EXPECT(said(headers(1, field(":status", "100")) + answer(1, "A")).ok());
+  const std::string interim = headers(1, field(":status", "103") + field("grpc-status", "5"));
+  EXPECT(said(interim + answer(1, "A")).ok());
+  EXPECT(said(interim + headers(1, kOk, true)).code == Code::unknown);  // not 5
   const std::string html = field(":status", "503") + field("content-type", "text/html");
   EXPECT(said(headers(1, html) + data(1, "<html>", true)).code == Code::unavailable);
   EXPECT(said(headers(1, kOk) + data(1, "\1\0\0\0\1x"s)).code == Code::internal);  // compressed
