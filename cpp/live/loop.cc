@@ -61,12 +61,13 @@ struct Loop::Waiter {
   }
   // On the loop. @return whether there is nothing left to wait for.
   bool check() {
-    const std::lock_guard lock(mutex);
-    if (!over && began && done()) {
+    {
+      const std::lock_guard lock(mutex);
+      if (over || !began || !done()) return over;
       over = true;
-      told.tell();
     }
-    return over;
+    told.tell();  // who is told takes the lock
+    return true;
   }
 };
 
@@ -209,7 +210,8 @@ bool Loop::follow(const std::shared_ptr<Waiter>& waiter, const Interrupted& inte
     const std::lock_guard lock(waiter->mutex);
     return std::exchange(waiter->over, true);
   }
-  return true;
+  const std::lock_guard lock(waiter->mutex);
+  return waiter->over;
 }
 
 // --- Serving -------------------------------------------------------------------------------------
