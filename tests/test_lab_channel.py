@@ -288,6 +288,13 @@ def test_a_target_that_makes_no_sense_is_refused_in_words(target, why):
         Channel(target)
 
 
+def test_what_a_call_sends_is_written_before_anybody_waits(cluster):
+    with cluster.channel("greetserver") as channel:
+        channel.wait_ready()
+        quickest = min(channel.greet("Ada").latency_ns[0] for _ in range(30))
+    assert quickest < 1e6  # a loop that waited first would wake up to 20 ms later
+
+
 # --- Threads, signals, processes -----------------------------------------------------------------
 
 

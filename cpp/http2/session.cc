@@ -149,13 +149,15 @@ struct Http2Session::Callbacks {
   }
 };
 
-Http2Session::Http2Session(Watcher& watcher, bool observes) : watcher_(watcher) {
+Http2Session::Http2Session(Watcher& watcher, bool observes, std::int32_t first_stream)
+    : watcher_(watcher) {
   // Made once, and never freed: all sessions have the same two.
   static nghttp2_session_callbacks* const quiet = Callbacks::make(false);
   static nghttp2_session_callbacks* const telling = Callbacks::make(true);
   if (nghttp2_session_client_new(&session_, observes ? telling : quiet, this) != 0) {
     throw std::bad_alloc();
   }
+  nghttp2_session_set_next_stream_id(session_, first_stream);
   const std::array<nghttp2_settings_entry, 3> settings{{
       {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow},
@@ -195,6 +197,10 @@ bool Http2Session::full() const {
   return draining_ || !failure_.empty() || open_.size() >= max_streams();
 }
 
+bool Http2Session::used_up() const {
+  return nghttp2_session_get_next_stream_id(session_) > 0x7fffffff;
+}
+
 void Http2Session::submit(Stream& stream, std::span<const Http2Header> headers) {
   std::array<nghttp2_nv, 16> block{};
   for (std::size_t i = 0; i < headers.size(); ++i) {
@@ -208,7 +214,7 @@ void Http2Session::submit(Stream& stream, std::span<const Http2Header> headers) 
   stream.serialized_ = stream.answered_ = false;
   stream.id_ =
       nghttp2_submit_request(session_, nullptr, block.data(), headers.size(), &body, &stream);
-  if (stream.id_ < 0) throw std::bad_alloc();  // or 2^30 streams, which takes a week
+  if (stream.id_ < 0) throw std::bad_alloc();
   stream.place_ = open_.size();
   open_.push_back(&stream);
 }

@@ -88,7 +88,8 @@ class Http2Session {
 
   /// @param watcher outlives it.
   /// @param observes whether `on_frame` is told; if not, frames cost nothing.
-  explicit Http2Session(Watcher& watcher, bool observes = false);
+  /// @param first_stream an odd number.
+  explicit Http2Session(Watcher& watcher, bool observes = false, std::int32_t first_stream = 1);
   ~Http2Session();
   Http2Session(const Http2Session&) = delete;
   Http2Session& operator=(const Http2Session&) = delete;
@@ -106,8 +107,12 @@ class Http2Session {
   /// be refused.
   bool full() const;
 
+  /// There are no more numbers for streams (RFC 9113 5.1.1): after 2^30 of them, which takes hours.
+  /// Another connection has to go on.
+  bool used_up() const;
+
   /// Opens a stream, of at most 16 headers. The body is read when it goes out.
-  /// @param stream stays until it is closed. Not while `full`.
+  /// @param stream stays until it is closed. Not while `full`, nor once it is `used_up`.
   void submit(Stream& stream, std::span<const Http2Header> headers);
 
   /// Ends a stream with RST_STREAM, or before it has begun. It hears no more, not even its end.

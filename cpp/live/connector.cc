@@ -47,6 +47,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
 
   void send(GreetCall& call, GreetCall::Asked asked) {
     call.begin(loop_, shared_from_this(), std::move(asked));
+    if (transport_->session().used_up()) lose(Graceful::unknown, up_);
     if (over_) return call.refuse("the connection is gone");
     if (!transport_->session().full() && waiting_.empty()) return start(call);
     waiting_.push_back(&call);
@@ -110,6 +111,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
 
   void start_waiting() {
     while (!waiting_.empty() && !transport_->session().full()) {
+      if (transport_->session().used_up()) return lose(Graceful::unknown, up_);
       GreetCall* const next = waiting_.front();
       waiting_.pop_front();
       start(*next);

@@ -191,13 +191,18 @@ bool Loop::drive(Waiter& waiter, const Interrupted& interrupted) {
   run_posts();  // what was posted before we came happens before what we came for
   waiter.begin();
   Time attention = now() + kAttention;
+  bool finished = true;
   while (!waiter.done()) {
     turn(attention);
     if (now() < attention) continue;
     attention = now() + kAttention;
-    if (interrupted()) return false;
+    if (interrupted()) {
+      finished = false;
+      break;
+    }
   }
-  return true;
+  end_turn();  // who serves next may not come at once
+  return finished;
 }
 
 bool Loop::follow(const std::shared_ptr<Waiter>& waiter, const Interrupted& interrupted) {
@@ -218,6 +223,7 @@ bool Loop::follow(const std::shared_ptr<Waiter>& waiter, const Interrupted& inte
 
 // Waits for whatever comes first, at most until then, and sees to all that is there.
 void Loop::turn(Time until) {
+  end_turn();  // what was begun before it, too, is written before anybody waits
   waits_ = true;
   const Time now_is = now();
   poller_.wait(now_is, has_posts_ ? now_is : std::min(until, timers_.next()));
@@ -232,6 +238,10 @@ void Loop::run_due() {
   run_posts();
   const Time now_is = now();
   while (timers_.next() <= now_is) timers_.take()();
+  end_turn();
+}
+
+void Loop::end_turn() {
   while (!turn_ends_.empty()) {
     ending_.swap(turn_ends_);
     for (const auto& who : ending_) who->on_turn_end();

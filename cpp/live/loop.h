@@ -79,6 +79,7 @@ class Loop final : public Clock {
   void turn(Time until);
   void run_posts();
   void run_due();
+  void end_turn();
   void tell_waiters();
   void wake();
 

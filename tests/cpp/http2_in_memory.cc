@@ -77,7 +77,8 @@ struct Call final : GrpcCall {
 };
 
 struct Client final : Http2Session::Watcher {
-  explicit Client(bool observes = false) : session(*this, observes) {}
+  explicit Client(bool observes = false, std::int32_t first_stream = 1)
+      : session(*this, observes, first_stream) {}
 
   void on_settings() override { ++settings; }
   void on_go_away(std::int32_t last, std::uint32_t, std::string_view debug) override {
@@ -231,6 +232,18 @@ void no_more_streams_than_the_server_takes() {
   EXPECT(two.ended == 0);
 }
 
+void stream_numbers_come_to_an_end() {
+  Client client(false, 0x7fffffff);
+  Call last;
+  client.session.receive(kSettings);
+  EXPECT(!client.session.used_up());
+  client.start(last);
+  client.output();
+  EXPECT(client.session.used_up());
+  client.session.receive(answer(0x7fffffff, "A"));
+  EXPECT(last.status.ok());
+}
+
 void pings_are_answered_and_frames_are_told() {
   Client client(true);
   client.output();
@@ -274,6 +287,7 @@ int main() {
   how_far_it_came_is_exact();
   a_goaway_lets_older_calls_end();
   no_more_streams_than_the_server_takes();
+  stream_numbers_come_to_an_end();
   pings_are_answered_and_frames_are_told();
   what_is_no_http2_ends_the_connection();
   words_are_as_the_specification_has_them();
