@@ -29,6 +29,9 @@ greetlab_need(greetlab_grpc_plugin_found "gRPC's plugin for protoc" "protobuf-co
 pkg_check_modules(CARES QUIET IMPORTED_TARGET libcares)
 greetlab_need(CARES_FOUND "the DNS library c-ares" "libc-ares-dev")
 
+pkg_check_modules(NGHTTP2 QUIET IMPORTED_TARGET libnghttp2)
+greetlab_need(NGHTTP2_FOUND "the HTTP/2 library nghttp2" "libnghttp2-dev")
+
 find_path(ASIO_INCLUDE_DIR asio.hpp)
 greetlab_need(ASIO_INCLUDE_DIR "the networking library Asio" "libasio-dev")
 

@@ -45,6 +45,21 @@ tsan() {
     "$here"/cpp/{core,clusterip}/*.cc -o "$build/tsan/clusterip" -pthread
   cd "$here"
   TSAN_OPTIONS=halt_on_error=1 GREETLAB_CLUSTERIP=$build/tsan/clusterip "$python" -m pytest -q --timeout=240 -p no:cacheprovider tests/test_clusterip.py
+  say "tsan: the lab's channel, against servers that end their connections"
+  protoc --proto_path="$here/proto" --cpp_out="$build/tsan" greet.proto
+  c++ "${flags[@]}" "-I$build/tsan" "$here"/tests/cpp/lab_channel_in_threads.cc \
+    "$here"/cpp/{core,lb,lb/policies,load,channel,dns,http2,live}/*.cc "$build/tsan/greet.pb.cc" \
+    -lcares -lnghttp2 -lprotobuf -o "$build/tsan/lab_channel"
+  local servers=() target=static: ip
+  for ip in 127.77.7.{1,2,3}; do
+    "$here/.venv/bin/greet-server" --listen "$ip" --port 50051 --pod-name "$ip" --max-connection-age 200ms >/dev/null &
+    servers+=($!)
+    target+=$ip:50051,
+  done
+  local status=0
+  TSAN_OPTIONS=halt_on_error=1 "$build/tsan/lab_channel" "${target%,}" || status=$?
+  kill "${servers[@]}"
+  return "$status"
 }
 
 fuzz() {

@@ -184,13 +184,8 @@ def test_a_status_that_there_is_not_is_unknown(engine):
             assert channel.greet().by_status == {"UNKNOWN": 1}
 
 
-@pytest.mark.parametrize(
-    ("words", "most"),
-    # The second is what gRPC 1.51's transport says of what it has not sent; nothing but the words
-    # tells that from a server's own.
-    [("database: Transport closed", 1), ("database: GOAWAY received", 6)],
-)
-def test_what_a_status_says_is_no_evidence_of_what_happened(words, most):
+@pytest.mark.parametrize("words", ["database: Transport closed", "database: GOAWAY received"])
+def test_what_a_status_says_is_no_evidence_of_what_happened(words):
     """Found: one call with a deadline of 2 s reached such a server 524 times."""
     reached = []
 
@@ -210,6 +205,6 @@ def test_what_a_status_says_is_no_evidence_of_what_happened(words, most):
             calls = channel.greet(timeout=2)
         assert calls.by_status == {"UNAVAILABLE": 1}
         assert words in str(calls.errors)
-        assert 1 <= len(reached) <= most
+        assert len(reached) == 1
     finally:
         server.stop(None).wait()

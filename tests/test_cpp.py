@@ -34,3 +34,18 @@ def test_the_pure_rooms_hold_by_a_compiler_alone(built):
     )
     assert done.returncode == 0, done.stdout
     assert re.search(r"100% tests passed, 0 tests failed out of 9", done.stdout), done.stdout
+
+
+@pytest.mark.timeout(300)
+def test_http2_holds_in_memory_under_asan_and_ubsan(tmp_path):
+    """`cpp/http2` has no sockets: the server is frames in a string."""
+    program = tmp_path / "http2_in_memory"
+    built = subprocess.run(
+        ["c++", "-std=c++20", "-O1", "-g1", "-fsanitize=address,undefined", "-I", ROOT / "cpp",
+         '-DGREETLAB_VERSION="test"', ROOT / "tests" / "cpp" / "http2_in_memory.cc",
+         *(ROOT / "cpp" / "http2").glob("*.cc"), "-lnghttp2", "-o", program],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    done = subprocess.run([program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "0 broken\n"), done.stdout + done.stderr

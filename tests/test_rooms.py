@@ -18,12 +18,13 @@ MAY_INCLUDE = {
     "lb": {"core", "trace"},
     "sim": {"core", "trace", "lb", "load"},
     "dns": {"core"},
+    "http2": {"core"},
     "clusterip": {"core", "flags"},
     "rpc": {"core"},
     "greet": {"core", "flags", "rpc"},
     "load": {"core", "trace", "lb"},
     "channel": {"core", "trace", "lb", "load"},
-    "live": {"core", "trace", "lb", "load", "channel", "dns", "rpc"},
+    "live": {"core", "trace", "lb", "load", "channel", "dns", "http2"},
     "oracle": {"core", "trace", "lb", "load", "channel", "rpc"},
     "engine": {"core", "trace", "lb", "channel", "live", "oracle", "flags"},
     "client": {"core", "trace", "flags", "load", "channel", "engine", "traceio"},
@@ -34,7 +35,7 @@ nobody includes bindings. lb/testing is of
 the room lb. Generated headers (greet.pb.h, grpc/health/v1/health.pb.h) are proto/'s;
 greet, live and gateway use them."""
 
-PURE = {"core", "trace", "lb", "load", "sim"}
+PURE = {"core", "trace", "http2", "lb", "load", "sim"}
 """Rooms without a clock, a random device, a socket or a thread: the world hands those in."""
 
 IMPURE = re.compile(
@@ -81,6 +82,14 @@ def test_the_policies_bench_is_for_tests_only():
         for path in sources(room):
             knows = '#include "lb/testing/' in path.read_text()
             assert not knows or path.is_relative_to(bench), path
+
+
+@pytest.mark.parametrize("room", ["http2", "live"])
+def test_the_wire_is_our_own(room):
+    """gRPC's is the oracle's."""
+    for path in sources(room):
+        found = re.search(r"#include [<\"](grpc|absl|.*\.grpc\.pb\.h)", path.read_text())
+        assert not found, f"{path.name}: {found[0]}"
 
 
 def test_only_the_bindings_know_pybind11():

@@ -418,7 +418,7 @@ def test_a_part_of_a_trace_can_be_saved(tmp_path):
         (lambda lines: lines[:-1], r"line \d+: cut short"),
         (lambda lines: ["{}", *lines[1:]], r"line 1: "),
         (
-            lambda lines: [lines[0].replace(":2,", ":9,", 1), *lines[1:]],
+            lambda lines: [lines[0].replace(":3,", ":9,", 1), *lines[1:]],
             "newer greetlab: version 9",
         ),
         (lambda lines: [*lines[:4], lines[4][:-5], *lines[5:]], r"line 5: not JSON"),
@@ -465,7 +465,7 @@ def test_what_only_a_simulator_can_know_is_marked():
     cluster.run(2)
     certainties = {event.kind: event.certainty for event in cluster.trace}
     assert certainties["ProxyRouted"] == certainties["GoAwaySent"] == "sim only"
-    assert certainties["ConnectionLost"] == "inferred"
+    assert certainties["ConnectionLost"] == "observed"
     assert certainties["Connected"] == "observed"
     assert "[sim only]" in cluster.trace.story()
 

@@ -1,5 +1,5 @@
-// gRPC does not survive os.fork: its threads stay with the parent, its locks come along as they
-// are.
+// Channels do not survive os.fork, gRPC's no more than ours: their threads stay with the parent,
+// their locks come along as they are.
 #pragma once
 
 #include <pthread.h>
@@ -17,14 +17,14 @@ inline bool in_forked_child() {
   return is_child;
 }
 
-/// To be called before gRPC is used. The process that does so first may go on; a child forked from
-/// it later would hang.
+/// To be called before a channel is used. The process that does so first may go on; a child forked
+/// from it later would hang.
 ///
 /// @throws std::runtime_error in such a child.
 inline void require_own_process() {
   if (!in_forked_child()) return;
   throw std::runtime_error(
-      "gRPC was used before this process was forked, and cannot be used on this side of the fork: "
+      "channels were used before this process was forked, and cannot be used on this side of it: "
       "start the process with subprocess, or with multiprocessing's 'spawn' or 'forkserver' "
       "method");
 }

@@ -1,5 +1,5 @@
-// The port through which a subchannel reaches a server: gRPC in the live world, a table in the
-// simulator.
+// The port through which a subchannel reaches a server: HTTP/2 in the live world, a table in
+// the simulator.
 #pragma once
 
 #include <functional>

@@ -1,39 +1,33 @@
-// Real connections: a socket that we connect, and gRPC's HTTP/2 on top of it.
+// Real connections: a socket that we connect, and HTTP/2 on top of it.
 #pragma once
 
-#include <grpcpp/grpcpp.h>
-
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <unordered_map>
 
 #include "lb/connector.h"
 #include "live/loop.h"
-#include "live/sockets.h"
 
 namespace greetlab {
 
-/// The live world's connector. One gRPC channel for one socket
-/// (`CreateCustomInsecureChannelFromFd`), so gRPC never redials behind our back: which connections
-/// there are, and when one is tried again, is the core's to decide.
-///
-/// What can be known of a connection, and how:
-/// - *Connected*: the server has answered a first question (`grpc.health.v1.Health/Check`, with
-///   whatever it thinks of it). gRPC does not show that the SETTINGS frame has come; an answer
-///   cannot come before it. An attempt that gets none until its deadline has failed.
-/// - *ConnectionLost*: the kernel says that the other side sends no more, or gRPC refuses a call
-///   because of a GOAWAY.
-/// - `graceful`, inferred: `yes` where gRPC spoke of a GOAWAY; `no` where calls in flight broke
-/// off;
-///   otherwise it is unknown, because a server that ends an idle connection in order and one that
-///   dies look alike from here.
+/// The live world's connector. All that it says of a connection it has seen:
+/// - *Connected*: the server's SETTINGS have come. An attempt that gets none until its deadline has
+///   failed.
+/// - *ConnectionLost*, `graceful` yes: a GOAWAY has come. The connection takes no new calls, lets
+///   those in flight end, and hangs up. `graceful` no: it ended without one.
+/// - *Unsent*: a call of which not a byte has left us, or of which the server says that it has not
+///   looked at it (REFUSED_STREAM, or a GOAWAY whose last stream is before it). The latter once a
+///   call (gRFC A6).
+/// - *StreamAwaited*, after its pick: the server takes no more calls at once on this connection; it
+///   is sent when another one ends.
 class LiveConnector final : public Connector {
  public:
-  /// All of them outlive it.
+  /// Loop and trace outlive it.
   /// @param authority what the calls say they are for (:authority, RFC 9113 8.3.1): the target's
   /// name.
-  LiveConnector(Loop& loop, Sockets& sockets, Trace& trace, std::string authority);
+  /// @param source_ip from which address to connect; empty: the kernel chooses.
+  /// @throws std::invalid_argument for a source that is no IP address.
+  LiveConnector(Loop& loop, Trace& trace, std::string authority, std::string source_ip);
 
   std::unique_ptr<Link> dial(const Dial& dial, Link::Watcher& watcher) override;
 
@@ -50,10 +44,9 @@ class LiveConnector final : public Connector {
   class Handle;
 
   Loop& loop_;
-  Sockets& sockets_;
   Trace& trace_;
-  const grpc::ChannelArguments arguments_;
   const std::string authority_;
+  const std::string source_ip_;
   std::unordered_map<Symbol, EventId> ended_pods_;
   std::unordered_map<std::string, EventId> ended_ips_;
 };

@@ -1,40 +1,37 @@
 // What a call of ours carries: a greeting there, an answer back.
 #pragma once
 
-#include <grpcpp/grpcpp.h>
-
-#include <functional>
 #include <memory>
-#include <optional>
 
-#include "greet.grpc.pb.h"
+#include "greet.pb.h"
 #include "lb/connector.h"
-#include "live/loop.h"
+#include "live/greet_call.h"
 
 namespace greetlab {
 
-/// A greeting on its way over one connection after the other, should it be picked again. What gRPC
-/// writes to lives apart (`Rpc`), for it may do so after nobody wants the answer any more.
+/// A greeting on its way over one connection after the other, should it be picked again. The call
+/// itself lives apart, for it may end after nobody wants the answer any more.
 class GreetExchange final : public Exchange {
  public:
   /// @param request outlives it.
-  explicit GreetExchange(const greet::GreetingRequest& request);
-  ~GreetExchange() override;
+  explicit GreetExchange(const greet::GreetingRequest& request)
+      : request_(request), call_(std::make_shared<GreetCall>(request)) {}
 
-  void cancel() override;
+  void cancel() override { call_->cancel(); }
 
-  /// Sends it. `done` is called on the loop, once, whatever becomes of the exchange.
-  void send(greet::GreetService::Stub& stub, Loop& loop, Time deadline,
-            std::function<void(const grpc::Status&, const greet::GreetingResponse&)> done);
+  /// One to be begun.
+  GreetCall& call() {
+    // Nobody waits for that one any more.
+    if (call_->pending()) call_ = std::make_shared<GreetCall>(request_);
+    return *call_;
+  }
 
   /// Of the last call that ended.
-  const greet::GreetingResponse& response() const;
+  const greet::GreetingResponse& response() const { return call_->response(); }
 
  private:
-  class Rpc;
-
   const greet::GreetingRequest& request_;
-  std::shared_ptr<Rpc> rpc_;
+  std::shared_ptr<GreetCall> call_;
 };
 
 }  // namespace greetlab

@@ -16,8 +16,6 @@
 #include "live/greet_exchange.h"
 #include "live/loop.h"
 #include "live/resolvers.h"
-#include "live/sockets.h"
-#include "rpc/mutex_checks.h"
 
 namespace greetlab {
 namespace {
@@ -40,8 +38,7 @@ class LabChannel final : public GreetChannel {
       : options_(checked(std::move(options))),
         target_(parse_target(options_.target)),
         trace_(loop_),
-        sockets_(std::in_place, loop_, options_.source_ip),
-        connector_(loop_, *sockets_, trace_, target_.authority),
+        connector_(loop_, trace_, target_.authority, options_.source_ip),
         rng_(options_.seed ? *options_.seed : any_seed()) {
     resolvers_ = make_resolver_factory(target_, {loop_, trace_, options_.cooldown});
     if (options_.listener != nullptr) {
@@ -312,17 +309,15 @@ class LabChannel final : public GreetChannel {
   // Nobody is inside, and nobody will be. Whoever comes first does it.
   void take_down() {
     const std::lock_guard lock(down_mutex_);
-    if (!sockets_) return;
+    if (std::exchange(down_, true)) return;
     loop_.run([] {});  // what was posted last hears that we are closed
     resolvers_.reset();
     loop_.stop();
-    sockets_.reset();
   }
 
-  // Before the loop is made, which is gRPC's.
+  // Before the loop is made, which has a thread.
   static ChannelOptions checked(ChannelOptions options) {
     require_own_process();
-    skip_mutex_checks();
     return options;
   }
 
@@ -330,11 +325,11 @@ class LabChannel final : public GreetChannel {
   const Target target_;
   Gate gate_;
   std::mutex down_mutex_;
+  bool down_ = false;
 
   Loop loop_;  // what follows lives on it
   Trace trace_;
   std::optional<Recording> recording_;
-  std::optional<Sockets> sockets_;
   LiveConnector connector_;
   std::unique_ptr<ResolverFactory> resolvers_;
   Rng rng_;

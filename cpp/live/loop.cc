@@ -3,17 +3,10 @@
 #include <semaphore.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
-
-#include "rpc/timespec.h"
 
 namespace greetlab {
 namespace {
-
-// How many completions are taken off the queue before any is handled: gRPC then reads and writes
-// several at once, which takes 10 to 35 % off p99.
-constexpr std::size_t kBatch = 64;
 
 // A caller that comes back within this time finds the loop unserved and need not push its thread
 // aside, which takes 26 us.
@@ -50,23 +43,6 @@ class Signal {
 
 }  // namespace
 
-// Makes a queue that somebody waits on return. 0.4 us, where an eventfd would need a thread.
-class Loop::Alarm final : public Loop::Tag {
- public:
-  explicit Alarm(Loop& loop) : loop_(loop) {}
-
-  void set() { alarm_.Set(&loop_.queue_, gpr_inf_past(GPR_CLOCK_MONOTONIC), this); }
-
-  void proceed(bool) override {
-    const std::lock_guard lock(loop_.posts_mutex_);
-    loop_.woken_ = false;
-  }
-
- private:
-  Loop& loop_;
-  grpc::Alarm alarm_;
-};
-
 // A caller in `run`. The loop and the caller may part at any moment, so both go through the lock.
 struct Loop::Waiter {
   Signal told;  // by the loop, once it is over
@@ -85,16 +61,17 @@ struct Loop::Waiter {
   }
   // On the loop. @return whether there is nothing left to wait for.
   bool check() {
-    const std::lock_guard lock(mutex);
-    if (!over && began && done()) {
+    {
+      const std::lock_guard lock(mutex);
+      if (over || !began || !done()) return over;
       over = true;
-      told.tell();
     }
-    return over;
+    told.tell();  // who is told takes the lock
+    return true;
   }
 };
 
-Loop::Loop() : alarm_(std::make_unique<Alarm>(*this)) {
+Loop::Loop() {
   thread_ = std::thread([this] { serve(); });
 }
 
@@ -117,14 +94,8 @@ void Loop::stop() {
   }
   wake();
   thread_.join();
-  {
-    const std::lock_guard lock(posts_mutex_);
-    closed_ = true;
-  }
-  queue_.Shutdown();
-  void* tag = nullptr;
-  bool ok = false;
-  while (queue_.Next(&tag, &ok)) static_cast<Tag*>(tag)->proceed(ok);
+  // What was given up ends in the next turn, and lets go of its connection in the one after.
+  for (int i = 0; i < 3; ++i) run_due();
 }
 
 // --- Posts ---------------------------------------------------------------------------------------
@@ -134,9 +105,9 @@ void Loop::post(Task task) {
   posts_.push_back(std::move(task));
   has_posts_ = true;
   // Who serves looks at `has_posts_` once it has said that it waits, and need not be woken before.
-  if (!waits_ || woken_ || closed_) return;
+  if (!waits_ || woken_) return;
   woken_ = true;
-  alarm_->set();
+  poller_.wake();
 }
 
 void Loop::wake() {
@@ -220,13 +191,18 @@ bool Loop::drive(Waiter& waiter, const Interrupted& interrupted) {
   run_posts();  // what was posted before we came happens before what we came for
   waiter.begin();
   Time attention = now() + kAttention;
+  bool finished = true;
   while (!waiter.done()) {
     turn(attention);
     if (now() < attention) continue;
     attention = now() + kAttention;
-    if (interrupted()) return false;
+    if (interrupted()) {
+      finished = false;
+      break;
+    }
   }
-  return true;
+  end_turn();  // who serves next may not come at once
+  return finished;
 }
 
 bool Loop::follow(const std::shared_ptr<Waiter>& waiter, const Interrupted& interrupted) {
@@ -239,32 +215,38 @@ bool Loop::follow(const std::shared_ptr<Waiter>& waiter, const Interrupted& inte
     const std::lock_guard lock(waiter->mutex);
     return std::exchange(waiter->over, true);
   }
-  return true;
+  const std::lock_guard lock(waiter->mutex);
+  return waiter->over;
 }
 
 // --- Serving -------------------------------------------------------------------------------------
 
 // Waits for whatever comes first, at most until then, and sees to all that is there.
 void Loop::turn(Time until) {
+  end_turn();  // what was begun before it, too, is written before anybody waits
   waits_ = true;
-  gpr_timespec wait =
-      has_posts_ ? gpr_inf_past(GPR_CLOCK_MONOTONIC) : to_timespec(std::min(until, timers_.next()));
-  std::array<std::pair<Tag*, bool>, kBatch> finished;
-  std::size_t count = 0;
-  void* tag = nullptr;
-  bool ok = false;
-  while (count < kBatch && queue_.AsyncNext(&tag, &ok, wait) == grpc::CompletionQueue::GOT_EVENT) {
-    finished[count++] = {static_cast<Tag*>(tag), ok};
-    waits_ = false;
-    wait = gpr_inf_past(GPR_CLOCK_MONOTONIC);
-  }
+  const Time now_is = now();
+  poller_.wait(now_is, has_posts_ ? now_is : std::min(until, timers_.next()));
   waits_ = false;
-  for (std::size_t i = 0; i < count; ++i) finished[i].first->proceed(finished[i].second);
+  run_posts();  // who posts before he does something to the network is heard before it
+  poller_.tell();
+  run_due();
+  if (!waiters_.empty()) tell_waiters();
+}
 
+void Loop::run_due() {
   run_posts();
   const Time now_is = now();
   while (timers_.next() <= now_is) timers_.take()();
-  if (!waiters_.empty()) tell_waiters();
+  end_turn();
+}
+
+void Loop::end_turn() {
+  while (!turn_ends_.empty()) {
+    ending_.swap(turn_ends_);
+    for (const auto& who : ending_) who->on_turn_end();
+    ending_.clear();
+  }
 }
 
 void Loop::run_posts() {
@@ -273,6 +255,7 @@ void Loop::run_posts() {
     const std::lock_guard lock(posts_mutex_);
     running_posts_.swap(posts_);
     has_posts_ = false;
+    woken_ = false;
   }
   for (Task& task : running_posts_) std::exchange(task, nullptr)();
   running_posts_.clear();

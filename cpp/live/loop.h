@@ -1,8 +1,5 @@
-// gRPC's completion queue as the live world's event loop and clock.
+// The live world's event loop and clock: epoll.
 #pragma once
-
-#include <grpcpp/alarm.h>
-#include <grpcpp/completion_queue.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -15,10 +12,11 @@
 #include "core/clock.h"
 #include "core/interrupted.h"
 #include "core/timer_queue.h"
+#include "live/poller.h"
 
 namespace greetlab {
 
-/// Completions, timers and posted tasks, one after the other: what the pure core calls its clock's
+/// Descriptors, timers and posted tasks, one after the other: what the pure core calls its clock's
 /// thread. None of them may throw: there is nobody who could catch it.
 ///
 /// That is not always the same thread. A thread of the loop's own serves it while nobody waits; a
@@ -27,15 +25,15 @@ namespace greetlab {
 /// call: 26 us each way, measured. The two take turns under one lock, so no two ever serve at once.
 class Loop final : public Clock {
  public:
-  /// Whatever waits on the queue. Owns itself, or is owned by what outlives the wait.
-  class Tag {
+  /// What is done once a turn, after all that the turn has found: to write what has gathered.
+  class TurnEnd {
    public:
-    virtual ~Tag() = default;
-    /// The operation is done. On the loop.
-    virtual void proceed(bool ok) = 0;
+    virtual ~TurnEnd() = default;
+    virtual void on_turn_end() = 0;
   };
   using Predicate = std::function<bool()>;
 
+  /// @throws std::system_error if the kernel has no descriptors left.
   Loop();
   /// Stops. What was posted and has not run, and timers, are dropped.
   ~Loop() override;
@@ -45,8 +43,11 @@ class Loop final : public Clock {
   /// CLOCK_MONOTONIC.
   Time now() const override;
 
-  /// To begin operations on, from the loop only.
-  grpc::CompletionQueue* queue() { return &queue_; }
+  /// To wait for descriptors with, from the loop only.
+  Poller& poller() { return poller_; }
+
+  /// Tells `who` at the end of this turn. From the loop only.
+  void at_turn_end(std::shared_ptr<TurnEnd> who) { turn_ends_.push_back(std::move(who)); }
 
   /// Runs `task` on the loop, soon. From any thread. Once the loop has stopped: never.
   void post(Task task);
@@ -61,8 +62,8 @@ class Loop final : public Clock {
   /// Runs `task` on the loop and waits for it.
   void run(Task task);
 
-  /// Waits for every operation that was begun on the queue, and tells its tag; from then on nothing
-  /// runs any more. Nobody is in `run`, and nobody may call it again. Stopping twice is fine.
+  /// Runs what is due, and what follows from it at once; from then on nothing runs any more. Nobody
+  /// is in `run`, and nobody may call it again. Stopping twice is fine.
   void stop();
 
  protected:
@@ -77,22 +78,23 @@ class Loop final : public Clock {
   bool follow(const std::shared_ptr<Waiter>& waiter, const Interrupted& interrupted);
   void turn(Time until);
   void run_posts();
+  void run_due();
+  void end_turn();
   void tell_waiters();
   void wake();
 
-  grpc::CompletionQueue queue_;
+  Poller poller_;
   TimerQueue timers_;
+  std::vector<std::shared_ptr<TurnEnd>> turn_ends_;
+  std::vector<std::shared_ptr<TurnEnd>> ending_;  // of this turn; kept for its memory
   std::vector<std::shared_ptr<Waiter>> waiters_;  // whose `done` is asked after every turn
 
   std::mutex posts_mutex_;
   std::vector<Task> posts_;
   std::vector<Task> running_posts_;  // of this turn; kept for its memory
   std::atomic<bool> has_posts_{false};
-  std::atomic<bool> waits_{false};  // who serves is about to wait, or waits, for a completion
-  bool woken_ = false;              // the alarm is on its way
-  bool closed_ = false;             // no alarm may be set any more
-  class Alarm;
-  std::unique_ptr<Alarm> alarm_;
+  std::atomic<bool> waits_{false};  // who serves is about to wait, or waits
+  bool woken_ = false;              // and has been told not to
 
   std::mutex wheel_mutex_;  // of everything below: who serves?
   std::condition_variable wheel_free_;

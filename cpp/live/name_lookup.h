@@ -14,8 +14,8 @@ namespace greetlab {
 /// Asks for A and AAAA of a target's name; or for its SRV first, and then for A and AAAA of each
 /// host that it names: those of the lowest priority, as RFC 2782 has it, whatever their weight.
 ///
-/// The resolver asks on a thread of its own (no completion queue can poll its sockets) and the
-/// answer is posted to the loop. Facts of the queries are told when the lookup has ended.
+/// The resolver asks on a thread of its own and the answer is posted to the loop. Facts of the
+/// queries are told when the lookup has ended.
 class LiveNameLookup final : public NameLookup {
  public:
   /// All of them outlive it.

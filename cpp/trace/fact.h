@@ -93,8 +93,8 @@ struct ProxyRouted {
   }
 };
 
-/// A server told a client to make no new calls on a connection (RFC 9113 6.8). gRPC's public API
-/// does not show it.
+/// A server told a client to make no new calls on a connection (RFC 9113 6.8). The client sees what
+/// arrives of it (`GoAwayReceived`), not when and why it was sent.
 struct GoAwaySent {
   ConnectionId connection;
   Symbol reason;
@@ -364,13 +364,39 @@ struct ConnectFailed {
   }
 };
 
-/// The connection takes no more calls. `graceful`: the server had said so before (GOAWAY).
+/// The server takes no new calls on a connection, and has looked at none after `last_stream` (RFC
+/// 9113 6.8). `error`: "NO_ERROR" and others; `debug`: its own words, if any. A server that ends a
+/// connection in order says so twice: first with the largest number that there is.
+struct GoAwayReceived {
+  ConnectionId connection;
+  std::uint32_t last_stream;
+  Symbol error;
+  Symbol debug;
+  static constexpr std::string_view kName = "GoAwayReceived";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"connection", &GoAwayReceived::connection},
+                      Field{"last_stream", &GoAwayReceived::last_stream},
+                      Field{"error", &GoAwayReceived::error},
+                      Field{"debug", &GoAwayReceived::debug}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(t.dialled(connection), " sends GOAWAY (", error, "): no new calls",
+                 last_stream == 0x7fffffff
+                     ? std::string()
+                     : t.say(", and none after stream ", last_stream, " was looked at"),
+                 t.reason(debug));
+  }
+};
+
+/// A connection takes no more calls: it ended, or, `graceful`, a GOAWAY has come, and what is in
+/// flight goes on.
 struct ConnectionLost {
   SubchannelId subchannel;
   ConnectionId connection;
   Graceful graceful;
   static constexpr std::string_view kName = "ConnectionLost";
-  static constexpr Certainty kCertainty = Certainty::inferred;
+  static constexpr Certainty kCertainty = Certainty::observed;
   static constexpr auto fields() {
     return std::tuple{Field{"subchannel", &ConnectionLost::subchannel},
                       Field{"connection", &ConnectionLost::connection},
@@ -446,8 +472,27 @@ struct Picked {
   }
 };
 
-/// Nothing of the call was sent, because the connection was gone: the call is picked again (gRFC
-/// A6, transparent retries).
+/// The server takes `most` calls at once on a connection (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113
+/// 5.1.2), and has them: the call waits for the end of one.
+struct StreamAwaited {
+  CallId call;
+  ConnectionId connection;
+  std::uint32_t most;
+  static constexpr std::string_view kName = "StreamAwaited";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"call", &StreamAwaited::call},
+                      Field{"connection", &StreamAwaited::connection},
+                      Field{"most", &StreamAwaited::most}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(call, " waits on its connection: ", t.dialled(connection), " takes ",
+                 t.counted(most, "call"), " at once");
+  }
+};
+
+/// Nothing of the call was sent, or the server says that it has not looked at it: the call is
+/// picked again (gRFC A6, transparent retries).
 struct CallUnsent {
   CallId call;
   ConnectionId connection;
@@ -458,7 +503,7 @@ struct CallUnsent {
                       Field{"connection", &CallUnsent::connection}};
   }
   std::string sentence(const Teller& t) const {
-    return t.say("nothing of ", call, " was sent, for the connection was gone: it is picked again");
+    return t.say("the server has not looked at ", call, ": it is picked again");
   }
 };
 
@@ -484,11 +529,12 @@ struct CallEnded {
   }
 };
 
-using Fact = std::variant<PodChanged, EndpointsChanged, ProxyRouted, GoAwaySent, LookupStarted,
-                          QueryAnswered, LookupEnded, ReresolutionRequested, CooldownStarted,
-                          ResolverBackoffStarted, AddressListTaken, ListSwapped, PickerPublished,
-                          ChannelStateChanged, SubchannelCreated, SubchannelStateChanged,
-                          ConnectStarted, Connected, ConnectFailed, ConnectionLost, BackoffStarted,
-                          CallStarted, CallQueued, Picked, CallUnsent, CallEnded>;
+using Fact =
+    std::variant<PodChanged, EndpointsChanged, ProxyRouted, GoAwaySent, LookupStarted,
+                 QueryAnswered, LookupEnded, ReresolutionRequested, CooldownStarted,
+                 ResolverBackoffStarted, AddressListTaken, ListSwapped, PickerPublished,
+                 ChannelStateChanged, SubchannelCreated, SubchannelStateChanged, ConnectStarted,
+                 Connected, ConnectFailed, GoAwayReceived, ConnectionLost, BackoffStarted,
+                 CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent, CallEnded>;
 
 }  // namespace greetlab

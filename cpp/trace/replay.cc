@@ -86,6 +86,11 @@ void Replay::add(const GoAwaySent& fact, Symbol) {
   if (ConnectionRow* const one = connection(fact.connection)) one->goaway = row_;
 }
 
+void Replay::add(const GoAwayReceived& fact, Symbol) {
+  ConnectionRow* const one = connection(fact.connection);
+  if (one != nullptr && one->goaway == kNoRow) one->goaway = row_;
+}
+
 // --- The resolver --------------------------------------------------------------------------------
 
 void Replay::add(const LookupStarted& fact, Symbol who) {

@@ -207,6 +207,7 @@ class Replay {
   void add(const EndpointsChanged& fact, Symbol who);
   void add(const ProxyRouted& fact, Symbol who);
   void add(const GoAwaySent& fact, Symbol who);
+  void add(const GoAwayReceived& fact, Symbol who);
   void add(const LookupStarted& fact, Symbol who);
   void add(const LookupEnded& fact, Symbol who);
   void add(const AddressListTaken& fact, Symbol who);

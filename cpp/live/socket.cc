@@ -1,0 +1,92 @@
+#include "live/socket.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+namespace greetlab {
+namespace {
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+};
+
+// Nothing for what is no IP address.
+std::optional<SocketAddress> socket_address(const Address& address) {
+  SocketAddress made;
+  auto* const v4 = reinterpret_cast<sockaddr_in*>(&made.storage);
+  auto* const v6 = reinterpret_cast<sockaddr_in6*>(&made.storage);
+  if (inet_pton(AF_INET, address.ip.c_str(), &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(address.port);
+    made.size = sizeof *v4;
+    return made;
+  }
+  if (inet_pton(AF_INET6, address.ip.c_str(), &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(address.port);
+    made.size = sizeof *v6;
+    return made;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Dialled begin_to_connect(const Address& address, const std::string& source_ip) {
+  std::optional<SocketAddress> to = socket_address(address);
+  if (!to) return {Descriptor{}, EAFNOSUPPORT};
+  Descriptor fd(socket(to->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (fd.get() < 0) return {Descriptor{}, errno};
+  const int on = 1;
+  setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // as gRPC does
+  if (!source_ip.empty()) {
+    std::optional<SocketAddress> from = socket_address({source_ip, 0});
+    // The port is chosen when it connects: then one port can serve connections to several peers.
+    setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (bind(fd.get(), from->get(), from->size) < 0) return {Descriptor{}, errno};
+  }
+  if (connect(fd.get(), to->get(), to->size) < 0 && errno != EINPROGRESS) {
+    return {Descriptor{}, errno};
+  }
+  return {std::move(fd), 0};
+}
+
+int connect_error(const Descriptor& fd) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  return error;
+}
+
+std::string local_address(const Descriptor& fd) {
+  SocketAddress own;
+  own.size = sizeof own.storage;
+  if (getsockname(fd.get(), own.get(), &own.size) < 0) return {};
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (own.storage.ss_family == AF_INET6) {
+    const auto* const v6 = reinterpret_cast<const sockaddr_in6*>(&own.storage);
+    inet_ntop(AF_INET6, &v6->sin6_addr, text.data(), text.size());
+    return to_string(Address{text.data(), ntohs(v6->sin6_port)});
+  }
+  const auto* const v4 = reinterpret_cast<const sockaddr_in*>(&own.storage);
+  inet_ntop(AF_INET, &v4->sin_addr, text.data(), text.size());
+  return to_string(Address{text.data(), ntohs(v4->sin_port)});
+}
+
+void require_source_ip(const std::string& source_ip) {
+  if (source_ip.empty() || socket_address({source_ip, 0})) return;
+  throw std::invalid_argument("source address '" + source_ip + "': it is no IP address");
+}
+
+}  // namespace greetlab

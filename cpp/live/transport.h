@@ -1,0 +1,88 @@
+// A TCP connection and HTTP/2 over it: the bytes between a socket and a session.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/address.h"
+#include "http2/session.h"
+#include "live/descriptor.h"
+#include "live/loop.h"
+
+namespace greetlab {
+
+/// Reads a socket once a turn, and writes it once a turn, at its end: what several calls send goes
+/// out together. Lives on the loop, held by `shared_ptr`.
+class Transport final : public std::enable_shared_from_this<Transport>,
+                        public Loop::TurnEnd,
+                        private Poller::Source,
+                        private Http2Session::Watcher {
+ public:
+  /// Told from within the session: streams may be opened and reset, and the transport closed.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    /// The server's SETTINGS have come.
+    virtual void on_ready() = 0;
+    /// The server takes no new streams (`Http2Session::Watcher`). May come again.
+    virtual void on_go_away(std::int32_t last_stream, std::uint32_t error,
+                            std::string_view debug) = 0;
+    /// What there was to be read is read: there may be room for streams.
+    virtual void on_read() = 0;
+    /// The attempt has failed, or the connection is gone: its streams hear of it next.
+    virtual void on_gone(const std::string& why) = 0;
+  };
+
+  /// @param loop outlives it, and so does the owner, until `close`.
+  Transport(Loop& loop, Owner& owner) : loop_(loop), owner_(owner), session_(*this) {}
+  ~Transport() override { hang_up(); }
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+
+  /// Begins. Once.
+  void connect(const Address& address, const std::string& source_ip);
+
+  /// TCP is connected.
+  bool connected() const { return connected_; }
+  /// Our end, once it is.
+  std::string local() const { return local_address_; }
+
+  /// To open and reset streams on.
+  Http2Session& session() { return session_; }
+  /// There is something to be sent.
+  void touch();
+
+  /// Hangs up, at once or at the end of this turn. The owner hears no more.
+  void close();
+
+ private:
+  void on_ready(std::uint32_t events) override;
+  void on_turn_end() override;
+  void on_settings() override;
+  void on_go_away(std::int32_t last_stream, std::uint32_t error, std::string_view debug) override;
+
+  void on_connected();
+  void read();
+  void write();
+  void lose(const std::string& why);
+  void hang_up();
+
+  Loop& loop_;
+  Owner& owner_;
+  Http2Session session_;
+  Descriptor fd_;
+  Timer refused_;  // by the kernel, at once
+  std::string local_address_;
+  bool connected_ = false;
+  bool touched_ = false;  // `on_turn_end` will come
+  bool blocked_ = false;  // the kernel takes no more for now
+  bool broken_ = false;   // nor ever
+  bool closed_ = false;
+  std::string output_;
+  std::size_t written_ = 0;  // of it
+};
+
+}  // namespace greetlab
