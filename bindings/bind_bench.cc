@@ -5,11 +5,28 @@
 
 #include "bindings.h"
 #include "core/connectivity.h"
-#include "policy_bench.h"
+#include "lb/testing/policy_bench.h"
+#include "trace_handle.h"
 
 namespace py = pybind11;
 
 namespace greetlab {
+namespace {
+
+class BenchTrace final : public TraceHandle {
+ public:
+  explicit BenchTrace(std::shared_ptr<PolicyBench> bench) : bench_(std::move(bench)) {}
+
+  std::span<const Event> events() const override { return bench_->recording().events(); }
+  const Symbols& symbols() const override { return bench_->symbols(); }
+  std::uint64_t dropped() const override { return bench_->recording().dropped(); }
+  std::string world() const override { return "BENCH"; }
+
+ private:
+  const std::shared_ptr<PolicyBench> bench_;
+};
+
+}  // namespace
 
 void bind_bench(py::module_& module) {
   using namespace py::literals;
@@ -26,7 +43,7 @@ void bind_bench(py::module_& module) {
       "The legal transitions of a subchannel, as (from, to). SHUTDOWN may follow any and is "
       "final.");
 
-  py::class_<PolicyBench>(module, "PolicyBench", R"(
+  py::class_<PolicyBench, std::shared_ptr<PolicyBench>>(module, "PolicyBench", R"(
 A load-balancing policy on the bench: you are its resolver, its network and its clock.
 
 Its connections do nothing until they are told to, time stands still until `run`, and everything is
@@ -36,12 +53,13 @@ policy: a name, or a PolicyConfig.
 seed: of everything random.)")
       .def(py::init([](const std::variant<PolicyConfig, std::string>& policy, std::uint64_t seed) {
              const auto* name = std::get_if<std::string>(&policy);
-             return std::make_unique<PolicyBench>(
+             return std::make_shared<PolicyBench>(
                  name ? PolicyConfig{*name} : std::get<PolicyConfig>(policy), seed);
            }),
            "policy"_a = "round_robin", "seed"_a = 0)
       .def("update", &PolicyBench::update, "addresses"_a, "error"_a = "",
-           "The resolver answers: addresses, or an error. Returns whether the policy can use it.")
+           "The resolver answers: addresses (\"a+b\": two of one endpoint), or an error. Returns "
+           "whether the policy can use it.")
       .def("exit_idle", &PolicyBench::exit_idle, "A call comes while the channel is IDLE.")
       .def("ready", &PolicyBench::ready, "address"_a,
            "The attempt comes off. Raises ValueError if there is none.")
@@ -62,8 +80,12 @@ seed: of everything random.)")
            "The oldest tracked call that was picked for it ends. Raises ValueError if there is "
            "none.")
       .def("script", &PolicyBench::script, "What was done to it so far, a line a step.")
-      .def("trace", &PolicyBench::trace_lines,
-           "What it did, a line an event: '#7 12.000000s client ConnectStarted ... <- #6'.")
+      .def(
+          "trace",
+          [](const std::shared_ptr<PolicyBench>& bench) -> std::shared_ptr<TraceHandle> {
+            return std::make_shared<BenchTrace>(bench);
+          },
+          "What it did: for greetlab.trace.trace.Trace.")
       .def_property_readonly("now", &PolicyBench::now, "Virtual seconds since the beginning.")
       .def_property_readonly(
           "state", [](const PolicyBench& bench) { return to_string(bench.state()); },

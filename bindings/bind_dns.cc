@@ -2,8 +2,12 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <map>
+
 #include "bindings.h"
 #include "core/lookup.h"
+#include "dns/address_order.h"
+#include "dns/hosts.h"
 #include "dns/message.h"
 #include "dns/resolver.h"
 #include "dns/resolver_config.h"
@@ -164,6 +168,24 @@ void bind_dns(py::module_& m) {
           },
           "Seconds that each question waits for its reply.")
       .def_readonly("attempts", &ResolverConfig::attempts, "Times round the list of servers.");
+
+  m.def(
+      "address_order",
+      [](std::vector<std::string> ips,
+         const std::optional<std::map<std::string, std::string>>& sources) {
+        if (!sources) return in_order(std::move(ips));
+        return in_order(std::move(ips), [&](const std::string& ip) -> std::optional<std::string> {
+          const auto found = sources->find(ip);
+          if (found == sources->end()) return std::nullopt;
+          return found->second;
+        });
+      },
+      "ips"_a, "sources"_a = py::none(),
+      "IP addresses in the order in which a client tries them (RFC 6724). sources: the address "
+      "that "
+      "one would connect from to each; who is missing cannot be reached; None: ask the kernel.");
+  m.def("hosts_addresses", &hosts_addresses, "name"_a, "path"_a = "/etc/hosts",
+        "The addresses of a name in a hosts(5) file.");
 
   m.def("system_resolver_config", &system_resolver_config, "path"_a = "/etc/resolv.conf",
         "Reads a resolv.conf(5): nameserver, search, domain, and the options ndots, timeout and "

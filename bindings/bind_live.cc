@@ -187,11 +187,11 @@ ValueError where the engine cannot be told to.)")
   module.def(
       "engines",
       [] {
-        std::vector<std::string_view> names;
-        for (const Engine& one : engines()) names.push_back(one.name);
-        return names;
+        std::vector<std::pair<std::string_view, std::string_view>> shown;
+        for (const Engine& one : engines()) shown.emplace_back(one.name, one.help);
+        return shown;
       },
-      "Whose core can make the calls; the first is the usual one.");
+      "[(name, help)]: whose core can make the calls; the first is the usual one.");
   module.def("channel_options", &options_list<ChannelOptions>,
              "[(name, default, help)] of what a channel can be told; durations in seconds.");
   module.def(

@@ -10,6 +10,7 @@
 #include <sstream>
 #include <tuple>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 
 #include "bindings.h"
@@ -65,6 +66,15 @@ auto number(Value value) {
 
 using Rows = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
 
+// Rows come from Python, and may be any number.
+const Event& event_at(std::span<const Event> events, std::int64_t row) {
+  if (row < 0 || static_cast<std::size_t>(row) >= events.size()) {
+    throw py::index_error("no event " + std::to_string(row) + ": the trace has " +
+                          std::to_string(events.size()));
+  }
+  return events[static_cast<std::size_t>(row)];
+}
+
 // One field of the events in these rows. The facts of a kind lie between those of others, at no
 // regular distance, so this is a copy.
 template <class OneFact, class Value>
@@ -74,9 +84,7 @@ py::array gathered(const TraceHandle& trace, const Rows& rows, Value OneFact::* 
   const auto row = rows.unchecked<1>();
   auto out = column.mutable_unchecked();
   for (py::ssize_t i = 0; i < rows.size(); ++i) {
-    const auto index = static_cast<std::size_t>(row(i));
-    if (index >= events.size()) throw py::index_error("no such event");
-    const auto* fact = std::get_if<OneFact>(&events[index].fact);
+    const auto* fact = std::get_if<OneFact>(&event_at(events, row(i)).fact);
     if (fact == nullptr) {
       throw std::invalid_argument("event " + std::to_string(row(i)) + " is no " +
                                   std::string(OneFact::kName));
@@ -127,23 +135,53 @@ py::dict columns_of(const std::vector<Row>& table) {
             }(),
             ...);
       },
-      Row::fields());
+      Row::columns());
   return columns;
 }
 
+template <class F>
+void for_each_table(const Replay& replay, F&& f) {
+  f(replay.lookups());
+  f(replay.lists());
+  f(replay.subchannels());
+  f(replay.connections());
+  f(replay.calls());
+}
+
 py::dict table(const TraceHandle& trace, std::string_view name) {
-  const Replay& replay = trace.replay();
   std::optional<py::dict> found;
-  const auto offer = [&]<class Row>(const std::vector<Row>& rows) {
-    if (Row::kName == name) found = columns_of(rows);
-  };
-  offer(replay.lookups());
-  offer(replay.lists());
-  offer(replay.subchannels());
-  offer(replay.connections());
-  offer(replay.calls());
+  for_each_table(trace.replay(), [&]<class One>(const std::vector<One>& rows) {
+    if (One::kName == name) found = columns_of(rows);
+  });
   if (!found) throw std::invalid_argument("no table '" + std::string(name) + "'");
   return *found;
+}
+
+// What a column's numbers stand for.
+template <class Value>
+constexpr std::string_view stands_for() {
+  if constexpr (std::is_same_v<Value, Row>) return "row";
+  if constexpr (std::is_same_v<Value, Place>) return "place";
+  if constexpr (std::is_same_v<Value, Symbol>) return "word";
+  if constexpr (std::is_same_v<Value, Code>) return "code";
+  return "number";
+}
+
+py::dict tables() {
+  py::dict all;
+  for_each_table(Replay(), [&]<class One>(const std::vector<One>&) {
+    py::dict columns;
+    std::apply(
+        [&](const auto&... field) {
+          ((columns[py::str(std::string(field.name))] = py::make_tuple(
+                stands_for<std::remove_cvref_t<decltype(std::declval<One>().*field.member)>>(),
+                field.since)),
+           ...);
+        },
+        One::columns());
+    all[py::str(std::string(One::kName))] = columns;
+  });
+  return all;
 }
 
 std::vector<std::string> split(const std::string& addresses) {
@@ -159,37 +197,34 @@ py::dict snapshot(const TraceHandle& trace, std::size_t end) {
   Replay replay;
   for (const Event& event : events) replay.apply(event);
   const auto word = [&](Symbol symbol) { return trace.symbols().word(symbol); };
-  const auto address = [&](Row connection) {
-    return connection == kNoRow
-               ? std::string("?")
-               : word(replay.connections()[static_cast<std::size_t>(connection)].address);
-  };
   py::dict clients;
+  std::unordered_map<Symbol, py::dict> shown_of;
   for (const auto& [who, client] : replay.clients()) {
-    py::dict subchannels;
-    for (const auto& one : replay.subchannels()) {
-      if (one.client == who && one.end == kNoRow) {
-        subchannels[py::str(word(one.address))] = to_string(one.state);
-      }
-    }
-    py::list queued;
-    py::dict in_flight;
-    for (const auto& call : replay.calls()) {
-      if (call.client != who || call.end != kNoRow) continue;
-      if (call.waits) queued.append(number(call.id));
-      if (call.picked != kNoRow) in_flight[py::int_(number(call.id))] = address(call.connection);
-    }
-    py::dict shown;
+    py::dict& shown = shown_of[who];
     shown["state"] = to_string(client.state);
     shown["addresses"] = split(word(client.addresses));
     shown["pending"] = client.pending ? py::cast(split(word(*client.pending))) : py::none();
-    shown["subchannels"] = subchannels;
+    shown["subchannels"] = py::dict();
     shown["picker"] = client.picker == Symbol::none ? "queue" : word(client.picker);
     shown["ready"] = client.ready;
-    shown["queued"] = queued;
-    shown["in_flight"] = in_flight;
+    shown["queued"] = py::list();
+    shown["in_flight"] = py::dict();
     shown["ended"] = client.ended;
     clients[py::str(word(who))] = shown;
+  }
+  for (const auto& one : replay.subchannels()) {
+    if (one.end != kNoRow) continue;
+    shown_of[one.client]["subchannels"][py::str(word(one.address))] = to_string(one.state);
+  }
+  for (const auto& call : replay.calls()) {
+    if (call.end != kNoRow) continue;
+    const py::dict& shown = shown_of[call.client];
+    if (call.waits) shown["queued"].attr("append")(number(call.id));
+    if (call.picked == kNoRow) continue;
+    shown["in_flight"][py::int_(number(call.id))] =
+        call.subchannel == Place::none
+            ? std::string("?")
+            : word(replay.subchannels()[static_cast<std::size_t>(call.subchannel)].address);
   }
   py::dict pods;
   for (const auto& [pod, change] : replay.pods()) pods[py::str(word(pod))] = word(change);
@@ -206,7 +241,7 @@ py::dict snapshot(const TraceHandle& trace, std::size_t end) {
 }
 
 Story story_of(const TraceHandle& trace) {
-  return Story(trace.symbols(), trace.replay(),
+  return Story(trace.symbols(), trace.names(),
                origin(trace.events(), trace.symbols(), trace.world()));
 }
 
@@ -214,7 +249,7 @@ py::tuple sentences(const TraceHandle& trace, const Rows& rows, std::string_view
   std::vector<const Event*> events;
   const auto all = trace.events();
   for (py::ssize_t i = 0; i < rows.size(); ++i) {
-    events.push_back(&all[static_cast<std::size_t>(rows.at(i))]);
+    events.push_back(&event_at(all, rows.at(i)));
   }
   Story::Templates made = story_of(trace).templates(events, mark);
   return py::make_tuple(
@@ -251,7 +286,7 @@ void save(const TraceHandle& trace, const py::array_t<std::int64_t>& rows,
   std::vector<Event> chosen;
   chosen.reserve(static_cast<std::size_t>(rows.size()));
   for (py::ssize_t i = 0; i < rows.size(); ++i) {
-    chosen.push_back(all[static_cast<std::size_t>(rows.at(i))]);
+    chosen.push_back(event_at(all, rows.at(i)));
   }
   const Unlocked unlocked;
   std::ofstream file(path);
@@ -322,10 +357,8 @@ what is there at the moment; ask again for what has come since.)")
           "The words that the events use.")
       .def(
           "fields",
-          [](const TraceHandle& trace, std::size_t row) {
-            const auto events = trace.events();
-            if (row >= events.size()) throw py::index_error("no such event");
-            return fields_of(trace, events[row].fact);
+          [](const TraceHandle& trace, std::int64_t row) {
+            return fields_of(trace, event_at(trace.events(), row).fact);
           },
           py::arg("row"), "What there is to say of one event, by name.")
       .def("column", &fields_column, py::arg("rows"), py::arg("kind"), py::arg("field"), R"(
@@ -341,15 +374,15 @@ their numbers, times and durations are nanoseconds.)")
           "From when its story counts.")
       .def(
           "sentence",
-          [](const TraceHandle& trace, std::size_t row) {
-            const auto events = trace.events();
-            if (row >= events.size()) throw py::index_error("no such event");
-            return story_of(trace).sentence(events[row]);
+          [](const TraceHandle& trace, std::int64_t row) {
+            const Event& event = event_at(trace.events(), row);
+            return story_of(trace).sentence(event);
           },
           py::arg("row"), "What happened, in words.")
       .def("sentences", &sentences, py::arg("rows"), py::arg("mark"), R"(
 Each different sentence of these rows once, with `mark` in place of a call's number; and which of
 them each row has.)")
+      .def("now", &TraceHandle::now, "The same as it is now, without what comes later.")
       .def("snapshot", &snapshot, py::arg("end"), R"(
 The world when the events before row `end` have happened: see greetlab.trace.stepper.Snapshot.)")
       .def("table", &table, py::arg("name"), R"(
@@ -370,6 +403,10 @@ connection is the row of that table; -1: it did not happen.)")
       },
       "The names of all kinds of facts; a trace's column `kind` counts in this order.");
 
+  module.def("tables", &tables, R"(
+The tables of a trace (`Trace.table`), and what the numbers of each of their columns stand for: a
+"row" of the trace, the "place" of a row in another table, a "word", a "code", or a plain "number";
+and the column with the row that it was known since: {table: {column: (kind, since)}}.)");
   module.def("connectivity_states", &words_of<ConnectivityState>, "By number.");
   module.def("status_codes", &words_of<Code>, "gRPC's, by number.");
   module.def("certainties", &words_of<Certainty>, "How a fact can be known, by number.");

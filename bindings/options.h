@@ -5,6 +5,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,15 +42,18 @@ pybind11::object to_python(const Value& value) {
 
 /// What a value of this type is, for somebody who gave another.
 template <class Value>
-constexpr std::string_view type_in_words() {
+std::string type_in_words() {
   if constexpr (std::is_same_v<Value, Duration> || std::is_same_v<Value, std::optional<Duration>>) {
     return "a number of seconds";
   } else if constexpr (std::is_same_v<Value, bool>) {
     return "True or False";
   } else if constexpr (std::is_same_v<Value, std::string>) {
     return "a word";
+  } else if constexpr (std::is_integral_v<Value>) {
+    return "a whole number, 0 to " + std::to_string(std::numeric_limits<Value>::max());
   } else {
-    return "a whole number, not below 0";
+    return "a whole number, 0 to " +
+           std::to_string(std::numeric_limits<typename Value::value_type>::max());
   }
 }
 
@@ -71,7 +75,7 @@ Options options_from(const pybind11::dict& given) {
     } catch (const pybind11::cast_error&) {
       throw pybind11::type_error(std::string(name) + " " +
                                  std::string(pybind11::str(pybind11::repr(given[name]))) + ": " +
-                                 std::string(type_in_words<Value>()));
+                                 type_in_words<Value>());
     }
   });
   if (taken == given.size()) return options;

@@ -1,5 +1,7 @@
 #include "python_policy.h"
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,7 +17,9 @@ namespace {
 
 /// What Python chooses from.
 struct ReadySubchannel {
-  const Picker* picker;  // whose it is; it may be gone
+  /// Whose it is, by a number that no other picker ever has: that picker may be gone, and another
+  /// one may lie where it was.
+  std::uint64_t picker;
   std::size_t index;
   std::string address;
   std::uint32_t number;
@@ -51,7 +55,7 @@ class PythonPicker final : public Picker {
     const py::gil_scoped_acquire gil;
     py::tuple choices(shown.size());
     for (std::size_t i = 0; i < shown.size(); ++i) {
-      shown[i].picker = this;
+      shown[i].picker = serial_;
       choices[i] = py::cast(std::move(shown[i]));
     }
     choices_ = shared(std::move(choices));
@@ -68,7 +72,7 @@ class PythonPicker final : public Picker {
                     ": it is to return one of `ready`, or None");
       }
       auto& choice = chosen.cast<ReadySubchannel&>();
-      if (choice.picker != this) {
+      if (choice.picker != serial_) {
         return fail("returned " + choice.address + " of an earlier list: it may be gone by now");
       }
       ++choice.in_flight->calls;
@@ -88,6 +92,12 @@ class PythonPicker final : public Picker {
     return PickDrop{{Code::internal, name_ + ".pick " + what}};
   }
 
+  static std::uint64_t next_serial() {
+    static std::atomic<std::uint64_t> made{0};
+    return ++made;
+  }
+
+  const std::uint64_t serial_ = next_serial();
   const std::shared_ptr<py::object> policy_;
   const std::string name_;
   const std::vector<Subchannel*> ready_;
@@ -96,8 +106,8 @@ class PythonPicker final : public Picker {
 
 class PythonPolicy final : public EndpointListPolicy {
  public:
-  PythonPolicy(PolicyHelper& helper, const py::object& factory, std::string name)
-      : EndpointListPolicy(helper), name_(std::move(name)) {
+  PythonPolicy(PolicyHelper& helper, Clock& clock, const py::object& factory, std::string name)
+      : EndpointListPolicy(helper, clock), name_(std::move(name)) {
     const py::gil_scoped_acquire gil;
     try {
       policy_ = shared(factory());
@@ -112,7 +122,7 @@ class PythonPolicy final : public EndpointListPolicy {
     const auto counts = in_flight_.of(ready);
     std::vector<ReadySubchannel> shown;
     for (std::size_t i = 0; i < ready.size(); ++i) {
-      shown.push_back({nullptr, i, to_string(ready[i]->address()),
+      shown.push_back({0, i, to_string(ready[i]->address()),
                        static_cast<std::uint32_t>(ready[i]->id()), counts[i]});
     }
     return std::make_unique<PythonPicker>(policy_, name_, std::move(ready), std::move(shown));
@@ -129,8 +139,8 @@ class PythonPolicy final : public EndpointListPolicy {
 PolicyConfig python_policy(py::object factory, std::string name) {
   PolicyConfig config{name};
   config.make = [held = shared(std::move(factory)), name](const PolicyConfig&, PolicyHelper& helper,
-                                                          Clock&) {
-    return std::make_unique<PythonPolicy>(helper, *held, name);
+                                                          Clock& clock) {
+    return std::make_unique<PythonPolicy>(helper, clock, *held, name);
   };
   return config;
 }

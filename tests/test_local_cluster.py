@@ -236,7 +236,7 @@ def test_with_session_affinity_a_client_that_comes_again_comes_to_its_pod():
 
 
 def test_only_our_engine_can_choose_where_it_connects_from(cluster):
-    with pytest.raises(ValueError, match="source_ip: gRPC's own channel lets nobody choose"):
+    with pytest.raises(ValueError, match="source_ip: the engine 'grpc' cannot be told; "):
         cluster.channel("greetserver", source_ip="127.9.9.9", engine="grpc")
     with pytest.raises(ValueError, match="source address 'here': it is no IP address"):
         cluster.channel("greetserver", source_ip="here")

@@ -138,6 +138,27 @@ def test_a_choice_of_an_earlier_list_is_refused():
     assert "of an earlier list: it may be gone by now" in error
 
 
+class Kept(gl.Policy):
+    """Chooses what the first of its many pickers offered."""
+
+    def pick(self, ready, call):
+        self.first = getattr(self, "first", ready[-1])
+        return self.first
+
+
+def test_no_later_picker_takes_it_for_its_own():
+    """However many pickers there were, one of which may lie in memory where the first one lay."""
+    cluster = gl.Cluster.sim(pods=2, seed=1)
+    channel = cluster.channel("greetserver-headless", policy=Kept, cooldown=0.001)
+    assert channel.wait_ready(all=True).greet().ok == 1
+    for _ in range(50):
+        cluster.kill("pod-1")
+        cluster.run(0.1)
+        cluster.restart("pod-1")
+        channel.wait_ready(all=True)
+        assert channel.greet().by_status == {"INTERNAL": 1}
+
+
 def test_an_instance_is_no_policy():
     with pytest.raises(TypeError, match="the class, and not an instance"):
         gl.Cluster.sim(pods=1, seed=1).channel("greetserver", policy=Last())

@@ -6,7 +6,6 @@ done, and what the policy makes of it. The scenarios follow gRPC's own `round_ro
 and `connection-backoff.md`. When one fails, pytest shows the steps and the trace under it.
 """
 
-import re
 from collections import Counter
 from itertools import pairwise
 
@@ -15,6 +14,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from greetlab import _core
+from greetlab.trace.trace import Trace
 
 REFUSED = "Connection refused"
 SHUFFLED = _core.PolicyConfig("pick_first", {"shuffleAddressList": 1})
@@ -45,7 +45,12 @@ def pf(bench):
 
 
 def story(bench):
-    return "The steps:\n" + bench.script() + "The trace:\n" + "\n".join(bench.trace())
+    events = (f"{event!r} <- {event.cause and event.cause.id}" for event in trace(bench))
+    return "The steps:\n" + bench.script() + "The trace:\n" + "\n".join(events)
+
+
+def trace(bench):
+    return Trace(bench.trace())
 
 
 def connect(bench, *addresses):
@@ -65,7 +70,7 @@ def dialled(bench):
 
 
 def swaps(bench):
-    return [line for line in bench.trace() if " ListSwapped " in line]
+    return trace(bench).of("ListSwapped")
 
 
 def next_dial(bench):
@@ -352,7 +357,7 @@ def test_a_new_list_waits_while_the_old_one_works(rr):
     rr.fail("c")
     assert set(rr.picks(4)) == {"a", "b"}
     assert rr.subchannels["a"] == rr.subchannels["b"] == "READY"
-    assert not swaps(rr)
+    assert not len(swaps(rr))
 
     rr.ready("d")  # one is READY, and all have reported
     assert rr.state == "READY"
@@ -904,6 +909,96 @@ def test_without_shuffle_the_order_is_the_lists(bench):
         assert order_of_attempts(plain) == "abc"
 
 
+# --- Endpoints of several addresses (gRFC A61) ---------------------------------------------------
+
+
+def test_round_robin_has_one_connection_an_endpoint(rr):
+    rr.update(["a+b", "c+d"])
+    assert dialled(rr) == ["a", "c"]
+    rr.ready("a")
+    rr.ready("c")
+    rr.run(10)
+    assert dialled(rr) == ["a", "c"]
+    assert rr.subchannels == {"a": "READY", "c": "READY"}  # the others are let go
+    assert Counter(rr.picks(10)) == {"a": 5, "c": 5}
+
+
+def test_an_endpoint_that_hangs_is_tried_at_its_next_address_too(rr):
+    rr.update(["a+b", "c"])
+    rr.ready("c")
+    rr.run(1)
+    assert rr.dials == [(0, "a"), (0, "c"), (0.25, "b")]
+    assert rr.picks(2) == ["c", "c"]
+    rr.ready("b")
+    assert rr.subchannels == {"b": "READY", "c": "READY"}
+    assert Counter(rr.picks(10)) == {"b": 5, "c": 5}
+
+
+def test_an_endpoint_has_failed_when_all_of_its_addresses_have(rr):
+    rr.update(["a+b"])
+    rr.fail("a")
+    assert rr.dials == [(0, "a"), (0, "b")]  # at once
+    assert rr.state == "CONNECTING"
+    assert rr.reresolutions == 0
+    rr.fail("b", "No route to host")
+    assert rr.state == "TRANSIENT_FAILURE"
+    assert rr.failure == "connections to all backends failing; last error: No route to host"
+    assert rr.reresolutions == 1
+    rr.run(130)
+    assert set(rr.connecting()) == {"a", "b"}  # each as soon as its backoff is over
+    assert rr.state == "TRANSIENT_FAILURE"
+    rr.ready("b")
+    assert rr.picks(2) == ["b", "b"]
+
+
+def test_a_lost_endpoint_is_tried_again_from_its_first_address(rr):
+    rr.update(["a+b", "c"])
+    rr.fail("a")
+    rr.ready("b")
+    rr.ready("c")
+    rr.run(100)
+    rr.lose("b")
+    assert rr.reresolutions == 1
+    assert rr.dials[-1] == (100, "a")
+    assert rr.picks(2) == ["c", "c"]
+    rr.ready("a")
+    assert set(rr.subchannels) == {"a", "c"}
+    assert Counter(rr.picks(10)) == {"a": 5, "c": 5}
+
+
+def test_an_endpoint_keeps_its_connection_over_a_new_list(rr):
+    connect(rr, "a", "c")
+    rr.update(["d+a", "c"])
+    assert dialled(rr) == ["a", "c"]
+    assert Counter(rr.picks(10)) == {"a": 5, "c": 5}
+
+
+def test_pick_first_tries_the_addresses_of_all_endpoints_in_order(pf):
+    pf.update(["a+b", "c"])
+    assert order_of_attempts(pf) == "abc"
+
+
+def test_shuffled_the_addresses_of_an_endpoint_stay_together(bench):
+    orders = set()
+    for seed in range(40):
+        shuffled = bench(SHUFFLED, seed=seed)
+        shuffled.update(["a+b", "c"])
+        orders.add(order_of_attempts(shuffled))
+    assert orders == {"abc", "cab"}
+
+
+def test_a_subset_is_drawn_by_the_first_address(bench):
+    subset = _core.PolicyConfig("random_subsetting", {"subsetSize": 2})
+    drawn = set()
+    for seed in range(40):
+        one, more = bench(subset, seed=seed), bench(subset, seed=seed)
+        one.update(["a", "b", "c"])
+        more.update(["a+x", "b", "c+y"])
+        assert dialled(one) == dialled(more)
+        drawn.add("".join(sorted(dialled(one))))
+    assert drawn == {"ab", "ac", "bc"}
+
+
 # --- The bench itself ----------------------------------------------------------------------------
 
 
@@ -926,7 +1021,7 @@ def test_the_bench_refuses_what_cannot_happen(bench):
 
 
 def test_the_same_steps_and_seed_give_the_same_trace(bench):
-    def trace():
+    def told():
         fresh = bench("round_robin", seed=3)
         connect(fresh, "a", "b", "c")
         for _ in range(10):
@@ -934,30 +1029,44 @@ def test_the_same_steps_and_seed_give_the_same_trace(bench):
             fresh.fail("b")
             fresh.run(5)
             fresh.ready("b")
-        return fresh.trace()
+        return story(fresh)
 
-    assert trace() == trace()
+    assert told() == told()
 
 
 def test_the_script_and_the_trace_tell_the_story(bench):
     told = bench("round_robin", seed=3)
+    told.run(0.25)
     told.update(["a"])
-    told.run(0.5)
+    told.run(0.25)
     told.ready("a")
     told.picks(2)
     assert told.script().splitlines() == [
         "0.000000s PolicyBench(round_robin, seed=3)",
-        "0.000000s update([a]) -> accepted",
-        "0.000000s run(0.500000s)",
+        "0.000000s run(0.250000s)",
+        "0.250000s update([a]) -> accepted",
+        "0.250000s run(0.250000s)",
         "0.500000s ready(a)",
         "0.500000s picks(2) -> a x 2",
     ]
-    [dialled] = [line for line in told.trace() if " ConnectStarted " in line]
-    [connected] = [line for line in told.trace() if " Connected " in line]
-    because = dialled.split()[0]
-    assert connected.endswith(
-        f" 0.500000s client Connected subchannel=a connection=1 local=bench <- {because}"
-    )
+    events = trace(told)
+    assert (events.world, events.dropped) == ("BENCH", 0)
+    [dialled] = events.of("ConnectStarted")
+    [connected] = events.of("Connected")
+    assert (connected.seconds, connected.who, connected.cause.id) == (0.5, "client", dialled.id)
+    assert connected.fields == {"subchannel": 1, "connection": 1, "local": "bench"}
+    assert events.of_subchannel(1) == "a:1"
+    assert str(connected) == "500.000 ms  the connection to a:1 is up"
+
+
+def test_a_trace_outlives_its_bench():
+    events = trace(_core.PolicyBench("round_robin"))
+    assert not len(events)
+    bench = _core.PolicyBench("round_robin")
+    bench.update(["a"])
+    events = trace(bench)
+    del bench
+    assert events.last("ConnectStarted").cause.kind == "SubchannelStateChanged"
 
 
 # --- Legal transitions, and random walks ---------------------------------------------------------
@@ -979,35 +1088,34 @@ def test_the_legal_transitions_are_those_of_the_specification():
     assert set(_core.subchannel_transitions()) == LEGAL
 
 
-EVENT = re.compile(r"#(\d+) (\d+\.\d{6})s client (\w+)(.*?)(?: <- #(\d+))?")
 ROOTS = {"LookupEnded", "CallStarted"}
 """What comes from outside. Anything else has a cause; but a subchannel that goes, goes silently."""
 
 
 def check_trace(bench):
     """Every event has a cause that came before it, and every transition is legal."""
-    states, last = {}, 0.0
-    for number, line in enumerate(bench.trace(), start=1):
-        event = EVENT.fullmatch(line)
-        assert event, line
-        own, at, name, text, cause = event.groups()
-        assert int(own) == number, line
-        assert float(at) >= last, line
-        last = float(at)
-        assert cause is not None or name in ROOTS or "to=SHUTDOWN" in text, f"no cause: {line}"
-        assert cause is None or 1 <= int(cause) < number, f"the cause comes later: {line}"
-        if name == "SubchannelCreated":
-            address = re.search(r"subchannel=(\S+)", text)[1]
-            assert states.get(address, "SHUTDOWN") in {"SHUTDOWN", "IDLE"}, line
-            states[address] = "IDLE"
-        if name == "SubchannelStateChanged":
-            address, before, after = re.search(
-                r"subchannel=(\S+) from=(\S+) to=(\S+)", text
-            ).groups()
-            assert states[address] == before, line
-            assert (before, after) in LEGAL or (before != "SHUTDOWN" and after == "SHUTDOWN"), line
+    events = trace(bench)
+    states, last = {}, 0
+    for number, event in enumerate(events, start=1):
+        assert event.id == number, event
+        assert event.time_ns >= last, event
+        assert event.who == "client", event
+        last = event.time_ns
+        cause = int(events.core.cause[event.row])
+        goes = event.fields.get("to") == "SHUTDOWN"
+        assert cause or event.kind in ROOTS or goes, f"no cause: {event!r}"
+        assert cause < number, f"the cause comes later: {event!r}"
+        if event.kind == "SubchannelCreated":
+            assert states.get(event.address, "SHUTDOWN") in {"SHUTDOWN", "IDLE"}, event
+            states[event.address] = "IDLE"
+        if event.kind == "SubchannelStateChanged":
+            address = events.of_subchannel(event.subchannel)
+            before, after = event.fields["from"], event.to
+            assert states[address] == before, event
+            assert (before, after) in LEGAL or (before != "SHUTDOWN" and after == "SHUTDOWN"), event
             states[address] = after
-    assert bench.subchannels.items() <= states.items()
+    named = {address.removesuffix(":1"): state for address, state in states.items()}
+    assert bench.subchannels.items() <= named.items()
 
 
 def check_picks(bench):
@@ -1030,6 +1138,7 @@ ADDRESSES = "abcde"
 STEPS = st.one_of(
     st.tuples(st.just("update"), st.sets(st.sampled_from(ADDRESSES), min_size=1)),
     st.tuples(st.just("update"), st.permutations(ADDRESSES)),
+    st.tuples(st.just("update"), st.sampled_from([["a+b", "c"], ["b+a"], ["c+d+e", "a+b"]])),
     st.tuples(st.sampled_from(["ready", "ready", "fail", "lose"]), st.integers(0, 9)),
     st.tuples(st.just("run"), st.sampled_from([0, 0.1, 0.25, 1, 3, 30, 200])),
     st.tuples(st.sampled_from(["exit_idle", "empty", "error"]), st.none()),
@@ -1070,7 +1179,7 @@ def test_whatever_happens_the_rules_hold(policy, steps, shuffle, seed):
             if change == ("TRANSIENT_FAILURE", "CONNECTING"):
                 # Sticky. Only a list that round_robin has swapped in begins anew.
                 assert policy != "pick_first", "sticky until READY"
-                assert act == "update" or swaps(bench)
+                assert act == "update" or len(swaps(bench))
             if policy != "pick_first" and before != "IDLE":
                 assert bench.state != "IDLE"
         check_trace(bench)

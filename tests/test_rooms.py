@@ -31,7 +31,8 @@ MAY_INCLUDE = {
     "gateway": {"core", "trace", "flags", "channel", "engine", "traceio"},
 }
 """Rooms of cpp/ and the other rooms whose headers they may include. bindings may include all, and
-nobody includes bindings. Generated headers (greet.pb.h, grpc/health/v1/health.pb.h) are proto/'s;
+nobody includes bindings. lb/testing is of
+the room lb. Generated headers (greet.pb.h, grpc/health/v1/health.pb.h) are proto/'s;
 greet, live and gateway use them."""
 
 PURE = {"core", "trace", "http2", "lb", "load", "sim"}
@@ -50,6 +51,13 @@ def sources(room):
 def test_every_room_has_its_rule():
     rooms = {path.name for path in (ROOT / "cpp").iterdir() if path.is_dir()}
     assert rooms == set(MAY_INCLUDE)
+
+
+def test_the_readme_s_table_is_this_one():
+    lines = (ROOT / "cpp" / "README.md").read_text().splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line[:1] == "|"]
+    told = {room: set(filter(None, others.split(", "))) for room, others, _ in cells[2:]}
+    assert told == MAY_INCLUDE
 
 
 @pytest.mark.parametrize("room", MAY_INCLUDE)
@@ -73,6 +81,15 @@ def test_the_wire_is_our_own(room):
     for path in sources(room):
         found = re.search(r"#include [<\"](grpc|absl|.*\.grpc\.pb\.h)", path.read_text())
         assert not found, f"{path.name}: {found[0]}"
+
+
+def test_the_policies_bench_is_for_tests_only():
+    """bindings and tests/cpp may put policies on it."""
+    bench = ROOT / "cpp" / "lb" / "testing"
+    for room in MAY_INCLUDE:
+        for path in sources(room):
+            knows = '#include "lb/testing/' in path.read_text()
+            assert not knows or path.is_relative_to(bench), path
 
 
 def test_only_the_bindings_know_pybind11():

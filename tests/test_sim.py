@@ -208,6 +208,24 @@ def test_a_slow_pod_and_a_failing_one():
     assert np.median(calls.latency_ns[~slow]) < 0.01e9
 
 
+def test_tcp_gives_a_silent_connection_up_after_a_quarter_of_an_hour():
+    """Found W11: 948 s, as measured with packets dropped. Who sends nothing never finds out."""
+    cluster = sim()
+    busy, idle = fair(cluster).wait_ready(all=True), fair(cluster).wait_ready(all=True)
+    cluster.lose("pod-2")
+    silent = cluster.seconds
+    load = busy.start(400, every=5.0, timeout=1.0)
+    cluster.run(2100)
+    [lost] = cluster.trace.of("ConnectionLost", who=busy.name)
+    first = next(e for e in cluster.trace.of("CallEnded", code="DEADLINE_EXCEEDED"))
+    assert lost.seconds - silent == pytest.approx(948, abs=11)
+    assert lost.graceful == "no"
+    assert first.seconds < lost.seconds
+    failed = busy.calls(load).by_status["DEADLINE_EXCEEDED"]
+    assert failed == pytest.approx(948 / 5 / 3, abs=3)  # a third of them, until then
+    assert not len(cluster.trace.of("ConnectionLost", who=idle.name))
+
+
 def test_a_connection_per_call_opens_as_many_connections_as_calls_and_closes_them():
     cluster = sim()
     channel = cluster.channel("greetserver", connection_per_call=True)
@@ -640,5 +658,13 @@ def test_an_option_that_there_is_not_is_named_with_those_that_there_are():
         gl.Cluster.sim(latencey=1)
     with pytest.raises(TypeError, match=r"latency 'fast': a number of seconds"):
         gl.Cluster.sim(latency="fast")
+    with pytest.raises(TypeError, match=r"port 70000: a whole number, 0 to 65535"):
+        gl.Cluster.sim(port=70000)
+    cluster = gl.Cluster.sim(seed=1)
     with pytest.raises(ValueError, match="source_ip: of a channel on real connections"):
-        gl.Cluster.sim(seed=1).channel("greetserver", source_ip="127.0.0.1")
+        cluster.channel("greetserver", source_ip="127.0.0.1")
+    with pytest.raises(TypeError, match=r"no option 'polcy': there is policy, engine, "):
+        cluster.channel("greetserver", polcy="round_robin")
+    with pytest.raises(TypeError, match=r"no option 'polcy': there is policy, engine, "):
+        gl.Channel("static:127.0.0.1:1", polcy="round_robin")
+    assert "source_ip" not in inspect.signature(cluster.channel).parameters

@@ -68,5 +68,5 @@ def test_the_core_is_asked_for_events_of_the_kind_only(trace):
     with pytest.raises(ValueError, match="event 0 is no Picked"):
         trace.core.column(np.array([0]), "Picked", "call")
     for row in (len(trace.core), -1):
-        with pytest.raises(IndexError, match="no such event"):
+        with pytest.raises(IndexError, match="no event"):
             trace.core.column(np.array([row]), "Picked", "call")

@@ -16,8 +16,11 @@ from greetlab.clusters.sim import SimCluster
 
 SENTENCES = 60
 """How many of a channel's last sentences are told."""
+MOST = 6
+"""Of how many clusters, and of how many of the test's channels: the last ones."""
 
-_made: list[weakref.ref] = []
+_clusters: list[weakref.ref] = []  # all: a fixture's may be older than the test
+_channels: list[weakref.ref] = []  # of the test that runs
 
 
 def _watch(monkeypatch, kind, method, note):
@@ -36,21 +39,26 @@ def _watch(monkeypatch, kind, method, note):
 def pytest_sessionstart():
     patch = pytest.MonkeyPatch()
     for kind in (SimCluster, LocalCluster):
-        _watch(patch, kind, "__init__", lambda self, _: _made.append(weakref.ref(self)))
-        _watch(patch, kind, "channel", lambda _, channel: _made.append(weakref.ref(channel)))
+        _watch(patch, kind, "__init__", lambda self, _: _clusters.append(weakref.ref(self)))
+        _watch(patch, kind, "channel", lambda _, channel: _channels.append(weakref.ref(channel)))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup():
-    _made.clear()
+    _channels.clear()
+    _clusters[:] = [ref for ref in _clusters if ref() is not None]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(call):
     report = yield
-    if report.when == "call" and report.failed:
-        for number, thing in enumerate(made for ref in _made if (made := ref()) is not None):
-            report.sections.append((f"{type(thing).__name__} {number + 1}", _told(thing)))
+    if report.when in ("setup", "call") and report.failed:
+        for made in (_clusters, _channels):
+            alive = [thing for ref in made if (thing := ref()) is not None]
+            if len(alive) > MOST:
+                report.sections.append(("...", f"{len(alive) - MOST} before these"))
+            for thing in alive[-MOST:]:
+                report.sections.append((type(thing).__name__, _told(thing)))
     return report
 
 

@@ -16,11 +16,11 @@
 #include <string_view>
 #include <variant>
 
+#include "core/virtual_clock.h"
 #include "lb/policies/registry.h"
-#include "lb/subchannel.h"
+#include "lb/pooled_subchannel.h"
 #include "sim/network.h"
 #include "sim/pod.h"
-#include "sim/virtual_clock.h"
 #include "trace/trace.h"
 
 namespace {
@@ -72,7 +72,7 @@ class Client final : private PolicyHelper {
       SimPod& pod = pods_.emplace_back();
       pod.address = {"10.244." + number, 50051};
       network_.add(pod);
-      found.addresses.push_back(pod.address);
+      found.endpoints.push_back({{pod.address}});
     }
     policy_ = make_policy(complete({policy}), *this, clock_);
     policy_->update(found, EventId::none);
@@ -94,8 +94,8 @@ class Client final : private PolicyHelper {
  private:
   std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) override {
     const auto id = static_cast<SubchannelId>(subchannels_.size() + 1);
-    return subchannels_[address] = std::make_shared<Subchannel>(
-               Subchannel::World{clock_, network_, rng_, trace_, who_}, id, address, because);
+    return subchannels_[address] = std::make_shared<PooledSubchannel>(
+               PooledSubchannel::World{clock_, network_, rng_, trace_, who_}, id, address, because);
   }
   void publish(ConnectivityState, std::unique_ptr<Picker> picker, const Status&, EventId) override {
     picker_ = std::move(picker);

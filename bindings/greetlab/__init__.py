@@ -22,6 +22,7 @@ from greetlab.channels.channel import Channel
 from greetlab.channels.greet_channel import GreetChannel
 from greetlab.channels.policies import POLICIES, Policy
 from greetlab.clusters.cluster import Cluster, Pod
+from greetlab.clusters.faults import Faults
 from greetlab.dns.lookup import DnsResolver, Lookup, nslookup
 from greetlab.lessons.checking import Verdict, check
 from greetlab.lessons.prediction import Comparison, Prediction, predict
@@ -43,6 +44,7 @@ __all__ = [
     "Comparison",
     "DnsResolver",
     "Event",
+    "Faults",
     "Flow",
     "Lookup",
     "Pod",
@@ -60,7 +62,7 @@ __all__ = [
 ]
 
 # The kinds of facts that a trace is made of, as plain words: `trace.of(gl.Picked)`. What each means
-# and which fields it has stands in cpp/trace/facts.h, and in `help(greetlab.trace)`.
+# and which fields it has stands in cpp/trace/fact.h.
 globals().update(zip(KINDS, KINDS, strict=True))
 
 

@@ -1,5 +1,5 @@
 // The only now, the only later. Whoever needs time is handed a clock: a virtual one in the
-// simulator, the machine's in the live world.
+// simulator, the loop's in the live world.
 #pragma once
 
 #include <cstdint>
@@ -14,15 +14,17 @@ using Task = std::function<void()>;
 
 class Timer;
 
-/// Everything that a clock runs, it runs on one thread, one task after the other.
+/// Everything that a clock runs, it runs on one thread, one task after the other. A clock must
+/// outlive its timers, and must be used on its own thread only.
 class Clock {
  public:
   virtual ~Clock() = default;
 
   virtual Time now() const = 0;
 
-  /// Runs `task` at `when`, or as soon as it can where that is past. Tasks for one moment run in
-  /// the order in which they were asked for. Destroying the timer takes the task back.
+  /// Runs `task` at `when`, or as soon as the clock can where that is past, and never before this
+  /// has returned. Tasks for one moment run in the order in which they were asked for. Destroying
+  /// the timer takes the task back; a task may destroy its own timer.
   [[nodiscard]] Timer at(Time when, Task task);
 
  protected:

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "lb/policies/registry.h"
-#include "lb/subchannel.h"
 
 namespace greetlab {
 
@@ -36,7 +35,8 @@ Channel::Channel(World world, ChannelConfig config, MakeResolver make_resolver)
       make_resolver_(std::move(make_resolver)),
       who_(world_.trace.symbol(config_.name)),
       rng_(config_.seed),
-      picker_(std::make_unique<QueuePicker>()) {}
+      picker_(std::make_unique<QueuePicker>()),
+      pool_({world_.clock, world_.connector, rng_, world_.trace, who_}) {}
 
 Channel::~Channel() {
   self_.reset();
@@ -244,32 +244,6 @@ void Channel::become(State state, const Status& why, EventId because) {
 
 void Channel::request_reresolution(EventId because) {
   resolver_->refresh(because);
-}
-
-std::shared_ptr<Subchannel> Channel::subchannel(const Address& address, EventId because) {
-  std::weak_ptr<Subchannel>& pooled = pool_[address];
-  if (auto existing = pooled.lock()) return existing;
-  const auto id = world_.trace.next_subchannel();
-  // When nobody holds it any more its address is forgotten, too: over months a name has many.
-  const auto forget = [weak = std::weak_ptr(self_)](Subchannel* gone) {
-    if (const auto self = weak.lock()) (*self)->pool_.erase(gone->address());
-    delete gone;
-  };
-  const std::shared_ptr<Subchannel> made(
-      new Subchannel({world_.clock, world_.connector, rng_, world_.trace, who_}, id, address,
-                     because),
-      forget);
-  pooled = made;
-  return made;
-}
-
-std::vector<std::shared_ptr<Subchannel>> Channel::subchannels() const {
-  std::vector<std::shared_ptr<Subchannel>> alive;
-  for (const auto& [address, pooled] : pool_) {
-    if (auto subchannel = pooled.lock()) alive.push_back(std::move(subchannel));
-  }
-  std::ranges::sort(alive, {}, [](const auto& subchannel) { return subchannel->id(); });
-  return alive;
 }
 
 }  // namespace greetlab

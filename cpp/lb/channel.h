@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +14,7 @@
 #include "lb/connector.h"
 #include "lb/policy.h"
 #include "lb/resolver.h"
+#include "lb/subchannel_pool.h"
 #include "trace/trace.h"
 
 namespace greetlab {
@@ -92,7 +92,7 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   void on_close(std::weak_ptr<const Task> told);
 
   /// The subchannels that there are, by number.
-  std::vector<std::shared_ptr<Subchannel>> subchannels() const;
+  std::vector<std::shared_ptr<Subchannel>> subchannels() const { return pool_.all(); }
 
  private:
   /// One pick, and what was sent because of it. A call may need several.
@@ -114,7 +114,9 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   };
 
   // PolicyHelper
-  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) override;
+  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) override {
+    return pool_.subchannel(address, because);
+  }
   void publish(ConnectivityState state, std::unique_ptr<Picker> picker, const Status& why,
                EventId because) override;
   void request_reresolution(EventId because) override;
@@ -141,7 +143,7 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   ConnectivityState state_ = ConnectivityState::idle;
   EventId picker_event_ = EventId::none;
   std::unique_ptr<Picker> picker_;
-  std::map<Address, std::weak_ptr<Subchannel>> pool_;
+  SubchannelPool pool_;
   std::unique_ptr<LbPolicy> policy_;
   std::unique_ptr<Resolver> resolver_;
   std::unordered_map<CallId, Call> calls_;

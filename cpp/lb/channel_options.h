@@ -1,5 +1,5 @@
-// What a channel is made with, in whichever world. Each option and its default stand here and
-// nowhere else: Python, the command lines and their help have them from here.
+// What a channel is made with, in whichever world. Each of these options, its default and its help
+// stand here and nowhere else: Python and the command lines have them from here.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ struct ChannelOptions {
   std::optional<std::uint64_t> seed;
   /// Its name in the trace.
   std::string name = "client-1";
-  std::size_t trace_capacity = 1'000'000;
+  std::size_t trace_capacity = kTraceCapacity;
   /// Hears of each event in place of keeping them. Outlives the channel.
   Trace::Listener* listener = nullptr;
 
@@ -32,12 +32,12 @@ struct ChannelOptions {
     f("cooldown", self.cooldown, "least time from one lookup's start to the next one's");
     f("connection_per_call", self.connection_per_call,
       "look up and dial anew for every call, and hang up after it, as the worst of clients do");
-    // On loopback all clients would look alike to who goes by it, as sessionAffinity: ClientIP
-    // does.
-    f("source_ip", self.source_ip, "the address to connect from; empty: the kernel chooses");
-    f("seed", self.seed, "of what is random; none: another one each time");
-    f("trace_capacity", self.trace_capacity,
-      "how many events are kept, 56 bytes each; what comes after them is counted");
+    f("source_ip", self.source_ip,
+      "the address to connect from, such as 127.9.9.1, where it matters who a client is, as to "
+      "session "
+      "affinity; empty: the kernel chooses, and on loopback all clients look alike");
+    f("seed", self.seed, "of what is random in our own engine; none: another one each time");
+    f("trace_capacity", self.trace_capacity, kTraceCapacityHelp);
   }
 };
 

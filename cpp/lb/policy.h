@@ -5,6 +5,7 @@
 //   target        what the application dials: "dns:///greetserver:50051"
 //   resolver      turns the target into addresses, and again when it is asked to
 //   address       where a server listens: one pod, or a ClusterIP that stands for many
+//   endpoint      one server: an address, or several that lead to it (gRFC A61)
 //   subchannel    the connection to one address, or the attempts to have one: IDLE, CONNECTING,
 //                 READY, TRANSIENT_FAILURE. It has at most one connection, and makes a new one only
 //                 when a policy asks it to connect
@@ -19,6 +20,28 @@
 //   channel       resolver, policy and subchannels together: what the application holds. It has the
 //                 connectivity state that the policy gives it
 //   wait_for_ready  a call that would rather wait than fail
+//   call          what the application asked for; it ends exactly once
+//   attempt       one try at a call: a pick, and what was sent because of it. A call of which
+//   nothing
+//                 was seen may have several (gRFC A6)
+//   subchannel call  what an attempt is on a connection: a stream of HTTP/2, in the live world
+//   connector, link  the port through which a subchannel dials, and one dial of it: the attempt to
+//                 connect, then the connection
+//   list          the addresses that a policy was given together; a new one may be pending until it
+//                 can take over
+//
+// And the house's own:
+//
+//   port          an interface through which the core reaches what it may not touch itself
+//   world         what stands behind the ports: SIM, LOCAL, KUBE; of a trace, where it comes from
+//   event, fact, cause  something that happened: what, to whom, when, and because of which event
+//   replay        what the events of a trace add up to
+//   engine        whose core makes the calls of a channel: the lab's, or gRPC's own
+//   load          calls by the thousand through one channel
+//   endpoint lag, readiness delay, pre_stop  the times that a cluster takes (sim/cluster.h)
+//
+// All of it lives on its channel's clock's thread. Nobody calls back before the call that asked for
+// it has returned.
 #pragma once
 
 #include <cstdint>
@@ -111,16 +134,20 @@ class FailPicker final : public Picker {
   Status status_;
 };
 
-/// What a policy may do to its channel. Outlives the policy.
+/// What a policy may do to its channel. It must outlive the policy, which may use it from `update`,
+/// `exit_idle` and whatever its subchannels and timers tell it, and must not from a picker.
 class PolicyHelper {
  public:
   virtual ~PolicyHelper() = default;
 
-  /// The subchannel for an address. The same address gives the same one for as long as somebody
-  /// holds it, so a new list keeps the connections of the old one.
+  /// The subchannel for an address. The same address gives the same connection for as long as
+  /// somebody holds it, so a new list keeps those of the old one. A parent may give its child
+  /// others that stand before its own (lb/delegating_subchannel.h).
   virtual std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) = 0;
 
-  /// The channel's state and picker from now on.
+  /// The channel's state and picker from now on. The channel owns the picker, and asks it of calls
+  /// that wait before this returns; the policy must hold what the picker points to until it has
+  /// published another one.
   /// @param why the reason of a TRANSIENT_FAILURE.
   virtual void publish(ConnectivityState state, std::unique_ptr<Picker> picker, const Status& why,
                        EventId because) = 0;
@@ -135,15 +162,17 @@ class PolicyHelper {
   virtual Symbol who() const = 0;
 };
 
+/// Owned by its channel, or by its parent policy, which must not destroy it from within one of its
+/// calls to the helper. It owns its subchannels and its child.
 class LbPolicy {
  public:
   virtual ~LbPolicy() = default;
 
-  /// New addresses, or a resolver's error.
+  /// New endpoints, or a resolver's error: then a policy that has some must go on with them.
   /// @return whether they could be used. If not, the resolver tries again.
   virtual bool update(const Resolution& update, EventId because) = 0;
 
-  /// Somebody wants to call, and the channel is IDLE.
+  /// Somebody wants to call, and the channel is IDLE. In any other state it must do nothing.
   virtual void exit_idle(EventId because) = 0;
 };
 

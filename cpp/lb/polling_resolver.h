@@ -15,9 +15,6 @@ namespace greetlab {
 /// It never polls, whatever the TTL says: as long as all is well, nothing is ever looked up again.
 class PollingResolver final : public Resolver {
  public:
-  /// GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS: a minimum, not an interval.
-  static constexpr Duration kCooldown = std::chrono::seconds(30);
-
   /// What it needs of the world. All of them outlive it.
   struct World {
     Clock& clock;
@@ -26,7 +23,7 @@ class PollingResolver final : public Resolver {
     Symbol who;
   };
 
-  PollingResolver(World world, std::unique_ptr<NameLookup> lookup, Duration cooldown = kCooldown);
+  PollingResolver(World world, std::unique_ptr<NameLookup> lookup, Duration cooldown);
 
   void start(Watcher& watcher, EventId because) override;
   void refresh(EventId because) override;

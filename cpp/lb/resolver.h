@@ -5,37 +5,41 @@
 #include <string>
 #include <vector>
 
-#include "core/address.h"
 #include "core/status.h"
+#include "lb/endpoint.h"
 #include "trace/trace.h"
 
 namespace greetlab {
 
-/// What a resolver found: addresses, or why there are none.
+/// What a resolver found: endpoints, or why there are none.
 struct Resolution {
   Status status;  ///< Not ok: why there are no addresses ("no such name (NXDOMAIN)").
-  std::vector<Address> addresses;
+  std::vector<Endpoint> endpoints;
 };
 
-/// Looks a name up, once. DNS in the live world, a table in the simulator.
+/// Looks a name up, once at a time. DNS in the live world, a table in the simulator. Owned by the
+/// resolver that asks it.
 class NameLookup {
  public:
   using Done = std::function<void(Resolution, EventId cause)>;
 
   virtual ~NameLookup() = default;
 
-  /// Emits the lookup's facts and calls `done` with the last of them, later, on the channel's
-  /// thread; never once the lookup object is gone.
+  /// Emits the lookup's facts and calls `done` with the last of them: later, on the channel's
+  /// thread, once, and never once this object is gone. `done` may begin another lookup.
   virtual void lookup(EventId because, Done done) = 0;
 };
 
-/// Keeps a channel's addresses up to date.
+/// Keeps a channel's addresses up to date. Owned by the channel, its watcher, which must outlive
+/// it.
 class Resolver {
  public:
   class Watcher {
    public:
     virtual ~Watcher() = default;
-    /// @return whether the addresses could be used. A resolver that can, tries again later.
+    /// From the resolver's own doing, never from within `start` or `refresh`. It must not destroy
+    /// the resolver.
+    /// @return whether the addresses could be used. If not, a resolver that can, tries again later.
     virtual bool on_resolution(const Resolution& answer, EventId cause) = 0;
   };
 

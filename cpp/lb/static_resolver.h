@@ -15,7 +15,7 @@ class StaticResolver final : public Resolver {
  public:
   /// @param clock outlives it.
   StaticResolver(Clock& clock, std::vector<Address> addresses) : clock_(clock) {
-    answer_.addresses = std::move(addresses);
+    answer_.endpoints = endpoints_of(std::move(addresses));
   }
 
   void start(Watcher& watcher, EventId because) override {

@@ -1,15 +1,14 @@
-// One address, and the connection to it: made, lost, made again after a while.
+// One address, and the connection to it, as a policy and its pickers see it.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <vector>
-
-#include "core/clock.h"
-#include "lb/backoff.h"
-#include "lb/connector.h"
+#include "core/address.h"
+#include "core/connectivity.h"
+#include "core/status.h"
+#include "trace/trace.h"
 
 namespace greetlab {
+
+class Link;
 
 /// The state machine of client_channel_specification.md:
 ///
@@ -18,17 +17,11 @@ namespace greetlab {
 ///
 /// It connects only when it is asked to, once: after a loss or a backoff it is IDLE, and whoever
 /// wants the connection back has to ask again.
-class Subchannel final : public std::enable_shared_from_this<Subchannel>, private Link::Watcher {
+///
+/// The channel's own are PooledSubchannels. A policy gives its child others in their place, to see
+/// what the child does with them or to show it other states (gRPC: `SubchannelInterface`).
+class Subchannel {
  public:
-  /// What it needs of the world. All of them outlive it.
-  struct World {
-    Clock& clock;
-    Connector& connector;
-    Rng& rng;
-    Trace& trace;
-    Symbol who;  ///< The channel, in the trace.
-  };
-
   class Watcher {
    public:
     virtual ~Watcher() = default;
@@ -36,48 +29,22 @@ class Subchannel final : public std::enable_shared_from_this<Subchannel>, privat
     virtual void on_state(ConnectivityState state, EventId cause) = 0;
   };
 
-  /// An attempt gets at least this long, however short the backoff (connection-backoff.md).
-  static constexpr Duration kMinConnectTimeout = std::chrono::seconds(20);
+  virtual ~Subchannel() = default;
 
-  Subchannel(World world, SubchannelId id, Address address, EventId because);
-  ~Subchannel() override;
-
-  SubchannelId id() const { return id_; }
-  const Address& address() const { return address_; }
-  ConnectivityState state() const { return state_; }
+  virtual SubchannelId id() const = 0;
+  virtual const Address& address() const = 0;
+  virtual ConnectivityState state() const = 0;
   /// Why it is in TRANSIENT_FAILURE.
-  const Status& failure() const { return failure_; }
-  /// The connection; nullptr unless READY.
-  Link* connection() const { return state_ == ConnectivityState::ready ? link_.get() : nullptr; }
+  virtual const Status& failure() const = 0;
+  /// The connection, which a call that was picked for it goes to; nullptr unless READY.
+  virtual Link* connection() const = 0;
 
   /// Tells `watcher` of every change from now on, until `unwatch`. Its state now it can ask.
-  void watch(Watcher& watcher);
-  void unwatch(Watcher& watcher);
+  virtual void watch(Watcher& watcher) = 0;
+  virtual void unwatch(Watcher& watcher) = 0;
 
   /// IDLE: begins to connect. In any other state: nothing.
-  void connect(EventId because);
-
- private:
-  void on_connected(EventId cause) override;
-  void on_connect_failed(const Status& why, EventId cause) override;
-  void on_lost(EventId cause) override;
-
-  EventId become(ConnectivityState state, EventId because, const Status& why = {});
-
-  World world_;
-  // What every pick reads. Side by side, they come with one line of the cache: of thousands of
-  // subchannels none is in the nearest one.
-  ConnectivityState state_ = ConnectivityState::idle;
-  std::unique_ptr<Link> link_;
-  const SubchannelId id_;
-  const Address address_;
-  Status failure_;
-  Backoff backoff_;
-  Time next_attempt_{};  // not before then
-  std::uint32_t attempts_ = 0;
-  Timer timer_;
-  std::vector<Watcher*> watchers_;  // nullptr: went while we were telling
-  bool telling_ = false;
+  virtual void request_connection(EventId because) = 0;
 };
 
 }  // namespace greetlab

@@ -10,24 +10,19 @@
 #include "channel/answer.h"
 #include "channel/gate.h"
 #include "channel/own_process.h"
-#include "dns/resolver.h"
 #include "lb/channel.h"
-#include "lb/polling_resolver.h"
-#include "lb/static_resolver.h"
 #include "lb/subchannel.h"
 #include "live/connector.h"
 #include "live/greet_exchange.h"
 #include "live/loop.h"
-#include "live/name_lookup.h"
-#include "live/target.h"
+#include "live/resolvers.h"
 
 namespace greetlab {
 namespace {
 
-ResolverConfig resolver_config(const Target& target) {
-  ResolverConfig config = system_resolver_config();
-  if (target.server) config.servers = {*target.server};
-  return config;
+std::uint64_t any_seed() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
 }
 
 greet::GreetingRequest request_of(const GreetLoad& load) {
@@ -44,10 +39,8 @@ class LabChannel final : public GreetChannel {
         target_(parse_target(options_.target)),
         trace_(loop_),
         connector_(loop_, trace_, target_.authority, options_.source_ip),
-        rng_(options_.seed ? *options_.seed : std::random_device{}()) {
-    if (target_.kind != Target::Kind::addresses) {
-      resolver_.emplace(resolver_config(target_));
-    }
+        rng_(options_.seed ? *options_.seed : any_seed()) {
+    resolvers_ = make_resolver_factory(target_, {loop_, trace_, options_.cooldown});
     if (options_.listener != nullptr) {
       trace_.listen(options_.listener);
     } else if (options_.trace_capacity > 0) {
@@ -241,15 +234,7 @@ class LabChannel final : public GreetChannel {
     return channels_.emplace_back(
         Channel::World{loop_, connector_, trace_},
         ChannelConfig{options_.policy, std::move(name), rng_.next()},
-        [this](Rng& rng, Symbol who) -> std::unique_ptr<Resolver> {
-          if (!resolver_) {
-            return std::make_unique<StaticResolver>(loop_, target_.addresses);
-          }
-          return std::make_unique<PollingResolver>(
-              PollingResolver::World{loop_, rng, trace_, who},
-              std::make_unique<LiveNameLookup>(loop_, *resolver_, trace_, who, target_),
-              options_.cooldown);
-        });
+        [this](Rng& rng, Symbol who) { return resolvers_->make(rng, who); });
   }
 
   template <class Enough>
@@ -326,7 +311,7 @@ class LabChannel final : public GreetChannel {
     const std::lock_guard lock(down_mutex_);
     if (std::exchange(down_, true)) return;
     loop_.run([] {});  // what was posted last hears that we are closed
-    resolver_.reset();
+    resolvers_.reset();
     loop_.stop();
   }
 
@@ -346,7 +331,7 @@ class LabChannel final : public GreetChannel {
   Trace trace_;
   std::optional<Recording> recording_;
   LiveConnector connector_;
-  std::optional<DnsResolver> resolver_;
+  std::unique_ptr<ResolverFactory> resolvers_;
   Rng rng_;
   std::list<Channel> channels_;
   Channel* channel_ = nullptr;      // the first of them; nullptr once closed

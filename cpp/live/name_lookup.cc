@@ -4,6 +4,9 @@
 #include <exception>
 #include <utility>
 
+#include "dns/address_order.h"
+#include "dns/hosts.h"
+
 namespace greetlab {
 
 // One lookup on its way; of several names, where SRV leads to them.
@@ -16,6 +19,23 @@ struct LiveNameLookup::Question {
   std::string trouble;  // why it could not even be asked
 };
 
+namespace {
+
+/// Each by its family and its place: RFC 6724. Those of one port, which is all of them but for SRV.
+std::vector<Address> ordered(const std::vector<Address>& addresses) {
+  const auto same_port = [&](const Address& one) { return one.port == addresses.front().port; };
+  if (!std::ranges::all_of(addresses, same_port)) return addresses;
+  std::vector<std::string> ips;
+  for (const Address& one : addresses) ips.push_back(one.ip);
+  std::vector<Address> result;
+  for (std::string& ip : in_order(std::move(ips))) {
+    result.push_back({std::move(ip), addresses.front().port});
+  }
+  return result;
+}
+
+}  // namespace
+
 LiveNameLookup::LiveNameLookup(Loop& loop, DnsResolver& resolver, Trace& trace, Symbol who,
                                const Target& target)
     : loop_(loop), resolver_(resolver), trace_(trace), who_(who), target_(target) {}
@@ -25,7 +45,15 @@ void LiveNameLookup::lookup(EventId because, Done done) {
   question->started =
       trace_.emit(who_, because, [&] { return LookupStarted{trace_.symbol(target_.name)}; });
   question->done = std::move(done);
-  const bool srv = target_.kind == Target::Kind::srv;
+  // As gRPC has it, whichever DNS server the target names (c-ares: "files, then DNS").
+  if (std::vector<std::string> known = hosts_addresses(target_.name); !known.empty()) {
+    for (std::string& ip : known) question->addresses.push_back({std::move(ip), target_.port});
+    loop_.post([this, alive = std::weak_ptr(alive_), question] {
+      if (!alive.expired()) finish(*question);
+    });
+    return;
+  }
+  const bool srv = target_.scheme == "srv";
   ask(question, target_.name,
       srv ? std::vector{RecordType::srv} : std::vector{RecordType::a, RecordType::aaaa},
       target_.port);
@@ -79,9 +107,10 @@ void LiveNameLookup::on_resolution(const std::shared_ptr<Question>& question, co
 
 void LiveNameLookup::finish(const Question& question) {
   Resolution answer;
-  answer.addresses = question.addresses;
-  const DnsStatus status = answer.addresses.empty() ? question.failure : DnsStatus::ok;
-  if (answer.addresses.empty()) {
+  const std::vector<Address> addresses = ordered(question.addresses);
+  answer.endpoints = endpoints_of(addresses);
+  const DnsStatus status = addresses.empty() ? question.failure : DnsStatus::ok;
+  if (addresses.empty()) {
     answer.status = {
         Code::unavailable,
         "DNS resolution failed for " + target_.name + ": " +
@@ -89,12 +118,12 @@ void LiveNameLookup::finish(const Question& question) {
   }
   const EventId ended = trace_.emit(who_, question.started, [&] {
     std::string joined;
-    for (const Address& address : answer.addresses) {
+    for (const Address& address : addresses) {
       joined += joined.empty() ? "" : ",";
-      joined += target_.kind == Target::Kind::srv ? to_string(address) : address.ip;
+      joined += target_.scheme == "srv" ? to_string(address) : address.ip;
     }
     return LookupEnded{trace_.symbol(target_.name), trace_.symbol(to_string(status)),
-                       trace_.symbol(joined), static_cast<std::uint32_t>(answer.addresses.size())};
+                       trace_.symbol(joined), static_cast<std::uint32_t>(addresses.size())};
   });
   question.done(std::move(answer), ended);
 }

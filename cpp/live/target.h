@@ -15,16 +15,16 @@ namespace greetlab {
 ///
 ///     dns:///name:port                 A and AAAA of the name, at this port
 ///     dns://server:port/name:port      the same, asked of that DNS server only
-///     name:port                        the same as dns:///name:port
+///     name:port                        the same as dns:///name:port, and so is dns:/name:port:
+///                                      without an authority a slash is no part of the name
 ///     srv:///name, srv://server/name   SRV of the name, which has the port (RFC 2782). gRPC itself
 ///                                      asks for SRV only to find balancers
 ///     static:ip:port,ip:port           these addresses; ipv4: and ipv6: are gRPC's words for it
 ///
-/// A name that is an IP address, or localhost (RFC 6761 6.3), is not looked up.
+/// What stands for another letter (%6c) is that letter (RFC 3986 2.1). A name that is an IP
+/// address, or localhost (RFC 6761 6.3), is not looked up.
 struct Target {
-  enum class Kind : std::uint8_t { addresses, dns, srv };
-
-  Kind kind = Kind::dns;
+  std::string_view scheme;        ///< "dns": one of those in resolvers.cc.
   std::optional<Address> server;  ///< nothing: those of resolv.conf
   std::string name;
   std::uint16_t port = 0;  ///< Of dns.
@@ -32,7 +32,10 @@ struct Target {
   std::string authority;  ///< What its calls say they are for.
 };
 
-/// @throws std::invalid_argument naming the text, what is wrong with it, and what it may be.
-Target parse_target(std::string_view text);
+// Each reads what follows its scheme.
+// @throws std::invalid_argument saying what is wrong with it.
+Target parse_dns(std::string_view rest);
+Target parse_srv(std::string_view rest);
+Target parse_addresses(std::string_view rest);
 
 }  // namespace greetlab

@@ -101,9 +101,11 @@ void Load::on_end(Slot& slot, const CallResult& result) {
   next_call_.push_back(&slot);
   if (next_call_.size() > 1) return;
   next_ = world_->clock().at(world_->clock().now(), [self = shared_from_this()] {
-    for (Slot* waiting : std::exchange(self->next_call_, {})) {
+    std::swap(self->next_call_, self->following_);  // both keep their memory
+    for (Slot* waiting : self->following_) {
       if (self->started_ < self->config_.calls) self->start_call(*waiting);
     }
+    self->following_.clear();
   });
 }
 

@@ -23,7 +23,8 @@ struct LoadConfig {
   bool wait_for_ready = false;
 };
 
-/// What a load needs of the world that it runs in.
+/// What a load needs of the world that it runs in. The load owns it; what it hands out (the clock,
+/// the channels) must outlive the load, and all of it is asked on the clock's thread.
 class LoadWorld {
  public:
   virtual ~LoadWorld() = default;
@@ -43,8 +44,8 @@ class LoadWorld {
 /// or not anybody still holds the load. Lives on the clock's thread.
 class Load final : public std::enable_shared_from_this<Load> {
  public:
-  /// Starts the first calls at once. Who closes the channel ends the load.
-  /// @param channel may go at any time.
+  /// Starts the first calls at once. Whoever closes the channel ends the load.
+  /// @param channel may go at any time: what is left of the load ends with CANCELLED then.
   static std::shared_ptr<Load> start(std::unique_ptr<LoadWorld> world, Channel& channel,
                                      LoadConfig config, CallLog log);
 
@@ -54,7 +55,7 @@ class Load final : public std::enable_shared_from_this<Load> {
   bool done() const { return ended_ == config_.calls; }
   std::size_t ended() const { return ended_; }
   const CallLog& log() const { return log_; }
-  /// Once it is done.
+  /// Must be asked once the load is done, and only once.
   CallLog take_log() { return std::move(log_); }
 
  private:
@@ -84,6 +85,7 @@ class Load final : public std::enable_shared_from_this<Load> {
   std::size_t started_ = 0;
   std::size_t ended_ = 0;
   std::vector<Slot*> next_call_;  // their call has ended, the next is due
+  std::vector<Slot*> following_;  // ... and is being started
   Time due_{};                    // the next one, by the clock
   Timer next_;
   std::shared_ptr<const Task> on_close_;  // of the channel

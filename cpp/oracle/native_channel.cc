@@ -33,17 +33,21 @@ ConnectivityState our(grpc_connectivity_state state) {
   return ConnectivityState::shutdown;
 }
 
-/// An entry of a service config's `loadBalancingConfig`, as gRPC reads it.
+/// A service config, as gRPC reads it; empty for pick_first as it is: that is gRPC's own default,
+/// and is left to it.
 std::string service_config(const PolicyConfig& policy) {
   const auto shuffle = policy.fields.find("shuffleAddressList");
   const bool on = shuffle != policy.fields.end() && shuffle->second != 0;
+  if (policy.policy == "pick_first" && !on) return "";
   return R"({"loadBalancingConfig":[{")" + policy.policy + R"(":)" +
          (on ? R"({"shuffleAddressList":true})" : "{}") + "}]}";
 }
 
 grpc::ChannelArguments arguments(const ChannelOptions& options) {
   grpc::ChannelArguments arguments;
-  arguments.SetServiceConfigJSON(service_config(options.policy));
+  if (const std::string config = service_config(options.policy); !config.empty()) {
+    arguments.SetServiceConfigJSON(config);
+  }
   arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS,
                    static_cast<int>(std::min<std::int64_t>(
                        std::chrono::ceil<std::chrono::milliseconds>(options.cooldown).count(),

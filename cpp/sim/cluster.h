@@ -12,12 +12,12 @@
 
 #include "core/rng.h"
 #include "core/rolling_update.h"
+#include "core/virtual_clock.h"
 #include "lb/channel.h"
 #include "lb/channel_options.h"
 #include "sim/dns.h"
 #include "sim/network.h"
 #include "sim/pod.h"
-#include "sim/virtual_clock.h"
 #include "trace/trace.h"
 
 namespace greetlab {
@@ -35,7 +35,7 @@ struct SimConfig {
   Duration grace = std::chrono::seconds(30);
   NetworkConfig network;
   SimDnsConfig dns;
-  std::size_t trace_capacity = 1'000'000;
+  std::size_t trace_capacity = kTraceCapacity;
 
   /// Calls `f(name, member, help)` for each.
   template <class Self, class F>
@@ -62,8 +62,7 @@ struct SimConfig {
     f("dns_cache", self.dns.cache,
       "whether something between the clients and the DNS gives an answer out again for as long, "
       "however old it is by then");
-    f("trace_capacity", self.trace_capacity,
-      "how many events are kept, 56 bytes each; what comes after them is counted");
+    f("trace_capacity", self.trace_capacity, kTraceCapacityHelp);
   }
 };
 

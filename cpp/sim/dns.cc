@@ -143,7 +143,7 @@ void SimNameLookup::lookup(EventId because, Done done) {
                   answer.status = {Code::unavailable, "DNS resolution failed for " + name_ + ": " +
                                                           std::string(describe(found.status))};
                 }
-                for (const auto& ip : found.addresses) answer.addresses.push_back({ip, port_});
+                for (const auto& ip : found.addresses) answer.endpoints.push_back({{{ip, port_}}});
                 done(std::move(answer), cause);
               });
 }

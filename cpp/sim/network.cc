@@ -33,6 +33,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     };
     if (silent_) {
       end_at(place, deadline, kDeadlineExceeded);
+      tcp_waits(because);
       return;
     }
     if (broken_) {  // the client has not heard of it yet
@@ -56,12 +57,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   void reset(EventId because) {
     if (broken_) return;
     broken_ = true;
-    at(network_.clock_.now() + network_.one_way(), [this, because] {
-      const EventId lost = tell_lost(Graceful::no, because);
-      for (std::size_t place = 0; place < in_flight_.size(); ++place) {
-        if (in_flight_[place].done) finish(place, outcome(kSocketClosed), lost);
-      }
-    });
+    at(network_.clock_.now() + network_.one_way(), [this, because] { break_off(because); });
   }
 
   /// GOAWAY: the client hears of it one way later. The calls in flight have `grace` from now.
@@ -78,7 +74,8 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     }
   }
 
-  /// From now on nothing comes back: calls end when their deadlines do.
+  /// From now on nothing comes back: calls end when their deadlines do, and the connection when TCP
+  /// gives up.
   void silence() {
     silent_ = true;
     age_.cancel();
@@ -86,6 +83,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
       if (!in_flight_[place].done) continue;
       in_flight_[place].end.cancel();
       end_at(place, in_flight_[place].deadline, kDeadlineExceeded);
+      tcp_waits(in_flight_[place].because);
     }
   }
 
@@ -98,6 +96,22 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   void forget() { in_flight_.clear(); }
 
  private:
+  // What was sent is sent again and again, until the client's own TCP gives the connection up.
+  void tcp_waits(EventId because) {
+    if (std::exchange(waited_for_, true)) return;
+    at(network_.clock_.now() + network_.config_.tcp_patience,
+       [this, because] { break_off(because); });
+  }
+
+  // The client knows that it has lost the connection, and its calls fail.
+  void break_off(EventId because) {
+    broken_ = true;
+    const EventId lost = tell_lost(Graceful::no, because);
+    for (std::size_t place = 0; place < in_flight_.size(); ++place) {
+      if (in_flight_[place].done) finish(place, outcome(kSocketClosed), lost);
+    }
+  }
+
   enum Ending { kAnswered, kInjected, kSocketClosed, kDeadlineExceeded };
 
   struct InFlight {
@@ -105,6 +119,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     Link::Done done;
     EventId because;
     Time deadline;
+    Ending ending = kAnswered;
     Timer end;
     std::shared_ptr<Connection> alive;
   };
@@ -122,8 +137,12 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
 
   void end_at(std::size_t place, Time when, Ending ending) {
     if (when == kNever) return;
-    in_flight_[place].end = network_.clock_.at(
-        when, [this, place, ending] { finish(place, outcome(ending), in_flight_[place].because); });
+    InFlight& call = in_flight_[place];
+    call.ending = ending;
+    // What the task holds has to fit into a std::function: a call more costs no memory.
+    call.end = network_.clock_.at(when, [this, place] {
+      finish(place, outcome(in_flight_[place].ending), in_flight_[place].because);
+    });
   }
 
   void finish(std::size_t place, const Outcome& outcome, EventId because) {
@@ -171,9 +190,10 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   bool broken_ = false;
   bool leaving_ = false;
   bool silent_ = false;
+  bool waited_for_ = false;  // something was sent into the silence
   std::vector<InFlight> in_flight_;
   std::vector<std::size_t> free_;
-  std::vector<Timer> pending_;  // at most a GOAWAY and a reset
+  std::vector<Timer> pending_;  // at most a GOAWAY, a reset and TCP's own patience
   Timer age_;
   Timer end_of_grace_;
 };

@@ -120,7 +120,7 @@ struct LookupStarted {
   std::string sentence(const Teller& t) const { return t.say(t.who, " looks up ", name); }
 };
 
-/// One question of it on the wire was answered, or given up.
+/// One question of a lookup, on the wire, was answered, or given up.
 struct QueryAnswered {
   Symbol name;
   Symbol type;
@@ -136,9 +136,9 @@ struct QueryAnswered {
   }
   std::string sentence(const Teller& t) const {
     const std::string& rcode = t.word(status);
-    const std::string answer = rcode == "ok"        ? "has records"
-                               : rcode == "no_data" ? "exists, but has no such record"
-                                                    : "is " + t.upper(rcode);
+    const std::string answer = rcode == "ok"        ? t.say("has records")
+                               : rcode == "no_data" ? t.say("exists, but has no such record")
+                                                    : t.say("is ", t.upper(rcode));
     return t.say("DNS: ", name, " ", type, " ", answer, " (", t.milliseconds(round_trip), ")");
   }
 };
@@ -174,7 +174,7 @@ struct ReresolutionRequested {
   }
 };
 
-/// ... too soon after the last lookup: it waits until then.
+/// A lookup was asked for too soon after the last one: the next lookup waits until then.
 struct CooldownStarted {
   Time until;
   static constexpr std::string_view kName = "CooldownStarted";
@@ -200,7 +200,8 @@ struct ResolverBackoffStarted {
 
 // --- The policy ----------------------------------------------------------------------------------
 
-/// The policy was given a list of addresses; `pending`: it keeps using the one it had for now.
+/// The policy was given a list of addresses; `pending`: for now the policy keeps the list before
+/// it.
 struct AddressListTaken {
   ListId list;
   Symbol addresses;
@@ -252,7 +253,7 @@ struct PickerPublished {
     if (name == "fail") return "calls fail for now";
     if (name == "pick_first") return "every call goes to the one READY connection from now on";
     return t.say("calls are shared by ", name, " among ", t.counted(ready, "READY connection"),
-                 " from now on, beginning with number ", start + 1, " of them");
+                 " from now on, beginning with number ", std::uint64_t{start} + 1, " of them");
   }
 };
 
@@ -290,6 +291,7 @@ struct SubchannelCreated {
   }
 };
 
+/// The subchannel's connectivity state; `reason` says why where an attempt failed.
 struct SubchannelStateChanged {
   SubchannelId subchannel;
   ConnectivityState from;
@@ -322,12 +324,12 @@ struct ConnectStarted {
                       Field{"attempt", &ConnectStarted::attempt}};
   }
   std::string sentence(const Teller& t) const {
-    const std::string again = attempt > 1 ? ", attempt " + std::to_string(attempt) : "";
+    const std::string again = attempt > 1 ? t.say(", attempt ", attempt) : std::string();
     return t.say(t.who, " dials ", t.address(subchannel), again);
   }
 };
 
-/// It is up: the server's SETTINGS frame has come. `local` is our end.
+/// The connection is up: the server's SETTINGS frame has come. `local` is our end.
 struct Connected {
   SubchannelId subchannel;
   ConnectionId connection;
@@ -344,6 +346,7 @@ struct Connected {
   }
 };
 
+/// The attempt failed: `reason` is what the kernel or the peer said.
 struct ConnectFailed {
   SubchannelId subchannel;
   ConnectionId connection;
@@ -408,8 +411,8 @@ struct ConnectionLost {
   }
 };
 
-/// No attempt before then: `delay` from now. The backoff was counted from the *start* of the
-/// attempt that failed, so after a slow failure less of it is left.
+/// The subchannel makes no attempt before then: `delay` from now. The backoff was counted from the
+/// *start* of the attempt that failed, so after a slow failure less of it is left.
 struct BackoffStarted {
   SubchannelId subchannel;
   Time until;
@@ -428,6 +431,7 @@ struct BackoffStarted {
 
 // --- The calls -----------------------------------------------------------------------------------
 
+/// The application called.
 struct CallStarted {
   CallId call;
   bool wait_for_ready;
@@ -440,7 +444,7 @@ struct CallStarted {
   std::string sentence(const Teller& t) const { return t.say(call, " begins"); }
 };
 
-/// There is nobody to send it to yet: it waits for the next picker.
+/// There is nobody to send the call to yet: the call waits for the next picker.
 struct CallQueued {
   CallId call;
   Symbol reason;
@@ -520,7 +524,7 @@ struct CallEnded {
   std::string sentence(const Teller& t) const {
     if (code == Code::ok) return t.say(call, " was answered by ", pod);
     const std::string place = t.dialled(connection);
-    const std::string sent = place.empty() ? "" : ", sent to " + place + ",";
+    const std::string sent = place.empty() ? std::string() : t.say(", sent to ", place, ",");
     return t.say(call, sent, " failed with ", to_string(code), ": ", message);
   }
 };

@@ -16,6 +16,12 @@ void set(std::vector<std::pair<Symbol, Symbol>>& table, Symbol key, Symbol value
   }
 }
 
+template <class Places, class Id>
+Place place(const Places& places, Id id) {
+  const auto found = places.find(id);
+  return found == places.end() ? Place::none : static_cast<Place>(found->second);
+}
+
 template <class Row, class Places, class Id>
 Row* at(std::vector<Row>& table, const Places& places, Id id) {
   const auto found = places.find(id);
@@ -51,9 +57,11 @@ Replay::Client& Replay::client(Symbol who) {
 }
 
 Replay::CallRow& Replay::call(CallId id, Symbol who) {
-  // A trace that was cut out of another may lack its beginning.
   const auto [found, is_new] = call_at_.try_emplace(id, calls_.size());
-  if (is_new) calls_.push_back({.id = id, .client = who, .start = row_});
+  if (is_new) {
+    client(who);
+    calls_.push_back({.id = id, .client = who});
+  }
   return calls_[found->second];
 }
 
@@ -147,14 +155,13 @@ void Replay::add(const SubchannelStateChanged& fact, Symbol) {
 
 void Replay::add(const ConnectStarted& fact, Symbol who) {
   client(who);
-  const auto found = subchannel_at_.find(fact.subchannel);
-  const bool known = found != subchannel_at_.end();
+  const SubchannelRow* const owner = find(fact.subchannel);
   connection_at_[fact.connection] = connections_.size();
   last_connection_[fact.subchannel] = connections_.size();
   connections_.push_back({.id = fact.connection,
                           .client = who,
-                          .subchannel = known ? static_cast<Row>(found->second) : kNoRow,
-                          .address = known ? subchannels_[found->second].address : Symbol::none,
+                          .subchannel = place(subchannel_at_, fact.subchannel),
+                          .address = owner != nullptr ? owner->address : Symbol::none,
                           .start = row_});
 }
 
@@ -178,7 +185,7 @@ void Replay::add(const ConnectionLost& fact, Symbol) {
 void Replay::add(const CallStarted& fact, Symbol who) {
   client(who);
   call_at_.erase(fact.call);
-  call(fact.call, who);
+  call(fact.call, who).start = row_;
 }
 
 void Replay::add(const CallQueued& fact, Symbol who) {
@@ -191,14 +198,15 @@ void Replay::add(const Picked& fact, Symbol who) {
   CallRow& one = call(fact.call, who);
   one.picked = row_;
   one.waits = false;
-  const auto found = connection_at_.find(fact.connection);
-  one.connection = found == connection_at_.end() ? kNoRow : static_cast<Row>(found->second);
+  one.subchannel = place(subchannel_at_, fact.subchannel);
+  one.connection = place(connection_at_, fact.connection);
 }
 
 void Replay::add(const CallUnsent& fact, Symbol who) {
   CallRow& one = call(fact.call, who);
   one.picked = kNoRow;
-  one.connection = kNoRow;
+  one.subchannel = Place::none;
+  one.connection = Place::none;
 }
 
 void Replay::add(const CallEnded& fact, Symbol who) {
@@ -207,8 +215,9 @@ void Replay::add(const CallEnded& fact, Symbol who) {
   one.waits = false;
   one.code = fact.code;
   one.pod = fact.pod;
-  if (ConnectionRow* const over = connection(fact.connection);
-      over != nullptr && over->pod == Symbol::none) {
+  ConnectionRow* const over = connection(fact.connection);
+  if (over != nullptr && fact.pod != Symbol::none && over->answered == kNoRow) {
+    over->answered = row_;
     over->pod = fact.pod;
   }
   ++client(who).ended;

@@ -24,8 +24,22 @@ namespace greetlab {
 
 /// Counts the events that a `Replay` was given, from 0.
 using Row = std::int64_t;
+/// Counts the rows of one of its tables, from 0: a call's `connection` is its place in
+/// `connections`.
+enum class Place : std::int64_t { none = -1 };
 /// What has not happened, or to nobody.
 inline constexpr Row kNoRow = -1;
+
+/// A column of a table: its name, where it is, and the column of the row that it was known from: a
+/// call's `pod` is known `since` its `end`.
+template <class Table, class Value>
+struct Column {
+  std::string_view name;
+  Value Table::* member;
+  std::string_view since = "start";
+};
+template <class Table, class Value, class... Since>
+Column(const char*, Value Table::*, Since...) -> Column<Table, Value>;
 
 class Replay {
  public:
@@ -41,12 +55,13 @@ class Replay {
     Symbol addresses{};
     Symbol status{};
     static constexpr std::string_view kName = "lookups";
-    static constexpr auto fields() {
+    static constexpr auto columns() {
+      using L = LookupRow;
       return std::tuple{
-          Field{"client", &LookupRow::client}, Field{"name", &LookupRow::name},
-          Field{"start", &LookupRow::start},   Field{"end", &LookupRow::end},
-          Field{"count", &LookupRow::count},   Field{"addresses", &LookupRow::addresses},
-          Field{"status", &LookupRow::status}};
+          Column{"client", &L::client},       Column{"name", &L::name},
+          Column{"start", &L::start},         Column{"end", &L::end, "end"},
+          Column{"count", &L::count, "end"},  Column{"addresses", &L::addresses, "end"},
+          Column{"status", &L::status, "end"}};
     }
   };
 
@@ -56,9 +71,9 @@ class Replay {
     Row start;
     Symbol addresses;
     static constexpr std::string_view kName = "lists";
-    static constexpr auto fields() {
-      return std::tuple{Field{"client", &ListRow::client}, Field{"start", &ListRow::start},
-                        Field{"addresses", &ListRow::addresses}};
+    static constexpr auto columns() {
+      return std::tuple{Column{"client", &ListRow::client}, Column{"start", &ListRow::start},
+                        Column{"addresses", &ListRow::addresses}};
     }
   };
 
@@ -70,10 +85,11 @@ class Replay {
     Row end = kNoRow;           ///< SHUTDOWN.
     ConnectivityState state{};  ///< Its last one.
     static constexpr std::string_view kName = "subchannels";
-    static constexpr auto fields() {
-      return std::tuple{Field{"id", &SubchannelRow::id}, Field{"client", &SubchannelRow::client},
-                        Field{"address", &SubchannelRow::address},
-                        Field{"start", &SubchannelRow::start}, Field{"end", &SubchannelRow::end}};
+    static constexpr auto columns() {
+      using S = SubchannelRow;
+      return std::tuple{Column{"id", &S::id}, Column{"client", &S::client},
+                        Column{"address", &S::address}, Column{"start", &S::start},
+                        Column{"end", &S::end, "end"}};
     }
   };
 
@@ -82,7 +98,7 @@ class Replay {
   struct ConnectionRow {
     ConnectionId id;
     Symbol client;
-    Row subchannel;  ///< Place in `subchannels`.
+    Place subchannel;
     Symbol address;
     Row start;
     Row up = kNoRow;
@@ -93,49 +109,54 @@ class Replay {
     Graceful graceful{};
     Row routed = kNoRow;  ///< By a ClusterIP, to `endpoint`.
     Symbol endpoint{};
-    Symbol pod{};  ///< Who answered over it first.
+    Row answered = kNoRow;  ///< First, by `pod`.
+    Symbol pod{};
     static constexpr std::string_view kName = "connections";
-    static constexpr auto fields() {
+    static constexpr auto columns() {
       using C = ConnectionRow;
-      return std::tuple{Field{"id", &C::id},
-                        Field{"client", &C::client},
-                        Field{"subchannel", &C::subchannel},
-                        Field{"address", &C::address},
-                        Field{"start", &C::start},
-                        Field{"up", &C::up},
-                        Field{"goaway", &C::goaway},
-                        Field{"failed", &C::failed},
-                        Field{"lost", &C::lost},
-                        Field{"closed", &C::closed},
-                        Field{"graceful", &C::graceful},
-                        Field{"routed", &C::routed},
-                        Field{"endpoint", &C::endpoint},
-                        Field{"pod", &C::pod}};
+      return std::tuple{Column{"id", &C::id},
+                        Column{"client", &C::client},
+                        Column{"subchannel", &C::subchannel},
+                        Column{"address", &C::address},
+                        Column{"start", &C::start},
+                        Column{"up", &C::up, "up"},
+                        Column{"goaway", &C::goaway, "goaway"},
+                        Column{"failed", &C::failed, "failed"},
+                        Column{"lost", &C::lost, "lost"},
+                        Column{"closed", &C::closed, "closed"},
+                        Column{"graceful", &C::graceful, "lost"},
+                        Column{"routed", &C::routed, "routed"},
+                        Column{"endpoint", &C::endpoint, "routed"},
+                        Column{"answered", &C::answered, "answered"},
+                        Column{"pod", &C::pod, "answered"}};
     }
   };
 
   struct CallRow {
     CallId id;
     Symbol client;
-    Row start;
+    Row start = kNoRow;   ///< A trace that was cut out of another may lack it.
     Row queued = kNoRow;  ///< First.
     Row picked = kNoRow;  ///< Last.
     Row end = kNoRow;
-    Row connection = kNoRow;  ///< Place in `connections` of the one that it was sent on.
+    Place subchannel = Place::none;  ///< That it was sent on, and the connection.
+    Place connection = Place::none;
     Code code{};
     Symbol pod{};
     bool waits = false;
     static constexpr std::string_view kName = "calls";
-    static constexpr auto fields() {
-      return std::tuple{Field{"id", &CallRow::id},
-                        Field{"client", &CallRow::client},
-                        Field{"start", &CallRow::start},
-                        Field{"queued", &CallRow::queued},
-                        Field{"picked", &CallRow::picked},
-                        Field{"end", &CallRow::end},
-                        Field{"connection", &CallRow::connection},
-                        Field{"code", &CallRow::code},
-                        Field{"pod", &CallRow::pod}};
+    static constexpr auto columns() {
+      using C = CallRow;
+      return std::tuple{Column{"id", &C::id},
+                        Column{"client", &C::client},
+                        Column{"start", &C::start},
+                        Column{"queued", &C::queued, "queued"},
+                        Column{"picked", &C::picked, "picked"},
+                        Column{"end", &C::end, "end"},
+                        Column{"subchannel", &C::subchannel, "picked"},
+                        Column{"connection", &C::connection, "picked"},
+                        Column{"code", &C::code, "end"},
+                        Column{"pod", &C::pod, "end"}};
     }
   };
 

@@ -16,7 +16,7 @@ namespace greetlab {
 /// The moment from which the story counts: the virtual world's beginning; in a real one, whose
 /// clock began with the machine, the first event of a client.
 ///
-/// @param world "SIM", "LOCAL", "KUBE".
+/// @param world "SIM", "BENCH", "LOCAL", "KUBE".
 Time origin(std::span<const Event> events, const Symbols& symbols, std::string_view world);
 
 /// Tells the events of one trace. The sentence itself is the fact's own (trace/fact.h).

@@ -37,7 +37,7 @@ std::string Teller::list(Symbol addresses, std::string_view nobody) const {
 }
 
 std::string Teller::reason(Symbol why) const {
-  return why == Symbol::none ? "" : ": " + word(why);
+  return why == Symbol::none ? std::string() : say(": ", why);
 }
 
 }  // namespace greetlab

@@ -93,6 +93,12 @@ class Trace {
   Symbols symbols_;
 };
 
+/// How many events a recording keeps where nobody says.
+inline constexpr std::size_t kTraceCapacity = 1'000'000;
+inline constexpr const char* kTraceCapacityHelp =
+    "how many events are kept, 56 bytes each and the words once; 0: none. What comes after them is "
+    "counted";
+
 /// Keeps events: 56 bytes each, in one block that never moves, so that others may look at it
 /// without a copy. The block is reserved at once and costs memory only as it fills. What comes when
 /// it is full is counted and not kept: a trace loses its end, never its middle.

@@ -9,14 +9,14 @@ from typing import Any
 from conformance.engine import Caller
 from conformance.grpcio_process import GrpcioProcess
 from conformance.local_engine import LocalEngine, RealCaller
-from conformance.model import HEADLESS, Client, Outcome, World
+from conformance.model import HEADLESS, Client, ClusterSpec, Outcome
 
 
 class GrpcioEngine(LocalEngine):
     """The local cluster, and PyPI's grpcio in another process."""
 
-    def __init__(self, world: World, process: GrpcioProcess) -> None:
-        super().__init__(world, "grpcio")
+    def __init__(self, spec: ClusterSpec, process: GrpcioProcess) -> None:
+        super().__init__(spec, "grpcio")
         self._process = process
         self._own: list[GrpcioProcess] = []
         self.callers: list[GrpcioCaller] = []

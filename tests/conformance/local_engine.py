@@ -11,7 +11,7 @@ from typing import Any
 
 from conformance.engine import SEED, Caller, Engine, merged, outcome_of
 from conformance.impostor import Impostor
-from conformance.model import Client, Outcome, World
+from conformance.model import Client, ClusterSpec, Outcome
 
 import greetlab as gl
 from greetlab.channels.channel import Channel
@@ -68,12 +68,12 @@ class RealCaller(Caller):
 class LocalEngine(Engine):
     """The local cluster with one of its own engines, "grpc" or "lab"."""
 
-    def __init__(self, world: World, engine: str) -> None:
+    def __init__(self, spec: ClusterSpec, engine: str) -> None:
         self.engine = engine
         self.cluster = gl.Cluster.local(
-            world.pods,
-            endpoint_lag=3600.0 if world.listed_when_dead else 0.0,
-            max_connection_age=world.max_connection_age,
+            spec.pods,
+            endpoint_lag=3600.0 if spec.listed_when_dead else 0.0,
+            max_connection_age=spec.max_connection_age,
             seed=SEED,
         )
         self._impostors: dict[str, Impostor] = {}
@@ -145,8 +145,6 @@ class NativeCaller(RealCaller):
         options: dict[str, Any] = {"engine": engine.engine}
         if client.policy is not None:
             options["policy"] = client.policy
-        elif engine.engine == "grpc":
-            options["policy"] = ""  # gRPC's own default, and not the one of our Python
         if client.cooldown is not None:
             options["cooldown"] = client.cooldown
         if client.shuffle:

@@ -1,12 +1,12 @@
 """When a name is looked up, and what a failed lookup means."""
 
-from conformance.model import CLUSTER_IP, Client, Expect, World, all_fail, share
+from conformance.model import CLUSTER_IP, Client, ClusterSpec, Expect, all_fail, share
 from conformance.scenario import COOLDOWN, EVEN, K8S_DNS, KUBE_PROXY, QUICK, SPEC, Scenario
 from conformance.steps import (
+    Action,
     AwaitLookups,
     AwaitState,
     Calls,
-    Deed,
     DnsOutage,
     Lookups,
     Scale,
@@ -21,8 +21,8 @@ LOOKING_UP = (
         COOLDOWN,
         (
             WaitReady(all=True),
-            Deed("kill", "pod-1"),
-            Deed("kill", "pod-2"),
+            Action("kill", "pod-1"),
+            Action("kill", "pod-2"),
             Until(10, share(10)),
             Lookups(1),
             AwaitLookups(2, exactly=True, gap=(0.99, 1.5)),
@@ -35,14 +35,14 @@ LOOKING_UP = (
         "NXDOMAIN, which fails calls at once",
         K8S_DNS,
         (Calls(1, all_fail(1)), AwaitState(("TRANSIENT_FAILURE",))),
-        world=World(pods=0),
+        cluster=ClusterSpec(pods=0),
     ),
     Scenario(
         "a ClusterIP without pods",
         "the name is there, the connection is refused: calls fail at once",
         KUBE_PROXY,
         (Calls(1, all_fail(1)), AwaitState(("TRANSIENT_FAILURE",))),
-        world=World(pods=0),
+        cluster=ClusterSpec(pods=0),
         client=Client(CLUSTER_IP, "round_robin"),
     ),
     Scenario(
@@ -67,7 +67,7 @@ LOOKING_UP = (
         (
             WaitReady(all=True),
             DnsOutage("SERVFAIL"),
-            Deed("kill", "pod-3"),
+            Action("kill", "pod-3"),
             AwaitLookups(2),
             Until(20, Expect(by_pod=(("pod-1", 10), ("pod-2", 10)))),
             DnsOutage(None),
@@ -81,7 +81,7 @@ LOOKING_UP = (
         (
             WaitReady(all=True),
             DnsOutage("NXDOMAIN"),
-            Deed("kill", "pod-3"),
+            Action("kill", "pod-3"),
             AwaitLookups(2),
             Until(20, Expect(by_pod=(("pod-1", 10), ("pod-2", 10)))),
             DnsOutage(None),

@@ -1,4 +1,4 @@
-"""What a scenario is made of, as data: a world, a client, and what is expected of its calls."""
+"""What a scenario is made of, as data: a cluster, a client, and what is expected of its calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LAST = "the pod that answered last"
 
 
 @dataclass(frozen=True)
-class World:
+class ClusterSpec:
     """The cluster. Durations are seconds.
 
     listed_when_dead: a killed pod stays in DNS, so the client's list keeps its address.

@@ -1,6 +1,6 @@
 """Pods that die, come back, come anew and leave in order."""
 
-from conformance.model import CLUSTER_IP, LAST, Client, Expect, World, all_fail, share
+from conformance.model import CLUSTER_IP, LAST, Client, ClusterSpec, Expect, all_fail, share
 from conformance.scenario import (
     ALL,
     BACKOFF,
@@ -16,10 +16,10 @@ from conformance.scenario import (
     Scenario,
 )
 from conformance.steps import (
+    Action,
     AwaitLookups,
     AwaitState,
     Calls,
-    Deed,
     During,
     Hours,
     Lookups,
@@ -30,7 +30,7 @@ from conformance.steps import (
 
 # Named, for `differences.py` has another end for it.
 SCALED_DOWN = During((Scale(2), AwaitLookups(2)), Expect(among=ALL))
-ONE_DRAINED = During((Deed("drain", "pod-1"), AwaitLookups(2)), Expect())
+ONE_DRAINED = During((Action("drain", "pod-1"), AwaitLookups(2)), Expect())
 
 PODS_COME_AND_GO = (
     Scenario(
@@ -39,10 +39,10 @@ PODS_COME_AND_GO = (
         SPEC,
         (
             WaitReady(all=True),
-            During((Deed("kill", "pod-2"),), Expect(at_most_failed=8, failed=None, among=ALL)),
+            During((Action("kill", "pod-2"),), Expect(at_most_failed=8, failed=None, among=ALL)),
             Until(40, Expect(by_pod=(("pod-1", 20), ("pod-3", 20)))),
         ),
-        world=LAGGING,
+        cluster=LAGGING,
     ),
     Scenario(
         "a pod comes back",
@@ -50,12 +50,12 @@ PODS_COME_AND_GO = (
         BACKOFF,
         (
             WaitReady(all=True),
-            Deed("kill", "pod-2"),
+            Action("kill", "pod-2"),
             Until(20, share(10, 10)),
-            Deed("restart", "pod-2"),
+            Action("restart", "pod-2"),
             Until(60, EVEN),
         ),
-        world=LAGGING,
+        cluster=LAGGING,
         client=EAGER,
     ),
     Scenario(
@@ -64,11 +64,11 @@ PODS_COME_AND_GO = (
         STATES,
         (
             WaitReady(all=True),
-            *(Deed("kill", pod) for pod in ALL),
+            *(Action("kill", pod) for pod in ALL),
             AwaitState(("TRANSIENT_FAILURE",)),
             Calls(20, all_fail(20)),
         ),
-        world=LAGGING,
+        cluster=LAGGING,
     ),
     Scenario(
         "all pods come back",
@@ -76,13 +76,13 @@ PODS_COME_AND_GO = (
         BACKOFF,
         (
             WaitReady(all=True),
-            *(Deed("kill", pod) for pod in ALL),
+            *(Action("kill", pod) for pod in ALL),
             AwaitState(("TRANSIENT_FAILURE",)),
-            *(Deed("restart", pod) for pod in ALL),
+            *(Action("restart", pod) for pod in ALL),
             AwaitState(("READY",)),
             Until(60, EVEN),
         ),
-        world=LAGGING,
+        cluster=LAGGING,
         client=EAGER,
     ),
     Scenario(
@@ -111,7 +111,7 @@ PODS_COME_AND_GO = (
                 concurrency=4,
             ),
         ),
-        world=World(max_connection_age=0.4),
+        cluster=ClusterSpec(max_connection_age=0.4),
         client=QUICK,
     ),
     Scenario(
@@ -143,7 +143,7 @@ PODS_COME_AND_GO = (
         KUBE_PROXY,
         (
             Calls(6, share(6)),
-            Deed("kill", LAST),
+            Action("kill", LAST),
             Until(20, share(20)),
             AwaitState(("READY",)),
         ),
@@ -154,18 +154,18 @@ PODS_COME_AND_GO = (
         "it keeps nobody waiting: the others share the calls",
         ROUND_ROBIN,
         (
-            Deed("kill", "pod-2"),
+            Action("kill", "pod-2"),
             Until(40, Expect(by_pod=(("pod-1", 20), ("pod-3", 20)))),
             AwaitState(("READY",)),
         ),
-        world=LAGGING,
+        cluster=LAGGING,
     ),
     Scenario(
         "pick_first goes past a bad address",
         "the first that refuses is left for the next, and no call fails",
         SPEC,
-        (Deed("kill", "pod-1"), Calls(20, Expect(by_pod=(("pod-2", 20),)))),
-        world=LAGGING,
+        (Action("kill", "pod-1"), Calls(20, Expect(by_pod=(("pod-2", 20),)))),
+        cluster=LAGGING,
         client=Client(policy="pick_first", addresses=ALL),
     ),
     Scenario(
@@ -173,12 +173,12 @@ PODS_COME_AND_GO = (
         "pick_first too is in TRANSIENT_FAILURE once all have failed, and says so at once",
         SPEC,
         (
-            *(Deed("kill", pod) for pod in ALL),
+            *(Action("kill", pod) for pod in ALL),
             Calls(1, all_fail(1, within=2.0)),
             AwaitState(("TRANSIENT_FAILURE",)),
             Calls(20, all_fail(20)),
         ),
-        world=LAGGING,
+        cluster=LAGGING,
         client=PICK_FIRST,
     ),
 )

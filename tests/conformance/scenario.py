@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conformance.model import Client, World, share
+from conformance.model import Client, ClusterSpec, share
 from conformance.steps import Step
 
-THREE_PODS = World()
+THREE_PODS = ClusterSpec()
 FAIR = Client(policy="round_robin")
 
 
@@ -19,7 +19,7 @@ class Scenario:
     why: str
     source: str
     steps: tuple[Step, ...]
-    world: World = THREE_PODS
+    cluster: ClusterSpec = THREE_PODS
     client: Client = FAIR
 
 
@@ -36,7 +36,7 @@ K8S_DNS = "kubernetes/dns docs/specification.md 1.1.0"
 ALL = ("pod-1", "pod-2", "pod-3")
 FIRST_TWO = ("pod-1", "pod-2")
 EVEN = share(20, 20, 20)
-LAGGING = World(listed_when_dead=True)
+LAGGING = ClusterSpec(listed_when_dead=True)
 PICK_FIRST = Client(policy="pick_first")
 QUICK = Client(policy="round_robin", cooldown=0.1)
 EAGER = Client(policy="round_robin", first_backoff=0.1)

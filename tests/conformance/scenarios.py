@@ -1,4 +1,4 @@
-"""What every engine is held to. Each scenario is data: why, a world, a client, and steps.
+"""What every engine is held to. Each scenario is data: why, a cluster, a client, and steps.
 
 Outcomes, cycles and shares are compared, never which pod was the first, and never sequences of
 states: stock gRPC shows its states coalesced.

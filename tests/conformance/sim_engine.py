@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from conformance.bench_caller import BenchCaller
 from conformance.engine import SEED, Caller, Engine, outcome_of
-from conformance.model import Client, Outcome, World
+from conformance.model import Client, ClusterSpec, Outcome
 
 import greetlab as gl
 from greetlab.channels.calls import Calls
@@ -23,12 +23,12 @@ class SimEngine(Engine):
 
     virtual = True
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, spec: ClusterSpec) -> None:
         self.cluster = gl.Cluster.sim(
-            world.pods,
+            spec.pods,
             SEED,
-            endpoint_lag=1e6 if world.listed_when_dead else 0.0,
-            max_connection_age=world.max_connection_age,
+            endpoint_lag=1e6 if spec.listed_when_dead else 0.0,
+            max_connection_age=spec.max_connection_age,
         )
 
     def open(self, client: Client) -> Caller:

@@ -125,7 +125,7 @@ class Queued(Step):
 
 
 @dataclass(frozen=True)
-class Deed(Step):
+class Action(Step):
     """Something done to a pod: "kill", "restart", "drain", "hang", "hang_up"."""
 
     deed: str

@@ -41,7 +41,7 @@ def steps_for(scenario, engine):
 def test_conformance(scenario, engine_name, grpcio):
     if reason := ABSENT.get((scenario.name, engine_name)):
         pytest.skip(reason)
-    engine = engines.make(engine_name, scenario.world, grpcio)
+    engine = engines.make(engine_name, scenario.cluster, grpcio)
     try:
         caller = engine.open(scenario.client)
         try:

@@ -1,6 +1,6 @@
 """Calls that wait, connections that hang or are lost, and the time between attempts."""
 
-from conformance.model import Client, Expect, World, all_fail, share
+from conformance.model import Client, ClusterSpec, Expect, all_fail, share
 from conformance.scenario import (
     BACKOFF,
     EAGER,
@@ -14,10 +14,10 @@ from conformance.scenario import (
     Scenario,
 )
 from conformance.steps import (
+    Action,
     AwaitState,
     Backoff,
     Calls,
-    Deed,
     Hours,
     Queued,
     Scale,
@@ -36,11 +36,11 @@ WAITING = (
         "the call queues in TRANSIENT_FAILURE, and goes when there is a connection",
         WAIT_FOR_READY,
         (
-            Deed("kill", "pod-1"),
+            Action("kill", "pod-1"),
             Calls(1, all_fail(1)),
-            Queued((AwaitState(("TRANSIENT_FAILURE",)), Deed("restart", "pod-1")), share(1)),
+            Queued((AwaitState(("TRANSIENT_FAILURE",)), Action("restart", "pod-1")), share(1)),
         ),
-        world=World(pods=1, listed_when_dead=True),
+        cluster=ClusterSpec(pods=1, listed_when_dead=True),
         client=EAGER,
     ),
     Scenario(
@@ -48,7 +48,7 @@ WAITING = (
         "the resolver's backoff is 1 s at first: when it has the pods, the call goes",
         WAIT_FOR_READY,
         (Queued((AwaitState(("TRANSIENT_FAILURE",)), Scale(1)), share(1)),),
-        world=World(pods=0),
+        cluster=ClusterSpec(pods=0),
     ),
     Scenario(
         "a deadline while queued",
@@ -63,7 +63,7 @@ WAITING = (
                 wait_for_ready=True,
             ),
         ),
-        world=World(pods=0),
+        cluster=ClusterSpec(pods=0),
     ),
     Scenario(
         "a deadline at a slow pod",
@@ -81,14 +81,14 @@ WAITING = (
             Calls(5, share(5)),
             AwaitState(("READY",)),
         ),
-        world=World(pods=1),
+        cluster=ClusterSpec(pods=1),
     ),
     Scenario(
         "a connect that hangs",
         "connected is only who has sent SETTINGS: calls wait, and end with their deadline",
         STATES,
         (
-            Deed("hang", "pod-1"),
+            Action("hang", "pod-1"),
             Calls(
                 2,
                 Expect(failed=2, status="DEADLINE_EXCEEDED", at_least=0.29, within=0.8),
@@ -96,24 +96,24 @@ WAITING = (
             ),
             AwaitState(("CONNECTING",)),
         ),
-        world=World(pods=1, listed_when_dead=True),
+        cluster=ClusterSpec(pods=1, listed_when_dead=True),
     ),
     Scenario(
         "a connect that hangs beside two that do not",
         "round_robin connects to all at once, so it keeps nobody waiting",
         ROUND_ROBIN,
-        (Deed("hang", "pod-2"), Until(40, Expect(by_pod=(("pod-1", 20), ("pod-3", 20))))),
-        world=LAGGING,
+        (Action("hang", "pod-2"), Until(40, Expect(by_pod=(("pod-1", 20), ("pod-3", 20))))),
+        cluster=LAGGING,
     ),
     Scenario(
         "pick_first goes past a connect that hangs",
         "Happy Eyeballs: the next address is tried after 250 ms",
         "gRFC A61",
         (
-            Deed("hang", "pod-1"),
+            Action("hang", "pod-1"),
             PAST_A_HANG,
         ),
-        world=LAGGING,
+        cluster=LAGGING,
         client=Client(policy="pick_first", addresses=FIRST_TWO),
     ),
     Scenario(
@@ -122,15 +122,15 @@ WAITING = (
         SPEC,
         (
             Calls(3, share(3)),
-            Deed("kill", "pod-1"),
+            Action("kill", "pod-1"),
             AwaitState(("IDLE",)),
-            Deed("restart", "pod-1"),
+            Action("restart", "pod-1"),
             Hours(),
             StateIs("IDLE"),
             Calls(3, share(3)),
             AwaitState(("READY",)),
         ),
-        world=World(pods=1, listed_when_dead=True),
+        cluster=ClusterSpec(pods=1, listed_when_dead=True),
         client=PICK_FIRST,
     ),
     Scenario(
@@ -139,12 +139,12 @@ WAITING = (
         ROUND_ROBIN,
         (
             WaitReady(all=True),
-            Deed("kill", "pod-1"),
+            Action("kill", "pod-1"),
             AwaitState(("CONNECTING", "TRANSIENT_FAILURE")),
-            Deed("restart", "pod-1"),
+            Action("restart", "pod-1"),
             AwaitState(("READY",)),
         ),
-        world=World(pods=1, listed_when_dead=True),
+        cluster=ClusterSpec(pods=1, listed_when_dead=True),
         client=EAGER,
     ),
     Scenario(
@@ -152,11 +152,11 @@ WAITING = (
         "the starts of attempts are 1.6 times as far apart each time, with 20 % of jitter",
         BACKOFF,
         (
-            Deed("hang_up", "pod-1"),
+            Action("hang_up", "pod-1"),
             Calls(1, all_fail(1)),
             Backoff("pod-1", seconds=2.7),
         ),
-        world=World(pods=1, listed_when_dead=True),
+        cluster=ClusterSpec(pods=1, listed_when_dead=True),
         client=EAGER,
     ),
     Scenario(
@@ -164,10 +164,10 @@ WAITING = (
         "and 120 s at most",
         BACKOFF,
         (
-            Deed("hang_up", "pod-1"),
+            Action("hang_up", "pod-1"),
             Calls(1, all_fail(1)),
             Backoff("pod-1", seconds=7200.0),
         ),
-        world=World(pods=1, listed_when_dead=True),
+        cluster=ClusterSpec(pods=1, listed_when_dead=True),
     ),
 )

@@ -1,6 +1,6 @@
 """Which pods have the calls while nobody comes or goes."""
 
-from conformance.model import CLUSTER_IP, Client, Expect, World, share
+from conformance.model import CLUSTER_IP, Client, ClusterSpec, Expect, share
 from conformance.scenario import (
     ALL,
     EVEN,
@@ -68,7 +68,7 @@ WHO_GETS_WHAT = (
         "turns of one",
         ROUND_ROBIN,
         (WaitReady(all=True), Calls(20, share(20)), AwaitState(("READY",))),
-        world=World(pods=1),
+        cluster=ClusterSpec(pods=1),
     ),
     Scenario(
         "ten clients on the ClusterIP",

@@ -3,10 +3,10 @@
 #include <memory>
 #include <vector>
 
+#include "core/virtual_clock.h"
 #include "lb/channel.h"
 #include "lb/connector.h"
 #include "lb/static_resolver.h"
-#include "sim/virtual_clock.h"
 #include "trace/trace.h"
 
 using namespace greetlab;

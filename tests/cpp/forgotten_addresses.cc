@@ -9,9 +9,9 @@
 #include <string>
 #include <utility>
 
+#include "core/virtual_clock.h"
 #include "lb/channel.h"
 #include "lb/subchannel.h"
-#include "sim/virtual_clock.h"
 
 namespace greetlab {
 namespace {
@@ -59,10 +59,9 @@ bool stays_flat(const char* policy) {
   const auto lists = [&](int count) {
     for (const int end = next + count; next < end; ++next) {
       Resolution answer;
-      answer.addresses.push_back({"10." + std::to_string(next / 65536) + "." +
-                                      std::to_string(next / 256 % 256) + "." +
-                                      std::to_string(next % 256),
-                                  50051});
+      const std::string ip = "10." + std::to_string(next / 65536) + "." +
+                             std::to_string(next / 256 % 256) + "." + std::to_string(next % 256);
+      answer.endpoints = endpoints_of({{ip, 50051}});
       watcher->on_resolution(answer, EventId::none);
     }
   };

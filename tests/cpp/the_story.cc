@@ -32,14 +32,16 @@ std::vector<int> answered(SimCluster& cluster, Channel& channel, std::size_t cal
 
 void expect(const char* what, const std::vector<int>& counts, const std::vector<int>& expected) {
   std::string shown;
-  for (const int count : counts) shown += " " + std::to_string(count);
+  for (const int count : counts) shown.append(" ").append(std::to_string(count));
   std::printf("%s %s:%s\n", counts == expected ? "ok  " : "FAIL", what, shown.c_str());
   failures += counts != expected;
 }
 
 Channel& open(SimCluster& cluster, std::string service, std::string policy) {
-  Channel& channel =
-      cluster.open_channel({.service = std::move(service), .policy = {std::move(policy)}});
+  ChannelOptions options;
+  options.target = std::move(service);
+  options.policy.policy = std::move(policy);
+  Channel& channel = cluster.open_channel(options);
   channel.connect();
   cluster.clock().run_until(cluster.clock().now() + std::chrono::seconds(1));
   return channel;

@@ -8,9 +8,9 @@
 #include <new>
 #include <string>
 
+#include "core/virtual_clock.h"
 #include "lb/channel.h"
 #include "sim/cluster.h"
-#include "sim/virtual_clock.h"
 #include "trace/trace.h"
 
 namespace {

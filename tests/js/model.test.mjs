@@ -99,14 +99,6 @@ test("a pending list is the client's only when it is swapped", () => {
   assert.deepEqual([5, 6, 14, 15].map((position) => list.at(position).length), [0, 2, 2, 1]);
 });
 
-test("what is not shown is not played", () => {
-  const one = packed(ONE_CALL);
-  one.columns.shown[12] = 0;
-  const model = new Model(one);
-  assert.deepEqual(model.ended, []);
-  assert.equal(model.calls[0].end, NEVER);
-});
-
 test("the calls that are on their way at a position", () => {
   const model = made();
   const numbers = (position, u = position) =>

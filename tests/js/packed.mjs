@@ -1,4 +1,17 @@
-// What unpack() gives, made by hand: the tests' own traces.
+// What unpack() gives, made by hand: the tests' own traces. What their events add up to is the core's
+// to say: the first run of a test file writes down which traces it wants, and test_javascript.py gives
+// it their tables for the next.
+
+import { appendFileSync, readFileSync } from "node:fs";
+
+const REPLAYED = JSON.parse(readFileSync(process.env.REPLAYED, "utf8"));
+
+function replayed(events) {
+  const key = JSON.stringify(events);
+  if (key in REPLAYED) return REPLAYED[key];
+  appendFileSync(process.env.WANTED, `${key}\n`);
+  throw new Error("the core has not been asked yet");
+}
 
 /** events: [milliseconds, who, kind, fields, cause], in order of time. */
 export function packed(events, { pods = 2, virtual = [] } = {}) {
@@ -28,7 +41,16 @@ export function packed(events, { pods = 2, virtual = [] } = {}) {
         text ? code(one[name]) : Number(one[name]));
     }
   }
+  const { kinds: tables, columns: shown } = replayed(events);
+  for (const [table, of] of Object.entries(tables)) {
+    for (const [name, kind] of Object.entries(of)) {
+      const text = kind === "word" || kind === "code";
+      const values = shown[table][name];
+      columns[`${table}.${name}`] = Float64Array.from(values, (one) => (text ? code(one) : one));
+    }
+  }
   const header = {
+    tables,
     world: "SIM", title: "by hand", summary: "", kinds, certainties: ["observed", "inferred"],
     fields, words, sentences: ["something happens", "call \0 goes on"],
     pods: Array.from({ length: pods }, (_, i) => ({
@@ -57,7 +79,7 @@ export const ONE_CALL = [
   [2, "client-1", "SubchannelStateChanged", { subchannel: 1, to: "READY" }, 8],
   [2, "client-1", "PickerPublished", { picker: "round_robin", ready: 1 }, 9],
   [2, "client-1", "Picked", { call: 1, subchannel: 1, connection: 7 }, 10],
-  [3, "client-1", "CallEnded", { call: 1, pod: "pod-1", code: "OK" }, 11],
+  [3, "client-1", "CallEnded", { call: 1, connection: 7, pod: "pod-1", code: "OK" }, 11],
 ];
 
 /** The same through a ClusterIP, which chooses the second pod; that is row 8 of now 0 to 13. */
@@ -66,6 +88,6 @@ export const VIA_PROXY = ONE_CALL.map(([milliseconds, who, kind, fields]) => [
   milliseconds, who, kind, {
     AddressListTaken: { addresses: VIRTUAL, pending: false },
     SubchannelCreated: { subchannel: 1, address: VIRTUAL },
-    CallEnded: { call: 1, pod: "pod-2", code: "OK" },
+    CallEnded: { call: 1, connection: 7, pod: "pod-2", code: "OK" },
   }[kind] ?? fields,
 ]).toSpliced(8, 0, [1, "proxy", "ProxyRouted", { connection: 7, endpoint: address(2) }]);

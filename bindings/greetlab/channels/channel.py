@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 from greetlab import _core
 from greetlab.channels.calls import Calls
 from greetlab.channels.greet_channel import GreetChannel, Load
-from greetlab.channels.options import DEFAULTS, ENGINES, ChannelOptions, takes
-from greetlab.channels.policies import POLICIES, AnyPolicy, policy_config
+from greetlab.channels.options import DEFAULTS, ChannelOptions, takes, told
 from greetlab.trace.trace import Trace
 
 
@@ -43,10 +42,8 @@ class Channel(GreetChannel):
         **options: Unpack[ChannelOptions],
     ) -> None:
         self.target = target
-        told: dict[str, Any] = {**options}
-        self.policy: AnyPolicy = told.pop("policy", POLICIES[0])
-        self.engine: str = told.pop("engine", ENGINES[0])
-        shuffle = told.pop("shuffle_address_list", False)
+        what = told(options)
+        self.policy, self.engine = what.policy, what.engine
         self.title = title or target
         self.world = world
         self.name = name
@@ -55,9 +52,10 @@ class Channel(GreetChannel):
             engine=self.engine,
             target=target,
             name=name,
-            policy=policy_config(self.policy, shuffle_address_list=shuffle),
-            **told,
+            policy=what.config,
+            **what.core,
         )
+        self._recorded = self._channel.trace(world)
         # Also when the interpreter ends while another thread is in a call.
         self._closing = weakref.finalize(self, self._channel.close)
 
@@ -100,7 +98,7 @@ class Channel(GreetChannel):
         """What has happened so far; with engine "grpc": that calls began and how they ended."""
         if self._closing.alive:
             self._channel.flush()
-        return Trace(self._channel.trace(self.world))
+        return Trace(self._recorded.now())
 
     def close(self) -> None:
         """Cancels what is in flight and closes the connections. Closing twice is fine."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar
 
 from greetlab import _core
-from greetlab.channels.policies import POLICIES, AnyPolicy, policy_name
+from greetlab.channels.policies import POLICIES, AnyPolicy, policy_config, policy_name
 
-ENGINES = tuple(_core.engines())
+ENGINES = tuple(name for name, _ in _core.engines())
 """Whose core can make the calls; the first is the usual one."""
 
 
@@ -48,6 +49,32 @@ DEFAULTS: list[tuple[str, Any, str]] = [
     *_core.channel_options(),
 ]
 """(name, default, help) of each; times are in seconds."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a channel was told. core: what the core has options for, as far as it was given."""
+
+    policy: AnyPolicy
+    engine: str
+    config: _core.PolicyConfig
+    core: dict[str, Any]
+
+
+def told(options: ChannelOptions, there: Iterable[str] = ChannelOptions.__annotations__) -> Told:
+    """Reads the options.
+
+    there: the names of those that there are.
+
+    Raises TypeError for one that there is not; what `policy_config` raises.
+    """
+    names = list(there)
+    for name in options:
+        if name not in names:
+            raise TypeError(f"no option {name!r}: there is {', '.join(names)}")
+    core: dict[str, Any] = {**options}
+    policy, engine, shuffle = (core.pop(name, default) for name, default, _ in DEFAULTS[:3])
+    return Told(policy, engine, policy_config(policy, shuffle_address_list=shuffle), core)
 
 
 def channel_title(options: ChannelOptions) -> str:

@@ -74,7 +74,8 @@ def policy_config(policy: AnyPolicy, *, shuffle_address_list: bool = False) -> _
     child = None
     for field, value in told.items():
         if field == "childPolicy":
-            child = policy_config(value[0] if isinstance(value, list) and value else value)
+            first = value[0] if isinstance(value, list) and value else value
+            child = policy_config(first)
         elif isinstance(value, int):
             numbers[field] = int(value)
         else:

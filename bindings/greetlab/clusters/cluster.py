@@ -84,14 +84,6 @@ class Cluster(ABC):
         """Adds pods, or drains the newest ones, until this many serve."""
 
     @abstractmethod
-    def kill(self, pod: str) -> None:
-        """Ends a pod at once, in the middle of what it does (SIGKILL)."""
-
-    @abstractmethod
-    def restart(self, pod: str) -> None:
-        """Makes a pod serve again at the same address, killing it first if it still runs."""
-
-    @abstractmethod
     def drain(self, pod: str) -> None:
         """Deletes a pod, as Kubernetes does. Two things begin at once: it is taken off the
         endpoints, which takes `endpoint_lag`, and it ends: SIGTERM after `pre_stop`, until when it
@@ -123,26 +115,6 @@ class Cluster(ABC):
         """Waits until so many pods are ready, and listed; None: all that are meant to serve.
 
         Raises TimeoutError, with the state of each pod, after `timeout` seconds.
-        """
-
-    @abstractmethod
-    def slow(self, pod: str, latency: float | tuple[float, float]) -> None:
-        """Makes a pod wait before each answer; two numbers: a uniform draw; 0: as fast as it can.
-
-        latency: seconds.
-        """
-
-    @abstractmethod
-    def fail(self, pod: str, rate: float) -> None:
-        """Makes a pod fail this share of its calls (0 to 1) with UNAVAILABLE."""
-
-    @abstractmethod
-    def set_serving(self, pod: str, serving: bool) -> None:
-        """Sets what a pod's health service says.
-
-        The readiness probe finds out after `readiness_delay`, and has it taken off the endpoints
-        (`endpoint_lag` later) or put back. Connections to it stay, and the calls over them go on:
-        clients do not care, unless their service config asks for health checks (gRFC A17).
         """
 
     @abstractmethod

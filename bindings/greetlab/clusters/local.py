@@ -25,6 +25,7 @@ from greetlab import _core, arguments
 from greetlab.channels.channel import Channel
 from greetlab.channels.options import DEFAULTS, ChannelOptions, channel_title, takes
 from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster, Pod
+from greetlab.clusters.faults import Faults
 from greetlab.clusters.local_pods import Delays, LocalPod, LocalPods
 from greetlab.clusters.processes import (
     ClusterIpProxy,
@@ -45,7 +46,7 @@ SEARCH = pod_search(NAMESPACE, DOMAIN)
 MOST_PODS = 250
 
 
-class LocalCluster(Cluster):
+class LocalCluster(Cluster, Faults):
     """Pods as processes on this machine's loopback addresses.
 
     pods: how many to start with.

@@ -15,9 +15,16 @@ from typing import Any, Self, TypedDict, Unpack
 from greetlab import _core, arguments
 from greetlab.channels.calls import Calls
 from greetlab.channels.greet_channel import GreetChannel, Load
-from greetlab.channels.options import DEFAULTS, ENGINES, ChannelOptions, channel_title, takes
-from greetlab.channels.policies import POLICIES, policy_config
+from greetlab.channels.options import (
+    DEFAULTS,
+    ENGINES,
+    ChannelOptions,
+    channel_title,
+    takes,
+    told,
+)
 from greetlab.clusters.cluster import Cluster, Pod
+from greetlab.clusters.faults import Faults
 from greetlab.dns.lookup import Lookup
 from greetlab.trace.trace import Trace
 
@@ -41,7 +48,9 @@ class SimOptions(TypedDict, total=False):
 
 
 SIM_DEFAULTS = {name: default for name, default, _ in _core.sim_options()}
-_OF_THE_CORE = {name for name, _, _ in _core.channel_options()}
+_NOT_HERE = ("source_ip", "seed", "trace_capacity")
+_HERE = [name for name, _, _ in DEFAULTS if name not in _NOT_HERE]
+"""What a channel can be told in this world, and what it cannot."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +169,7 @@ class SimChannel(GreetChannel):
         return f"{self.name} in the sim"
 
 
-class SimCluster(Cluster):
+class SimCluster(Cluster, Faults):
     """Pods, services and clients of a virtual world.
 
     pods, seed: the same two, and the same commands, give the same events, byte for byte.
@@ -184,6 +193,7 @@ class SimCluster(Cluster):
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"seed {seed!r}: it is 0 at least and less than 2**64")
         self._core = _core.SimCluster(**self._options)
+        self._recorded = self._core.trace
         self.port: int = options.get("port", SIM_DEFAULTS["port"])
         self.channels: list[SimChannel] = []
         """Every client that was ever made, in order."""
@@ -247,7 +257,7 @@ class SimCluster(Cluster):
     @property
     def trace(self) -> Trace:
         """What has happened so far."""
-        return Trace(self._core.trace)
+        return Trace(self._recorded.now())
 
     @property
     def pods(self) -> list[Pod]:
@@ -266,7 +276,7 @@ class SimCluster(Cluster):
         found: Lookup = self._do(lambda world: world._core.lookup(name))
         return found
 
-    @takes(DEFAULTS)
+    @takes([one for one in DEFAULTS if one[0] not in _NOT_HERE])
     def channel(self, service: str, **options: Unpack[ChannelOptions]) -> SimChannel:
         """A new client of a service.
 
@@ -275,20 +285,16 @@ class SimCluster(Cluster):
         Raises ValueError for what there is not in this world: another engine, a source_ip, a seed
         or a trace_capacity of a channel's own.
         """
-        if (engine := options.get("engine", ENGINES[0])) != ENGINES[0]:
-            raise ValueError(f"engine {engine!r}: the sim has {ENGINES[0]!r} only")
-        for own in ("source_ip", "seed", "trace_capacity"):
+        for own in _NOT_HERE:
             if own in options:
                 raise ValueError(f"{own}: of a channel on real connections; not in the sim")
-        config = policy_config(
-            options.get("policy", POLICIES[0]),
-            shuffle_address_list=options.get("shuffle_address_list", False),
-        )
-        given = {name: value for name, value in options.items() if name in _OF_THE_CORE}
+        what = told(options, _HERE)
+        if what.engine != ENGINES[0]:
+            raise ValueError(f"engine {what.engine!r}: the sim has {ENGINES[0]!r} only")
         title = f"{service}, {channel_title(options)}"
 
         def make(world: SimCluster) -> SimChannel:
-            core = world._core.open_channel(service, config, **given)
+            core = world._core.open_channel(service, what.config, **what.core)
             world.channels.append(SimChannel(world, len(world.channels), core, title))
             return world.channels[-1]
 

@@ -199,7 +199,7 @@ class Trace:
 
     @property
     def world(self) -> str:
-        """Where it comes from: "SIM", "LOCAL", "KUBE"."""
+        """Where it comes from: "SIM", "LOCAL", "KUBE"; a policy's tests: "BENCH"."""
         return self.core.world
 
     def column(self, kind: str, field: str) -> npt.NDArray[Any]:

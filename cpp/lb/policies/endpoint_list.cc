@@ -4,24 +4,42 @@
 #include <optional>
 #include <utility>
 
+#include "lb/policies/address_list.h"
+
 namespace greetlab {
-namespace {
 
 using State = ConnectivityState;
 
-}  // namespace
+// One endpoint of a list. Its end may come from within a call that leads to the policy: nothing of
+// ours is touched after it.
+class EndpointListPolicy::Child {
+ public:
+  explicit Child(List& list) : list_(list) {}
+  virtual ~Child() = default;
 
-// One list of addresses: its subchannels, and how many of them are in which state.
+  virtual void begin(EventId because) = 0;
+  /// The one that is connected, where it is READY.
+  virtual Subchannel& subchannel() const = 0;
+
+  /// As the policy counts it, which is not always what it is (`report`).
+  std::optional<State> state() const { return state_; }
+  bool reported() const { return state_.has_value(); }
+
+ protected:
+  void in_trouble(EventId cause);
+  void report(State state, const Status& failure, EventId cause);
+
+  List& list_;
+
+ private:
+  std::optional<State> state_;
+};
+
+// One list of endpoints: their connections, and how many of them are in which state.
 class EndpointListPolicy::List {
  public:
-  List(EndpointListPolicy& policy, ListId id, const std::vector<Address>& addresses,
-       EventId because)
-      : policy_(policy), id_(id) {
-    for (const Address& address : addresses) {
-      children_.push_back(
-          std::make_unique<Child>(*this, policy.helper_.subchannel(address, because)));
-    }
-  }
+  List(EndpointListPolicy& policy, ListId id, const std::vector<Endpoint>& endpoints,
+       EventId because);
 
   // Learns the first state of every child. Apart from the constructor, so that the list is in its
   // place when they are IDLE and begin to connect.
@@ -29,8 +47,10 @@ class EndpointListPolicy::List {
     for (const auto& child : children_) child->begin(because);
   }
 
+  EndpointListPolicy& policy() const { return policy_; }
   ListId id() const { return id_; }
   const Status& last_failure() const { return last_failure_; }
+  void set_last_failure(const Status& failure) { last_failure_ = failure; }
   bool any_ready() const { return count(State::ready) > 0; }
   bool any_connecting() const { return count(State::connecting) > 0; }
   bool all_failed() const { return count(State::transient_failure) == children_.size(); }
@@ -47,52 +67,6 @@ class EndpointListPolicy::List {
   }
 
  private:
-  class Child final : private Subchannel::Watcher {
-   public:
-    Child(List& list, std::shared_ptr<Subchannel> subchannel)
-        : list_(list), subchannel_(std::move(subchannel)) {}
-    ~Child() override { subchannel_->unwatch(*this); }
-
-    void begin(EventId because) {
-      subchannel_->watch(*this);
-      on_state(subchannel_->state(), because);
-    }
-
-    /// As the policy counts it, which is not always what it is (`on_state`).
-    std::optional<State> state() const { return state_; }
-    bool reported() const { return state_.has_value(); }
-    Subchannel& subchannel() const { return *subchannel_; }
-
-   private:
-    // May be the end of the list, and of this child with it: nothing of ours is touched after a
-    // call that leads to the policy.
-    void on_state(State state, EventId cause) override {
-      // 1. A child in trouble may mean that the list is old. Not at its first report: the list is
-      //    new then, and asking again would never end.
-      const bool first = !state_.has_value();
-      if (!first && (state == State::transient_failure || state == State::idle)) {
-        list_.policy_.helper_.request_reresolution(cause);
-      }
-      // 2. An IDLE child connects at once. That it is CONNECTING then is what counts.
-      if (state == State::idle) {
-        const std::shared_ptr<Subchannel> subchannel = subchannel_;
-        subchannel->connect(cause);
-        return;
-      }
-      // 3. TRANSIENT_FAILURE is sticky until it is READY again: another attempt after a failure
-      //    is no reason to let calls wait.
-      if (state_ != State::transient_failure || state == State::ready) state_ = state;
-      if (state == State::transient_failure) list_.last_failure_ = subchannel_->failure();
-      // 4. With the states as they now are, the policy decides: swap the lists? which state, which
-      //    picker?
-      list_.policy_.on_child_changed(list_, cause);
-    }
-
-    List& list_;
-    std::shared_ptr<Subchannel> subchannel_;
-    std::optional<State> state_;
-  };
-
   std::size_t count(State state) const {
     return static_cast<std::size_t>(std::ranges::count_if(
         children_, [state](const auto& child) { return child->state() == state; }));
@@ -104,7 +78,105 @@ class EndpointListPolicy::List {
   Status last_failure_;
 };
 
-EndpointListPolicy::EndpointListPolicy(PolicyHelper& helper) : helper_(helper) {}
+// A child in trouble may mean that the list is old. Not at its first report: the list is new then,
+// and asking again would never end.
+void EndpointListPolicy::Child::in_trouble(EventId cause) {
+  if (reported()) list_.policy().helper_.request_reresolution(cause);
+}
+
+void EndpointListPolicy::Child::report(State state, const Status& failure, EventId cause) {
+  // 3. TRANSIENT_FAILURE is sticky until it is READY again: another attempt after a failure is no
+  //    reason to let calls wait.
+  if (state_ != State::transient_failure || state == State::ready) state_ = state;
+  if (state == State::transient_failure) list_.set_last_failure(failure);
+  // 4. With the states as they now are, the policy decides: swap the lists? which state, which
+  //    picker?
+  list_.policy().on_child_changed(list_, cause);
+}
+
+// The usual endpoint, and all that gRPC 1.51 knows.
+class EndpointListPolicy::OneAddress final : public Child, private Subchannel::Watcher {
+ public:
+  OneAddress(List& list, std::shared_ptr<Subchannel> subchannel)
+      : Child(list), subchannel_(std::move(subchannel)) {}
+  ~OneAddress() override { subchannel_->unwatch(*this); }
+
+  void begin(EventId because) override {
+    subchannel_->watch(*this);
+    on_state(subchannel_->state(), because);
+  }
+  Subchannel& subchannel() const override { return *subchannel_; }
+
+ private:
+  void on_state(State state, EventId cause) override {
+    // 1. Trouble: it is lost, it has failed, or its backoff is over.
+    if (state == State::transient_failure || state == State::idle) in_trouble(cause);
+    // 2. An IDLE child connects at once. That it is CONNECTING then is what counts.
+    if (state == State::idle) {
+      const std::shared_ptr<Subchannel> subchannel = subchannel_;
+      subchannel->request_connection(cause);
+      return;
+    }
+    report(state, subchannel_->failure(), cause);
+  }
+
+  const std::shared_ptr<Subchannel> subchannel_;
+};
+
+// An endpoint with a choice: a pick_first of its own (A61).
+class EndpointListPolicy::SeveralAddresses final : public Child, public AddressList::Watcher {
+ public:
+  SeveralAddresses(List& list, std::vector<Address> addresses, EventId because)
+      : Child(list), addresses_(std::move(addresses)), attempts_(make_attempts(because)) {}
+
+  void begin(EventId because) override {
+    report(State::connecting, {}, because);
+    attempts_->start(because);
+  }
+  Subchannel& subchannel() const override { return *selected_; }
+
+ private:
+  void on_ready(AddressList&, Subchannel& selected, EventId cause) override {
+    selected_ = &selected;
+    report(State::ready, {}, cause);
+  }
+  void on_all_failed(AddressList&, const Status& why, EventId cause) override {
+    in_trouble(cause);
+    report(State::transient_failure, why, cause);
+  }
+  // It connects at once, to whichever address it may be.
+  void on_selected_lost(EventId cause) override {
+    in_trouble(cause);
+    const auto lost =
+        std::exchange(attempts_, make_attempts(cause));  // until its picker is replaced
+    begin(cause);
+  }
+
+  std::unique_ptr<AddressList> make_attempts(EventId because) {
+    EndpointListPolicy& policy = list_.policy();
+    return std::make_unique<AddressList>(*this, policy.helper_, policy.clock_, addresses_, because);
+  }
+
+  const std::vector<Address> addresses_;
+  std::unique_ptr<AddressList> attempts_;
+  Subchannel* selected_ = nullptr;
+};
+
+EndpointListPolicy::List::List(EndpointListPolicy& policy, ListId id,
+                               const std::vector<Endpoint>& endpoints, EventId because)
+    : policy_(policy), id_(id) {
+  for (const auto& [addresses, attributes] : endpoints) {
+    if (addresses.size() == 1) {
+      children_.push_back(std::make_unique<OneAddress>(
+          *this, policy.helper_.subchannel(addresses.front(), because)));
+    } else {
+      children_.push_back(std::make_unique<SeveralAddresses>(*this, addresses, because));
+    }
+  }
+}
+
+EndpointListPolicy::EndpointListPolicy(PolicyHelper& helper, Clock& clock)
+    : helper_(helper), clock_(clock) {}
 
 EndpointListPolicy::~EndpointListPolicy() = default;
 
@@ -114,13 +186,14 @@ bool EndpointListPolicy::update(const Resolution& update, EventId because) {
 
   Trace& trace = helper_.trace();
   const auto id = static_cast<ListId>(++lists_);
-  const bool usable = !update.addresses.empty();
+  const bool usable = !update.endpoints.empty();
   const EventId taken = trace.emit(helper_.who(), because, [&] {
-    return AddressListTaken{id, trace.symbol(to_string(update.addresses)),
-                            static_cast<std::uint32_t>(update.addresses.size()),
+    const std::vector<Address> addresses = addresses_of(update.endpoints);
+    return AddressListTaken{id, trace.symbol(to_string(addresses)),
+                            static_cast<std::uint32_t>(addresses.size()),
                             usable && current_ != nullptr};
   });
-  auto list = std::make_unique<List>(*this, id, update.addresses, taken);
+  auto list = std::make_unique<List>(*this, id, update.endpoints, taken);
   if (!usable) {
     // An empty list replaces the one in use at once: the service has no pods.
     pending_.reset();

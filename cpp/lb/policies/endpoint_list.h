@@ -5,23 +5,27 @@
 #include <memory>
 #include <vector>
 
+#include "core/clock.h"
 #include "lb/policy.h"
 #include "lb/subchannel.h"
 
 namespace greetlab {
 
-/// Connects to every address, keeps every connection, and leaves to a derived policy just what it
+/// Connects to every endpoint, keeps every connection, and leaves to a derived policy just what it
 /// is about: the picker. The rules are round_robin's (client channel spec; grpc/grpc
 /// `round_robin.cc` of 1.51), which gRPC's other policies share (`endpoint_list.h`); where their
 /// order matters they are numbered in the source:
 ///
-/// - one subchannel per address, all connected at once, and again whenever they are IDLE;
+/// - one connection per endpoint, all made at once, and again whenever they are IDLE;
 /// - a new list of addresses is *pending* until it is worth swapping in;
 /// - the picker chooses among the READY ones.
+///
+/// Which of an endpoint's addresses it is, where it has several, is found as pick_first does (gRFC
+/// A61; gRPC 1.66 and newer).
 class EndpointListPolicy : public LbPolicy {
  public:
-  /// @param helper outlives the policy.
-  explicit EndpointListPolicy(PolicyHelper& helper);
+  /// @param helper, clock: outlive the policy.
+  EndpointListPolicy(PolicyHelper& helper, Clock& clock);
   ~EndpointListPolicy() override;
 
   bool update(const Resolution& update, EventId because) final;
@@ -29,7 +33,7 @@ class EndpointListPolicy : public LbPolicy {
   void exit_idle(EventId) final {}
 
  protected:
-  /// Makes the picker for these READY subchannels, one at least, in the order of the list. The
+  /// Makes the picker for these READY subchannels, one an endpoint, in the order of the list. The
   /// policy holds them until it has published another picker.
   virtual std::unique_ptr<Picker> make_picker(std::vector<Subchannel*> ready) = 0;
 
@@ -37,12 +41,16 @@ class EndpointListPolicy : public LbPolicy {
 
  private:
   class List;
+  class Child;
+  class OneAddress;
+  class SeveralAddresses;
 
   void on_child_changed(List& list, EventId cause);
   void publish(EventId cause);
   void fail(const Status& why, EventId cause);
 
   PolicyHelper& helper_;
+  Clock& clock_;
   std::unique_ptr<List> current_;
   std::unique_ptr<List> pending_;
   std::uint32_t lists_ = 0;

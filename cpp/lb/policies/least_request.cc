@@ -44,8 +44,8 @@ class LeastRequestPicker final : public Picker {
 /// gRFC A48, as grpc-java and grpc-go have it; gRPC C++ 1.51 has none.
 class LeastRequest final : public EndpointListPolicy {
  public:
-  LeastRequest(PolicyHelper& helper, std::uint32_t samples)
-      : EndpointListPolicy(helper), samples_(samples) {}
+  LeastRequest(PolicyHelper& helper, Clock& clock, std::uint32_t samples)
+      : EndpointListPolicy(helper, clock), samples_(samples) {}
 
  private:
   std::unique_ptr<Picker> make_picker(std::vector<Subchannel*> ready) override {
@@ -64,9 +64,9 @@ class LeastRequest final : public EndpointListPolicy {
 PolicyType least_request() {
   return {.name = "least_request",
           .fields = {{"choiceCount", 2, 2, 10}},
-          .make = [](const PolicyConfig& config, PolicyHelper& helper, Clock&) {
+          .make = [](const PolicyConfig& config, PolicyHelper& helper, Clock& clock) {
             const auto samples = static_cast<std::uint32_t>(config.fields.at("choiceCount"));
-            return std::make_unique<LeastRequest>(helper, samples);
+            return std::make_unique<LeastRequest>(helper, clock, samples);
           }};
 }
 

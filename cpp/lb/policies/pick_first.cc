@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "core/clock.h"
+#include "lb/policies/address_list.h"
 #include "lb/policies/registry.h"
-#include "lb/subchannel.h"
 
 namespace greetlab {
 namespace {
@@ -24,15 +24,14 @@ class PickFirstPicker final : public Picker {
 
 /// gRPC's pick_first, its default policy (client channel spec; gRFC A62; A61 for Happy Eyeballs):
 ///
-/// - tries the addresses in order, or shuffled (A62; gRPC 1.56 and newer);
+/// - tries the addresses of all endpoints in order (`AddressList`), or the endpoints shuffled (A62;
+///   gRPC 1.56 and newer);
 /// - after 250 ms without an answer the next one is tried as well (A61; gRPC 1.66 and newer);
 /// - the first READY one is selected, and the others are let go;
 /// - when it is lost the channel is IDLE: nothing happens until somebody calls;
 /// - when all have failed: TRANSIENT_FAILURE, which is sticky, and the attempts go on.
-class PickFirst final : public LbPolicy {
+class PickFirst final : public LbPolicy, public AddressList::Watcher {
  public:
-  static constexpr Duration kHappyEyeballsDelay = std::chrono::milliseconds(250);
-
   PickFirst(PolicyHelper& helper, Clock& clock, bool shuffle);
   ~PickFirst() override;
 
@@ -40,158 +39,26 @@ class PickFirst final : public LbPolicy {
   void exit_idle(EventId because) override;
 
  private:
-  class List;
+  // AddressList::Watcher
+  void on_ready(AddressList& list, Subchannel& selected, EventId cause) override;
+  void on_all_failed(AddressList& list, const Status& why, EventId cause) override;
+  void on_selected_lost(EventId cause) override;
 
   void try_addresses(EventId because);
-  void on_ready(List& list, const std::shared_ptr<Subchannel>& subchannel, EventId cause);
-  void on_all_failed(List& list, const Status& why, EventId cause);
-  void on_selected_lost(EventId cause);
   /// The pending list is the current one from now on; `cause` becomes the event that says so.
   /// @return the list that was, to be kept until its picker is replaced.
-  std::unique_ptr<List> swap_lists(std::string_view reason, EventId& cause);
+  std::unique_ptr<AddressList> swap_lists(std::string_view reason, EventId& cause);
   void fail(const Status& why, EventId cause);
 
   PolicyHelper& helper_;
   Clock& clock_;
   const bool shuffle_;
-  std::vector<Address> addresses_;  // the latest list that was not empty
-  std::uint32_t lists_ = 0;
-  std::unique_ptr<List> current_;  // holds the selected subchannel, or is being tried
-  std::unique_ptr<List> pending_;  // is being tried while `current_` has a selected one
+  std::vector<Address> addresses_;        // the latest list that was not empty
+  std::uint32_t lists_ = 0;               // ever; the pending one is the last of them
+  std::unique_ptr<AddressList> current_;  // holds the selected subchannel, or is being tried
+  std::unique_ptr<AddressList> pending_;  // is being tried while `current_` has a selected one
   bool idle_ = false;
   bool failed_ = false;  // TRANSIENT_FAILURE, until something is READY
-};
-
-// One list of addresses, tried from the first to the last.
-class PickFirst::List {
- public:
-  List(PickFirst& policy, ListId id, const std::vector<Address>& addresses, EventId because)
-      : policy_(policy), id_(id) {
-    for (const Address& address : addresses) {
-      children_.push_back(
-          std::make_unique<Child>(*this, policy.helper_.subchannel(address, because)));
-    }
-  }
-
-  ListId id() const { return id_; }
-  bool has_selected() const { return selected_ != nullptr; }
-
-  // Apart from the constructor, so that the list is in its place when an address answers at once.
-  void start(EventId because) {
-    for (const auto& child : children_) child->watch();
-    // One of the addresses may be connected already: it was in the list before.
-    for (const auto& child : children_) {
-      if (child->subchannel().state() != State::ready) continue;
-      return select(*child, because);
-    }
-    try_next(because);
-  }
-
- private:
-  class Child final : private Subchannel::Watcher {
-   public:
-    Child(List& list, std::shared_ptr<Subchannel> subchannel)
-        : list_(list), subchannel_(std::move(subchannel)) {}
-    ~Child() override { subchannel_->unwatch(*this); }
-
-    void watch() { subchannel_->watch(*this); }
-    Subchannel& subchannel() const { return *subchannel_; }
-    const std::shared_ptr<Subchannel>& shared() const { return subchannel_; }
-
-    bool failed = false;
-
-   private:
-    void on_state(State state, EventId cause) override { list_.on_child(*this, state, cause); }
-
-    List& list_;
-    std::shared_ptr<Subchannel> subchannel_;
-  };
-
-  void on_child(Child& child, State state, EventId cause) {
-    if (selected_ != nullptr) {
-      if (&child == selected_) policy_.on_selected_lost(cause);
-      return;
-    }
-    switch (state) {
-      case State::ready: return select(child, cause);
-      case State::transient_failure: return on_failed(child, cause);
-      case State::idle:
-        // Its backoff is over. After the first round each is tried again as soon as it may be.
-        if (failed_) child.shared()->connect(cause);
-        return;
-      case State::connecting:
-      case State::shutdown: return;
-    }
-  }
-
-  // Moves on to the next address that is worth an attempt.
-  void try_next(EventId because) {
-    while (next_ < children_.size()) {
-      Child& child = *children_[next_++];
-      switch (child.subchannel().state()) {
-        case State::idle:
-          // May be the end of us, where the attempt ends at once: nothing of ours after it, but
-          // the timer is set before.
-          set_timer(because);
-          child.shared()->connect(because);
-          return;
-        case State::connecting: return set_timer(because);
-        default:  // TRANSIENT_FAILURE: it waits for the end of its backoff
-          child.failed = true;
-      }
-    }
-    timer_.cancel();
-    maybe_all_failed(because);
-  }
-
-  void set_timer(EventId because) {
-    if (next_ >= children_.size()) return;
-    timer_ = policy_.clock_.at(policy_.clock_.now() + kHappyEyeballsDelay,
-                               [this, because] { try_next(because); });
-  }
-
-  void on_failed(Child& child, EventId cause) {
-    child.failed = true;
-    why_ = child.subchannel().failure();
-    if (failed_) {
-      // The rounds after the first: as many failures as there are addresses are one more round.
-      if (++failures_ % children_.size() == 0) policy_.on_all_failed(*this, why_, cause);
-      return;
-    }
-    const bool was_the_last_tried = children_[next_ - 1].get() == &child;
-    if (was_the_last_tried && next_ < children_.size()) return try_next(cause);
-    maybe_all_failed(cause);
-  }
-
-  void maybe_all_failed(EventId cause) {
-    const bool all =
-        next_ == children_.size() &&
-        std::ranges::all_of(children_, [](const auto& child) { return child->failed; });
-    if (!all || failed_) return;
-    failed_ = true;
-    if (why_.ok()) why_ = children_.back()->subchannel().failure();
-    for (const auto& child : children_) child->shared()->connect(cause);  // those that are IDLE
-    policy_.on_all_failed(*this, why_, cause);
-  }
-
-  void select(Child& child, EventId cause) {
-    timer_.cancel();
-    selected_ = &child;
-    const std::shared_ptr<Subchannel> subchannel = child.shared();
-    // The others are let go: their attempts and connections end here.
-    std::erase_if(children_, [&](const auto& other) { return other.get() != selected_; });
-    policy_.on_ready(*this, subchannel, cause);
-  }
-
-  PickFirst& policy_;
-  const ListId id_;
-  std::vector<std::unique_ptr<Child>> children_;
-  std::size_t next_ = 0;  // of `children_`: the next to try
-  Timer timer_;
-  Status why_;
-  bool failed_ = false;  // every address has failed at least once
-  std::size_t failures_ = 0;
-  Child* selected_ = nullptr;
 };
 
 PickFirst::PickFirst(PolicyHelper& helper, Clock& clock, bool shuffle)
@@ -202,7 +69,7 @@ PickFirst::~PickFirst() = default;
 bool PickFirst::update(const Resolution& update, EventId because) {
   // A resolver's error with a list in hand keeps the list.
   if (!update.status.ok() && !addresses_.empty()) return false;
-  if (update.addresses.empty()) {
+  if (update.endpoints.empty()) {
     // An empty list replaces the one in use at once, and is no list to try again with.
     addresses_.clear();
     current_.reset();
@@ -212,12 +79,13 @@ bool PickFirst::update(const Resolution& update, EventId because) {
          because);
     return false;
   }
-  addresses_ = update.addresses;
+  std::vector<Endpoint> endpoints = update.endpoints;
   if (shuffle_) {
-    for (std::size_t left = addresses_.size(); left > 1; --left) {  // Fisher and Yates
-      std::swap(addresses_[left - 1], addresses_[helper_.rng().below(left)]);
+    for (std::size_t left = endpoints.size(); left > 1; --left) {  // Fisher and Yates
+      std::swap(endpoints[left - 1], endpoints[helper_.rng().below(left)]);
     }
   }
+  addresses_ = addresses_of(endpoints);
   if (!idle_) try_addresses(because);  // else when somebody calls
   return true;
 }
@@ -236,7 +104,7 @@ void PickFirst::try_addresses(EventId because) {
     return AddressListTaken{id, trace.symbol(to_string(addresses_)),
                             static_cast<std::uint32_t>(addresses_.size()), pending};
   });
-  auto list = std::make_unique<List>(*this, id, addresses_, taken);
+  auto list = std::make_unique<AddressList>(*this, helper_, clock_, addresses_, taken);
   if (pending) {
     pending_ = std::move(list);
     pending_->start(taken);
@@ -250,15 +118,15 @@ void PickFirst::try_addresses(EventId because) {
   current_->start(taken);
 }
 
-void PickFirst::on_ready(List& list, const std::shared_ptr<Subchannel>& subchannel, EventId cause) {
-  std::unique_ptr<List> old;  // until its picker is replaced
+void PickFirst::on_ready(AddressList& list, Subchannel& selected, EventId cause) {
+  std::unique_ptr<AddressList> old;  // until its picker is replaced
   if (&list == pending_.get()) old = swap_lists("the new list has a READY subchannel", cause);
   failed_ = false;
-  helper_.publish(State::ready, std::make_unique<PickFirstPicker>(*subchannel), {}, cause);
+  helper_.publish(State::ready, std::make_unique<PickFirstPicker>(selected), {}, cause);
 }
 
-void PickFirst::on_all_failed(List& list, const Status& why, EventId cause) {
-  std::unique_ptr<List> old;
+void PickFirst::on_all_failed(AddressList& list, const Status& why, EventId cause) {
+  std::unique_ptr<AddressList> old;
   if (&list == pending_.get()) {
     // The selected address is no longer in the list, and nothing in the list answers: the list
     // counts, not the connection.
@@ -271,7 +139,7 @@ void PickFirst::on_all_failed(List& list, const Status& why, EventId cause) {
 
 void PickFirst::on_selected_lost(EventId cause) {
   helper_.request_reresolution(cause);
-  std::unique_ptr<List> old;  // its subchannel is telling us: it goes when this returns
+  std::unique_ptr<AddressList> old;  // its subchannel is telling us: it goes when this returns
   if (pending_) {
     old = swap_lists("the selected connection was lost", cause);
     helper_.publish(State::connecting, std::make_unique<QueuePicker>(), {}, cause);
@@ -282,11 +150,12 @@ void PickFirst::on_selected_lost(EventId cause) {
   }
 }
 
-std::unique_ptr<PickFirst::List> PickFirst::swap_lists(std::string_view reason, EventId& cause) {
-  std::unique_ptr<List> old = std::exchange(current_, std::move(pending_));
+std::unique_ptr<AddressList> PickFirst::swap_lists(std::string_view reason, EventId& cause) {
+  std::unique_ptr<AddressList> old = std::exchange(current_, std::move(pending_));
   Trace& trace = helper_.trace();
-  cause = trace.emit(helper_.who(), cause,
-                     [&] { return ListSwapped{current_->id(), trace.symbol(reason)}; });
+  cause = trace.emit(helper_.who(), cause, [&] {
+    return ListSwapped{static_cast<ListId>(lists_), trace.symbol(reason)};
+  });
   return old;
 }
 

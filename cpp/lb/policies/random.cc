@@ -34,8 +34,8 @@ class Random final : public EndpointListPolicy {
 }  // namespace
 
 PolicyType random_policy() {
-  return {.name = "random", .make = [](const PolicyConfig&, PolicyHelper& helper, Clock&) {
-            return std::make_unique<Random>(helper);
+  return {.name = "random", .make = [](const PolicyConfig&, PolicyHelper& helper, Clock& clock) {
+            return std::make_unique<Random>(helper, clock);
           }};
 }
 

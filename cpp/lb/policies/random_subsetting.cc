@@ -1,6 +1,7 @@
-// A parent of any policy that shows it a few of the addresses only: of many clients each has its
+// A parent of any policy that shows it a few of the endpoints only: of many clients each has its
 // own few, and n clients of m pods need not have n x m connections.
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "lb/policies/registry.h"
@@ -9,7 +10,7 @@
 namespace greetlab {
 namespace {
 
-/// gRFC A68. Which addresses a client has follows from its own seed and the address alone, so
+/// gRFC A68. Which endpoints a client has follows from its own seed and the endpoint alone, so
 /// another pod more or less moves few of them, and every pod has about as many clients.
 class RandomSubsetting final : public LbPolicy {
  public:
@@ -17,14 +18,18 @@ class RandomSubsetting final : public LbPolicy {
       : seed_(helper.rng().next()), size_(size), child_(std::move(child)) {}
 
   bool update(const Resolution& update, EventId because) override {
-    if (update.addresses.size() <= size_) return child_->update(update, because);
-    std::vector<std::pair<std::uint64_t, Address>> drawn;
-    for (const Address& address : update.addresses) {
-      drawn.emplace_back(xxh64(to_string(address), seed_), address);
+    if (update.endpoints.size() <= size_) return child_->update(update, because);
+    // By its first address: a second one more or less is no other server.
+    std::vector<std::tuple<std::uint64_t, Address, std::size_t>> drawn;
+    for (std::size_t i = 0; i < update.endpoints.size(); ++i) {
+      const Address& address = update.endpoints[i].addresses.front();
+      drawn.emplace_back(xxh64(to_string(address), seed_), address, i);
     }
     std::ranges::sort(drawn);
     Resolution subset{update.status, {}};
-    for (std::size_t i = 0; i < size_; ++i) subset.addresses.push_back(drawn[i].second);
+    for (std::size_t i = 0; i < size_; ++i) {
+      subset.endpoints.push_back(update.endpoints[std::get<2>(drawn[i])]);
+    }
     return child_->update(subset, because);
   }
 

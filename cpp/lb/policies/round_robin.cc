@@ -43,8 +43,9 @@ class RoundRobin final : public EndpointListPolicy {
 }  // namespace
 
 PolicyType round_robin() {
-  return {.name = "round_robin", .make = [](const PolicyConfig&, PolicyHelper& helper, Clock&) {
-            return std::make_unique<RoundRobin>(helper);
+  return {.name = "round_robin",
+          .make = [](const PolicyConfig&, PolicyHelper& helper, Clock& clock) {
+            return std::make_unique<RoundRobin>(helper, clock);
           }};
 }
 

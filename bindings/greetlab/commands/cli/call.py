@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.padding import Padding
 from rich.text import Text
 
+from greetlab import _core
+from greetlab.channels.options import ENGINES
 from greetlab.channels.policies import POLICIES
 from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE
 from greetlab.commands.cli.shared import Json, Terminal, failing_in_words, print_json
@@ -25,6 +27,8 @@ DEFAULT_PODS = 3
 # typer wants an Enum; mypy one whose members it can read.
 PolicyName = StrEnum("PolicyName", {name: name for name in POLICIES})  # type: ignore[misc]
 DEFAULT_POLICY = PolicyName(POLICIES[0])
+EngineName = StrEnum("EngineName", {name: name for name in ENGINES})  # type: ignore[misc]
+DEFAULT_ENGINE = EngineName(ENGINES[0])
 
 
 def call(
@@ -41,8 +45,9 @@ def call(
         typer.Option(help="How the channel picks; --engine grpc has the first two."),
     ] = DEFAULT_POLICY,
     engine: Annotated[
-        Literal["lab", "grpc"], typer.Option(help="lab: our own core; grpc: gRPC's channel.")
-    ] = "lab",
+        EngineName,
+        typer.Option(help="; ".join(f"{name}: {text}" for name, text in _core.engines()) + "."),
+    ] = DEFAULT_ENGINE,
     times: Annotated[int, typer.Option("--times", "-n", min=1, help="How many calls.")] = 60,
     concurrency: Annotated[
         int, typer.Option("--concurrency", "-c", min=1, help="How many of them at a time.")
@@ -74,7 +79,8 @@ def call(
     options = {"policy": policy, "engine": engine, "connection_per_call": connection_per_call}
     with failing_in_words("call"):
         _check_files(trace, plot)
-        with _channel(target, pods, trace_capacity=1_000_000 if trace else 0, **options) as channel:
+        kept = {} if trace else {"trace_capacity": 0}
+        with _channel(target, pods, **kept, **options) as channel:
             if wait_ready:
                 channel.wait_ready(all=True, timeout=timeout)
             if concurrency == 1:

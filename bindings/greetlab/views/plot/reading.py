@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from greetlab.clusters.cluster import Pod
+from greetlab.trace.replay import replayed
 from greetlab.trace.trace import KINDS, Trace, owner
 from greetlab.views.palette import PodStyle, pod_styles
 from greetlab.views.plot.columns import Column, Facts, distinct
@@ -158,22 +159,21 @@ class Reading:
 
     # What there was: the core's replay (cpp/trace/replay.h), on our clock.
 
-    def _table(self, name: str) -> dict[str, Column]:
-        """Of the view's clients, from the whole of the trace."""
-        columns = self.trace.core.table(name)
+    def _table(self, name: str, shown: Column) -> dict[str, Column]:
+        """Of the view's clients, as far as it is shown."""
+        columns = replayed(self.trace.core, name, shown)
         mine = np.isin(columns["client"], self.clients)
         return {name: column[mine] for name, column in columns.items()}
 
     @cached_property
     def _shown(self) -> Column:
-        """Which events the view has; none in the place of -1, the row of what did not happen."""
-        shown = np.zeros(len(self.trace.core) + 1, dtype=bool)
+        """Which events the view has."""
+        shown = np.zeros(len(self.trace.core), dtype=bool)
         shown[self.trace.rows] = True
         return shown
 
-    def _when(self, rows: Column, shown: Column | bool = True) -> Column:
-        happened = (rows >= 0) & shown
-        return np.where(happened, (self._time_ns[rows] - self.origin) / 1e9, np.nan)
+    def _when(self, rows: Column) -> Column:
+        return np.where(rows >= 0, (self._time_ns[rows] - self.origin) / 1e9, np.nan)
 
     @cached_property
     def _time_ns(self) -> Column:
@@ -182,27 +182,21 @@ class Reading:
     @cached_property
     def lookups(self) -> LookupColumns:
         """The lookups of the view's clients, in the order of their start."""
-        found, shown = self._table("lookups"), self._shown
-        mine = shown[found["start"]]
-        over = shown[found["end"]][mine]
+        found = self._table("lookups", self._shown)
         return LookupColumns(
-            start=self._when(found["start"])[mine],
-            end=self._when(found["end"], shown[found["end"]])[mine],
-            **{name: found[name][mine] * over for name in ("count", "addresses", "status")},
+            start=self._when(found["start"]),
+            end=self._when(found["end"]),
+            **{name: found[name] for name in ("count", "addresses", "status")},
         )
 
     @cached_property
     def calls(self) -> CallColumns:
         """The calls that were started in the view."""
-        found, shown = self._table("calls"), self._shown
-        found = {name: column[shown[found["start"]]] for name, column in found.items()}
-        when = {
-            name: self._when(found[name], shown[found[name]])
-            for name in ("start", "queued", "picked", "end")
-        }
-        over = shown[found["end"]]
+        found = self._table("calls", self._shown)
+        found = {name: column[found["start"] >= 0] for name, column in found.items()}
+        over = found["end"] >= 0
         return CallColumns(
-            **when,
+            **{name: self._when(found[name]) for name in ("start", "queued", "picked", "end")},
             ok=over & (found["code"] == 0),
             pod=np.where(over, self._pod_rows(found["pod"]), -1),
             carrier=found["connection"],
@@ -211,15 +205,13 @@ class Reading:
     @cached_property
     def connections(self) -> ConnectionColumns:
         """Every attempt of the view's clients that reaches into the view."""
-        found = self._table("connections")
+        found = self._table("connections", np.full(len(self.trace.core), True))
         subchannel = np.append(self.trace.core.table("subchannels")["id"], -1)
-        lost, closed = self._when(found["lost"]), self._when(found["closed"])
-        all_keys = np.isin(self.trace.core.table("connections")["client"], self.clients)
         columns = ConnectionColumns(
-            key=np.flatnonzero(all_keys),
+            key=found["place"],
             start=self._when(found["start"]),
             up=self._when(found["up"]),
-            down=np.fmin(lost, closed),
+            down=np.fmin(self._when(found["lost"]), self._when(found["closed"])),
             failed=self._when(found["failed"]),
             lost=found["lost"] >= 0,
             graceful=found["graceful"],

@@ -11,11 +11,11 @@ import re
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 
-_IMPORT = re.compile(r'^import \{(\s*\w+(?:,\s*\w+)*,?\s*)\} from "\./([^"]+)";\n', re.M)
+_IMPORT = re.compile(r'^import \{(\s*[\w$]+(?:,\s*[\w$]+)*,?\s*)\} from "\./([^"]+)";\n', re.M)
 _TYPES = re.compile(r"^/\*\* @import .* \*/\n", re.M)  # for the type checker alone
-_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.M)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) ([\w$]+))", re.M)
 _DEFAULT = re.compile(r"^export default ", re.M)
-_NAME = re.compile(r"^(?:async )?(?:function|class|const|let) (\w+)", re.M)
+_NAME = re.compile(r"^(?:async )?(?:function|class|const|let) ([\w$]+)", re.M)
 _REST = re.compile(
     rf"^(?:import|export)\b.*|^(?!{_NAME.pattern})(?:async|function|class|const|let|var)\b.*"
     r"|.*\bimport ?[(.].*",
@@ -31,6 +31,12 @@ def join(modules: Mapping[str, str], entry: str, default: str) -> str:
     Raises ValueError, with a sentence, for an import that cannot be met, a cycle, a name that two
     modules have at their top, and what is not understood.
     """
+    if entry not in modules:
+        raise ValueError(f"there is no module {entry}")
+    for name, text in modules.items():
+        for found in re.finditer(r"^(?:import|export)\b.*", text, re.M):
+            if text.count("`", 0, found.start()) % 2:
+                raise ValueError(f"{name}: this cannot be joined, in a template: {found[0]}")
     needs: dict[str, list[str]] = {}
     left = [entry]
     while left:
@@ -40,7 +46,7 @@ def join(modules: Mapping[str, str], entry: str, default: str) -> str:
             needs[name].append(of)
             if of not in modules:
                 raise ValueError(f"{name} imports from {of}, and there is no such module")
-            if missing := set(re.findall(r"\w+", wanted)) - set(_EXPORT.findall(modules[of])):
+            if missing := set(re.findall(r"[\w$]+", wanted)) - set(_EXPORT.findall(modules[of])):
                 raise ValueError(f"{name} imports {min(missing)}, which {of} does not export")
         left += [of for of in needs[name] if of not in needs and of not in left]
     try:

@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from greetlab.trace.trace import CERTAINTIES, KINDS, Trace
+from greetlab.trace.replay import TABLES, replayed
+from greetlab.trace.trace import CERTAINTIES, KINDS, STATUS_NAMES, Trace
 from greetlab.views.palette import FAILED, pod_styles
-from greetlab.views.widget.columns import Column, field_columns, row_of, with_causes
+from greetlab.views.widget.columns import Column, Rows, field_columns, row_of, with_causes
 from greetlab.views.widget.topology import topology
 
 MAGIC = b"GLF1"
@@ -64,6 +65,11 @@ def pack(trace: Trace, title: str = "") -> bytes:
         for name, values in of_kind.items():
             text = isinstance(values[0], str)
             columns[f"{kind}.{name}"] = _codes(values, words) if text else _small(values)
+    at = np.where(np.isin(core.who, core.who[trace.rows]), causes[:-1], -1)
+    for table, of_table in tables(trace, at).items():
+        for name, values in of_table.items():
+            text = TABLES[table][name][0] in ("word", "code")
+            columns[f"{table}.{name}"] = _codes(values, words) if text else _signed(values)
     place = topology(trace)
     styles = pod_styles(place.pods)
     header: dict[str, Any] = {
@@ -75,6 +81,10 @@ def pack(trace: Trace, title: str = "") -> bytes:
         "fields": {
             kind: {name: isinstance(values[0], str) for name, values in of_kind.items()}
             for kind, of_kind in fields.items()
+        },
+        "tables": {
+            table: {name: kind for name, (kind, _) in kinds.items()}
+            for table, kinds in TABLES.items()
         },
         "words": list(words),
         "sentences": templates,
@@ -146,12 +156,51 @@ def _title(trace: Trace) -> str:
     return " · ".join(part for part in (" and ".join(names), " and ".join(pickers)) if part)
 
 
+def tables(trace: Trace, at: Rows) -> dict[str, dict[str, list[Any]]]:
+    """The tables of the core's replay, as far as the page shows them, with its rows and places.
+
+    at: for each row of the trace its place in the page; -1 where it is not there.
+    """
+    at = np.append(at, -1)  # the row of what did not happen
+    places: dict[str, Column] = {}
+    made: dict[str, dict[str, list[Any]]] = {}
+    for table, kinds in TABLES.items():
+        columns = replayed(trace.core, table, at[:-1] >= 0)
+        places[table] = np.full(len(trace.core.table(table)["start"]) + 1, -1)
+        places[table][columns["place"]] = np.arange(len(columns["place"]))
+        made[table] = {}
+        for name, (kind, _) in kinds.items():
+            column = columns[name]
+            if kind == "row":
+                column = at[column]
+            elif kind == "place":
+                column = places[f"{name}s"][column]
+            values = column.tolist()
+            if kind == "word":
+                values = [trace.word(word) for word in values]
+            elif kind == "code":
+                values = [STATUS_NAMES[code] for code in values]
+            made[table][name] = values
+    # A call that began before the view begins with what the view has of it.
+    rows = [name for name, (kind, _) in TABLES["calls"].items() if kind == "row"]
+    each = zip(*(made["calls"][name] for name in rows), strict=True)
+    made["calls"]["start"] = [min(row for row in call if row >= 0) for call in each]
+    return made
+
+
+def _signed(values: list[int]) -> Column:
+    """Rows and places, where -1 is none; or plain numbers."""
+    return np.asarray(values, dtype=np.int32 if not values or max(values) < 2**31 else np.float64)
+
+
 def _codes(values: list[str], words: dict[str, int]) -> Column:
     return _small([words.setdefault(value, len(words)) for value in values])
 
 
 def _small(values: list[Any]) -> Column:
     """In the smallest of the types that a page can read."""
+    if not len(values):
+        return np.zeros(0, dtype=np.uint8)
     column = np.asarray(values)
     if column.dtype == bool:
         return column.astype(np.uint8)

@@ -1,8 +1,9 @@
 // @ts-check
 // --- Columns to pods, clients, connections and calls ------------------------------------------
 //
-// Made once, by going through the events once. Everything is kept as rows at which it changed
-// (Track) or as lists that are sorted by row, so that any position can be shown directly.
+// What the events add up to comes with them, as tables: the core's replay (cpp/trace/replay.h). Here
+// it becomes objects, and everything is kept as rows at which it changed (Track) or as lists that are
+// sorted by row, so that any position can be shown directly.
 
 import { Track, countBelow } from "./track.js";
 
@@ -25,7 +26,6 @@ import { Track, countBelow } from "./track.js";
  * @property {Track<string>} state
  * @property {Track<{ picker: string, ready: number }>} picker
  * @property {Track<string[]>} list
- * @property {string[]} pending
  * @property {Map<number, Subchannel>} subchannels
  * @property {string[]} addresses
  * @property {Lookup[]} lookups
@@ -40,9 +40,9 @@ import { Track, countBelow } from "./track.js";
  * @property {Client} client
  * @property {string} address
  * @property {number} created
+ * @property {number} ended
  * @property {Track<string>} state
  * @property {Track<number | null>} backoff
- * @property {Connection | null} connection
  */
 /**
  * @typedef {object} Connection
@@ -59,7 +59,6 @@ import { Track, countBelow } from "./track.js";
  * @property {number} end
  * @property {string} how
  * @property {Pod | null} pod
- * @property {number} calls
  */
 /**
  * @typedef {object} Call
@@ -74,7 +73,7 @@ import { Track, countBelow } from "./track.js";
  * @property {string} code
  */
 /** @typedef {(name: string) => any} Field a field of the event, by name */
-/** @typedef {Map<string, Call>} Open client and number to the call that has not ended */
+/** @typedef {Record<string, any>} TableRow rows that never happened are NEVER, places -1 */
 
 export const NEVER = Infinity;
 
@@ -97,30 +96,34 @@ export class Model {
     this.virtual = new Set(header.virtual);
     /** @type {Map<string, Client>} */
     this.clientByName = new Map();
-    /** @type {Map<number, Connection>} */
-    this.connectionById = new Map();
-    /** @type {Call[]} */
-    this.calls = [];
+    /** @type {Map<number, Track<string>>} */
+    this.stateOf = new Map(); // subchannel to its state
+    /** @type {Map<number, Track<number | null>>} */
+    this.backoffOf = new Map();
     /** @type {Track<string[]>} */
     this.endpoints = new Track([]);
-    /** @type {number[]} */
-    this.failed = [];
-    /** @type {number[]} */
-    this.ended = [];
     const seen = header.kinds.map(() => 0);
-    /** @type {Open} */
-    const open = new Map(); // client and number to the call that has not ended
     for (let row = 0; row < this.length; ++row) {
       const kind = header.kinds[columns.kind[row]];
       this.place[row] = seen[columns.kind[row]]++;
-      const handle = HANDLERS[kind];
-      if (handle && columns.shown[row]) handle(this, row, (name) => this.field(row, name), open);
+      if (columns.shown[row]) HANDLERS[kind]?.(this, row, (name) => this.field(row, name));
+    }
+    for (const list of this.table("lists")) {
+      this.client(list.client).list.set(list.start, split(list.addresses));
+    }
+    this.subchannels = this.table("subchannels").map((row) => subchannelOf(this, row));
+    countLive(this.subchannels);
+    this.connections = this.table("connections").map((row) => connectionOf(this, row));
+    this.calls = this.table("calls").map((row) => callOf(this, row));
+    for (const row of this.table("lookups")) {
+      if (isClient(this, row.client)) this.client(row.client).lookups.push(lookupOf(row));
     }
     this.clients = [...this.clientByName.values()];
-    this.connections = [...this.connectionById.values()];
-    for (const connection of this.connections) {
-      connection.pod ??= this.podByAddress.get(connection.endpoint ?? connection.address) ?? null;
-    }
+    const ended = this.calls.filter((call) => call.end < NEVER).sort((a, b) => a.end - b.end);
+    this.ended = ended.map((call) => call.end);
+    this.failed = ended.filter((call) => !isAnswered(call)).map((call) => call.end);
+    for (const call of ended) if (isAnswered(call)) call.pod?.answered.push(call.end);
+    for (const client of this.clients) client.queue.sort((a, b) => a.queued - b.queued);
     this.callOfEnd = new Map(this.calls.map((call) => [call.end, call]));
     this.picked = this.calls.filter((call) => call.picked < NEVER);
     this.picked.sort((a, b) => a.picked - b.picked);
@@ -130,6 +133,22 @@ export class Model {
     this.viaProxy = this.connections.some((connection) => connection.proxied);
   }
 
+  /** A table of the replay.
+   * @param {string} name @returns {TableRow[]}
+   */
+  table(name) {
+    const kinds = Object.entries(this.header.tables[name]);
+    return Array.from(this.columns[`${name}.start`], (_, i) => {
+      /** @type {TableRow} */
+      const made = {};
+      for (const [column, kind] of kinds) {
+        const value = this.columns[`${name}.${column}`][i];
+        if (kind === "word" || kind === "code") made[column] = this.header.words[value];
+        else made[column] = kind === "row" && value < 0 ? NEVER : value;
+      }
+      return made;
+    });
+  }
   /** @param {number} row */
   kind(row) {
     return this.header.kinds[this.columns.kind[row]];
@@ -182,7 +201,6 @@ export class Model {
         state: new Track("IDLE"),
         picker: new Track({ picker: "none", ready: 0 }),
         list: new Track([]),
-        pending: [],
         subchannels: new Map(),
         addresses: [],
         lookups: [],
@@ -224,26 +242,71 @@ export const CALL_KINDS = new Set(["CallStarted", "CallQueued", "Picked", "CallE
 /** @param {string} text */
 const split = (text) => (text ? text.split(",") : []);
 
-/**
- * @param {Model} model @param {number} row @param {Field} field @param {Open} open
- * @returns {Call}
+/** @param {TableRow} row @returns {Lookup} */
+const lookupOf = ({ start, end, name, count, status }) => ({ start, end, name, count, status });
+
+/** @param {Call} call */
+const isAnswered = (call) => call.code === "OK" && call.pod !== null;
+
+/** @param {Model} model @param {TableRow} row @returns {Subchannel} */
+function subchannelOf(model, { id, client: who, address, start, end }) {
+  const client = model.client(who);
+  const found = {
+    id, client, address, created: start, ended: end,
+    state: model.stateOf.get(id) ?? new Track("IDLE"),
+    backoff: model.backoffOf.get(id) ?? new Track(null),
+  };
+  client.subchannels.set(id, found);
+  if (!client.addresses.includes(address)) client.addresses.push(address);
+  return found;
+}
+
+/** How many of its subchannels a client has, at any time.
+ * @param {Subchannel[]} subchannels
  */
-function callOf(model, row, field, open) {
-  const key = `${model.who(row)} ${field("call")}`;
-  let call = open.get(key);
-  if (!call) {
-    const client = model.client(model.who(row));
-    call = {
-      client, number: field("call"), start: row, queued: NEVER, picked: NEVER, end: NEVER,
-      connection: null, pod: null, code: "",
-    };
-    open.set(key, call);
-    model.calls.push(call);
+function countLive(subchannels) {
+  const changes = subchannels.flatMap(({ client, created, ended }) => [
+    { client, row: created, by: 1 },
+    { client, row: ended, by: -1 },
+  ]);
+  changes.sort((a, b) => a.row - b.row);
+  for (const { client, row, by } of changes) {
+    if (row < NEVER) client.live.set(row, client.live.at(row) + by);
   }
+}
+
+/** @param {Model} model @param {TableRow} row @returns {Connection} */
+function connectionOf(model, row) {
+  const end = Math.min(row.failed, row.lost, row.closed);
+  const how = row.lost < NEVER ? HOW_LOST[row.graceful] : row.failed < NEVER ? "failed" : "closed";
+  const endpoint = row.endpoint || null;
+  // A live ClusterIP tells nobody whom it chose: who answers shows it.
+  const answered = endpoint ? undefined : model.podByName.get(row.pod);
+  return {
+    id: row.id, client: model.client(row.client), subchannel: model.subchannels[row.subchannel],
+    address: row.address, proxied: model.virtual.has(row.address), endpoint, routed: row.routed,
+    dial: row.start, up: row.up, goaway: row.goaway, end, how: end < NEVER ? how : "",
+    pod: answered ?? model.podByAddress.get(endpoint ?? row.address) ?? null,
+  };
+}
+
+/** By the number that the core has for `graceful`: unknown, yes, no. */
+const HOW_LOST = ["gone", "ended", "broke"];
+
+/** @param {Model} model @param {TableRow} row @returns {Call} */
+function callOf(model, row) {
+  const call = {
+    client: model.client(row.client), number: row.id, start: row.start, queued: row.queued,
+    picked: row.picked, end: row.end, connection: model.connections[row.connection] ?? null,
+    pod: model.podByName.get(row.pod) ?? null, code: row.end < NEVER ? row.code : "",
+  };
+  if (call.queued < NEVER) call.client.queue.push(call);
   return call;
 }
 
-/** @type {Record<string, (model: Model, row: number, field: Field, open: Open) => void>} */
+/** What is set by an event, and needs no adding up.
+ * @type {Record<string, (model: Model, row: number, field: Field) => void>}
+ */
 const HANDLERS = {
   PodChanged(model, row, field) {
     model.podByName.get(field("pod"))?.state.set(row, field("change"));
@@ -251,42 +314,14 @@ const HANDLERS = {
   EndpointsChanged(model, row, field) {
     model.endpoints.set(row, split(field("addresses")));
   },
-  ProxyRouted(model, row, field) {
-    const connection = model.connectionById.get(field("connection"));
-    if (!connection) return;
-    connection.endpoint = field("endpoint");
-    connection.routed = row;
-  },
-  GoAwaySent(model, row, field) {
-    const connection = model.connectionById.get(field("connection"));
-    if (connection) connection.goaway = row;
-  },
-  LookupStarted(model, row, field) {
-    if (!isClient(model, row)) return;
-    const client = model.client(model.who(row));
-    client.lookups.push({ start: row, end: NEVER, name: field("name"), count: 0, status: "" });
-    client.resolver.set(row, null);
-  },
-  LookupEnded(model, row, field) {
-    const lookup = model.clientByName.get(model.who(row))?.lookups.at(-1);
-    if (!lookup) return;
-    Object.assign(lookup, { end: row, count: field("count"), status: field("status") });
+  LookupStarted(model, row) {
+    if (isClient(model, model.who(row))) model.client(model.who(row)).resolver.set(row, null);
   },
   CooldownStarted(model, row, field) {
     model.client(model.who(row)).resolver.set(row, { what: "cooldown", until: field("until") });
   },
   ResolverBackoffStarted(model, row, field) {
     model.client(model.who(row)).resolver.set(row, { what: "backoff", until: field("until") });
-  },
-  AddressListTaken(model, row, field) {
-    const client = model.client(model.who(row));
-    const addresses = split(field("addresses"));
-    if (field("pending")) client.pending = addresses;
-    else client.list.set(row, addresses);
-  },
-  ListSwapped(model, row) {
-    const client = model.client(model.who(row));
-    client.list.set(row, client.pending);
   },
   PickerPublished(model, row, field) {
     const client = model.client(model.who(row));
@@ -295,90 +330,33 @@ const HANDLERS = {
   ChannelStateChanged(model, row, field) {
     model.client(model.who(row)).state.set(row, field("to"));
   },
-  SubchannelCreated(model, row, field) {
-    const client = model.client(model.who(row));
-    const address = field("address");
-    client.subchannels.set(field("subchannel"), {
-      id: field("subchannel"), client, address, created: row,
-      state: new Track("IDLE"), backoff: new Track(null), connection: null,
-    });
-    if (!client.addresses.includes(address)) client.addresses.push(address);
-    client.live.set(row, client.live.at(row) + 1);
-  },
   SubchannelStateChanged(model, row, field) {
-    const client = model.client(model.who(row));
-    const subchannel = client.subchannels.get(field("subchannel"));
-    if (!subchannel) return;
-    subchannel.state.set(row, field("to"));
-    if (field("to") !== "SHUTDOWN") return;
-    client.live.set(row, client.live.at(row) - 1);
-    const connection = subchannel.connection;
-    if (connection && connection.end === NEVER) {
-      Object.assign(connection, { end: row, how: "closed" });
-    }
-  },
-  ConnectStarted(model, row, field) {
-    const client = model.client(model.who(row));
-    const subchannel = client.subchannels.get(field("subchannel"));
-    const address = subchannel?.address ?? "";
-    const connection = {
-      id: field("connection"), client, subchannel, address, proxied: model.virtual.has(address),
-      endpoint: null, routed: NEVER, dial: row, up: NEVER, goaway: NEVER, end: NEVER, how: "",
-      pod: null, calls: 0,
-    };
-    model.connectionById.set(connection.id, connection);
-    if (subchannel) subchannel.connection = connection;
-  },
-  Connected(model, row, field) {
-    const connection = model.connectionById.get(field("connection"));
-    if (connection) connection.up = row;
-  },
-  ConnectFailed(model, row, field) {
-    const connection = model.connectionById.get(field("connection"));
-    if (connection) Object.assign(connection, { end: row, how: "failed" });
-  },
-  ConnectionLost(model, row, field) {
-    const connection = model.connectionById.get(field("connection"));
-    /** @type {"yes" | "no" | "unknown"} */
-    const graceful = field("graceful");
-    const how = { yes: "ended", no: "broke", unknown: "gone" }[graceful];
-    if (connection) Object.assign(connection, { end: row, how });
+    track(model.stateOf, field("subchannel"), "IDLE").set(row, field("to"));
   },
   BackoffStarted(model, row, field) {
-    const client = model.client(model.who(row));
-    client.subchannels.get(field("subchannel"))?.backoff.set(row, field("until"));
+    track(model.backoffOf, field("subchannel"), null).set(row, field("until"));
   },
-  CallStarted: callOf,
-  CallQueued(model, row, field, open) {
-    const call = callOf(model, row, field, open);
-    if (call.queued !== NEVER) return;
-    call.queued = row;
-    call.client.queue.push(call);
+  CallStarted(model, row) {
+    model.client(model.who(row));
   },
-  Picked(model, row, field, open) {
-    const call = callOf(model, row, field, open);
-    call.picked = row;
-    call.connection = model.connectionById.get(field("connection")) ?? null;
-    if (call.connection) call.connection.calls += 1;
-    call.client.picks.push(row);
-  },
-  CallEnded(model, row, field, open) {
-    const call = callOf(model, row, field, open);
-    call.end = row;
-    call.code = field("code");
-    call.pod = model.podByName.get(field("pod")) ?? null;
-    // A live ClusterIP tells nobody whom it chose: who answers shows it.
-    if (call.pod && call.connection && !call.connection.endpoint) call.connection.pod ??= call.pod;
-    if (call.code === "OK" && call.pod) call.pod.answered.push(row);
-    else model.failed.push(row);
-    model.ended.push(row);
-    open.delete(`${model.who(row)} ${call.number}`);
+  Picked(model, row) {
+    model.client(model.who(row)).picks.push(row);
   },
 };
 
-/** Somebody with a channel; lookups are made by others, too (`cluster.lookup`).
- * @param {Model} model @param {number} row
+/**
+ * @template Value
+ * @param {Map<number, Track<Value>>} tracks @param {number} id @param {Value} first
  */
-function isClient(model, row) {
-  return model.clientByName.has(model.who(row)) || model.who(row).startsWith("client");
+function track(tracks, id, first) {
+  let found = tracks.get(id);
+  if (!found) tracks.set(id, (found = new Track(first)));
+  return found;
+}
+
+/** Somebody with a channel; lookups are made by others, too (`cluster.lookup`).
+ * @param {Model} model @param {string} who
+ */
+function isClient(model, who) {
+  return model.clientByName.has(who) || who.startsWith("client");
 }

@@ -12,6 +12,8 @@
  * @property {string[]} kinds
  * @property {string[]} certainties
  * @property {Record<string, Record<string, boolean>>} fields of a kind: is it a word?
+ * @property {Record<string, Record<string, string>>} tables their columns, and what those hold: a
+ *   "row" (-1: never), a "place" in another table (-1: none), a "word", a "code", a "number"
  * @property {string[]} words
  * @property {string[]} sentences
  * @property {{ name: string, address: string, color: string, marker: string }[]} pods

@@ -1,4 +1,4 @@
-#include "lb/subchannel.h"
+#include "lb/pooled_subchannel.h"
 
 #include <algorithm>
 #include <cassert>
@@ -8,22 +8,22 @@ namespace greetlab {
 
 using State = ConnectivityState;
 
-Subchannel::Subchannel(World world, SubchannelId id, Address address, EventId because)
-    : world_(world), id_(id), address_(std::move(address)) {
+PooledSubchannel::PooledSubchannel(World world, SubchannelId id, Address address, EventId because)
+    : id_(id), world_(world), address_(std::move(address)) {
   world_.trace.emit(world_.who, because, [&] {
     return SubchannelCreated{id_, world_.trace.symbol(to_string(address_))};
   });
 }
 
-Subchannel::~Subchannel() {
+PooledSubchannel::~PooledSubchannel() {
   if (state_ != State::idle) become(State::shutdown, EventId::none);
 }
 
-void Subchannel::watch(Watcher& watcher) {
+void PooledSubchannel::watch(StateWatcher& watcher) {
   watchers_.push_back(&watcher);
 }
 
-void Subchannel::unwatch(Watcher& watcher) {
+void PooledSubchannel::unwatch(StateWatcher& watcher) {
   const auto found = std::ranges::find(watchers_, &watcher);
   if (found == watchers_.end()) return;
   if (telling_) {
@@ -33,7 +33,7 @@ void Subchannel::unwatch(Watcher& watcher) {
   }
 }
 
-void Subchannel::connect(EventId because) {
+void PooledSubchannel::request_connection(EventId because) {
   if (state_ != State::idle) return;
   const auto self = shared_from_this();
   const Time now = world_.clock.now();
@@ -47,13 +47,13 @@ void Subchannel::connect(EventId because) {
       world_.connector.dial({world_.who, id_, address_, attempts_, deadline, connecting}, *this);
 }
 
-void Subchannel::on_connected(EventId cause) {
+void PooledSubchannel::on_connected(EventId cause) {
   backoff_.reset();
   attempts_ = 0;
   become(State::ready, cause);
 }
 
-void Subchannel::on_connect_failed(const Status& why, EventId cause) {
+void PooledSubchannel::on_connect_failed(const Status& why, EventId cause) {
   const auto self = shared_from_this();
   link_.reset();
   failure_ = why;
@@ -64,14 +64,14 @@ void Subchannel::on_connect_failed(const Status& why, EventId cause) {
   become(State::transient_failure, cause, why);
 }
 
-void Subchannel::on_lost(EventId cause) {
+void PooledSubchannel::on_lost(EventId cause) {
   const auto self = shared_from_this();
   // Kept until everybody has heard: calls in flight may still end over it.
   const std::unique_ptr<Link> lost = std::move(link_);
   become(State::idle, cause);
 }
 
-EventId Subchannel::become(State state, EventId because, const Status& why) {
+EventId PooledSubchannel::become(State state, EventId because, const Status& why) {
   assert(is_legal(state_, state));
   const State from = std::exchange(state_, state);
   const EventId event = world_.trace.emit(world_.who, because, [&] {

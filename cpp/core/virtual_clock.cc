@@ -1,4 +1,4 @@
-#include "sim/virtual_clock.h"
+#include "core/virtual_clock.h"
 
 #include <algorithm>
 #include <utility>

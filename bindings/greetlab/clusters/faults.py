@@ -1,0 +1,41 @@
+"""What can be made to go wrong in a world that lets you."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+
+class Faults(ABC):
+    """Ways to hurt the pods of a cluster.
+
+    A world has them where its pods are its own to hurt: the sim and LOCAL do. What every cluster
+    can be asked, a Kubernetes too, is `Cluster`'s.
+    """
+
+    @abstractmethod
+    def kill(self, pod: str) -> None:
+        """Ends a pod at once, in the middle of what it does (SIGKILL)."""
+
+    @abstractmethod
+    def restart(self, pod: str) -> None:
+        """Makes a pod serve again at the same address, killing it first if it still runs."""
+
+    @abstractmethod
+    def slow(self, pod: str, latency: float | tuple[float, float]) -> None:
+        """Makes a pod wait before each answer; two numbers: a uniform draw; 0: as fast as it can.
+
+        latency: seconds.
+        """
+
+    @abstractmethod
+    def fail(self, pod: str, rate: float) -> None:
+        """Makes a pod fail this share of its calls (0 to 1) with UNAVAILABLE."""
+
+    @abstractmethod
+    def set_serving(self, pod: str, serving: bool) -> None:
+        """Sets what a pod's health service says.
+
+        The readiness probe finds out after `readiness_delay`, and has it taken off the endpoints
+        (`endpoint_lag` later) or put back. Connections to it stay, and the calls over them go on:
+        clients do not care, unless their service config asks for health checks (gRFC A17).
+        """

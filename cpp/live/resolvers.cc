@@ -1,0 +1,119 @@
+#include "live/resolvers.h"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <string>
+
+#include "dns/resolver.h"
+#include "lb/polling_resolver.h"
+#include "lb/static_resolver.h"
+#include "live/name_lookup.h"
+
+namespace greetlab {
+namespace {
+
+class Fixed final : public ResolverFactory {
+ public:
+  Fixed(const Target& target, ResolverWorld world) : target_(target), world_(world) {}
+
+  std::unique_ptr<Resolver> make(Rng&, Symbol) override {
+    return std::make_unique<StaticResolver>(world_.loop, target_.addresses);
+  }
+
+ private:
+  const Target& target_;
+  const ResolverWorld world_;
+};
+
+class LookedUp final : public ResolverFactory {
+ public:
+  LookedUp(const Target& target, ResolverWorld world)
+      : target_(target), world_(world), dns_(config_of(target)) {}
+
+  std::unique_ptr<Resolver> make(Rng& rng, Symbol who) override {
+    return std::make_unique<PollingResolver>(
+        PollingResolver::World{world_.loop, rng, world_.trace, who},
+        std::make_unique<LiveNameLookup>(world_.loop, dns_, world_.trace, who, target_),
+        world_.cooldown);
+  }
+
+ private:
+  static ResolverConfig config_of(const Target& target) {
+    ResolverConfig config = system_resolver_config();
+    if (target.server) config.servers = {*target.server};
+    return config;
+  }
+
+  const Target& target_;
+  const ResolverWorld world_;
+  DnsResolver dns_;
+};
+
+using Made = std::unique_ptr<ResolverFactory>;
+
+Made fixed(const Target& target, ResolverWorld world) {
+  return std::make_unique<Fixed>(target, world);
+}
+
+// A name that is an IP address already needs no lookup.
+Made looked_up(const Target& target, ResolverWorld world) {
+  if (!target.addresses.empty()) return fixed(target, world);
+  return std::make_unique<LookedUp>(target, world);
+}
+
+struct Scheme {
+  std::string_view name;
+  std::string_view example;                // for who has written something else; mostly none
+  Target (*parse)(std::string_view rest);  // what follows "name:"
+  Made (*make)(const Target& target, ResolverWorld world);
+};
+
+constexpr std::array kSchemes{
+    Scheme{"dns", "dns:///name:port, dns://server:port/name:port", parse_dns, looked_up},
+    Scheme{"srv", "srv:///name", parse_srv, looked_up},
+    Scheme{"static", "static:ip:port,...", parse_addresses, fixed},
+    Scheme{"ipv4", "", parse_addresses, fixed},
+    Scheme{"ipv6", "", parse_addresses, fixed},
+};
+constexpr const Scheme& kDefault = kSchemes.front();
+
+std::string examples() {
+  std::string text;
+  for (std::size_t i = 0; i < kSchemes.size(); ++i) {
+    const std::string_view example = kSchemes[i].example;
+    if (example.empty()) continue;
+    const bool last =
+        std::all_of(kSchemes.begin() + static_cast<std::ptrdiff_t>(i) + 1, kSchemes.end(),
+                    [](const Scheme& one) { return one.example.empty(); });
+    text += text.empty() ? "" : last ? " or " : ", ";
+    text += example;
+  }
+  return text;
+}
+
+}  // namespace
+
+Target parse_target(std::string_view text) {
+  const std::string_view word = text.substr(0, text.find(':'));
+  const auto found = std::ranges::find(kSchemes, word, &Scheme::name);
+  const bool has_scheme = found != kSchemes.end() && word.size() < text.size();
+  const Scheme& scheme = has_scheme ? *found : kDefault;
+  try {
+    if (!has_scheme && text.find("://") != std::string_view::npos) {
+      throw std::invalid_argument("no such scheme");
+    }
+    Target target = scheme.parse(has_scheme ? text.substr(word.size() + 1) : text);
+    target.scheme = scheme.name;
+    return target;
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument("target '" + std::string(text) + "': " + error.what() +
+                                " (expected " + examples() + ")");
+  }
+}
+
+std::unique_ptr<ResolverFactory> make_resolver_factory(const Target& target, ResolverWorld world) {
+  return std::ranges::find(kSchemes, target.scheme, &Scheme::name)->make(target, world);
+}
+
+}  // namespace greetlab

@@ -1,0 +1,40 @@
+// How a channel learns addresses, by its target's scheme. A scheme more is an entry in
+// resolvers.cc.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "core/rng.h"
+#include "core/time.h"
+#include "lb/resolver.h"
+#include "live/loop.h"
+#include "live/target.h"
+
+namespace greetlab {
+
+/// Makes the resolvers of all channels to one target, and has what they share (gRPC:
+/// `ResolverFactory`). Outlives them.
+class ResolverFactory {
+ public:
+  virtual ~ResolverFactory() = default;
+
+  /// On the loop.
+  /// @param rng outlives the resolver. who: the channel, in the trace.
+  virtual std::unique_ptr<Resolver> make(Rng& rng, Symbol who) = 0;
+};
+
+/// What a factory needs of the world. What it refers to outlives it.
+struct ResolverWorld {
+  Loop& loop;
+  Trace& trace;
+  Duration cooldown;
+};
+
+/// @throws std::invalid_argument naming the text, what is wrong with it, and what it may be.
+Target parse_target(std::string_view text);
+
+/// @param target outlives the factory.
+std::unique_ptr<ResolverFactory> make_resolver_factory(const Target& target, ResolverWorld world);
+
+}  // namespace greetlab
