@@ -92,10 +92,10 @@ class Client final : private PolicyHelper {
   }
 
  private:
-  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) override {
+  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId cause) override {
     const auto id = static_cast<SubchannelId>(subchannels_.size() + 1);
     return subchannels_[address] = std::make_shared<PooledSubchannel>(
-               PooledSubchannel::World{clock_, network_, rng_, trace_, who_}, id, address, because);
+               PooledSubchannel::Ports{clock_, network_, rng_, trace_, who_}, id, address, cause);
   }
   void publish(ConnectivityState, std::unique_ptr<Picker> picker, const Status&, EventId) override {
     picker_ = std::move(picker);

@@ -29,14 +29,14 @@ std::string name_of_next(const std::string& owner, std::uint32_t& made) {
   return owner + '.' + std::to_string(++made);
 }
 
-Channel::Channel(World world, ChannelConfig config, MakeResolver make_resolver)
-    : world_(world),
+Channel::Channel(Ports ports, ChannelConfig config, MakeResolver make_resolver)
+    : ports_(ports),
       config_(checked(std::move(config))),
       make_resolver_(std::move(make_resolver)),
-      who_(world_.trace.symbol(config_.name)),
+      who_(ports_.trace.symbol(config_.name)),
       rng_(config_.seed),
       picker_(std::make_unique<QueuePicker>()),
-      pool_({world_.clock, world_.connector, rng_, world_.trace, who_}) {}
+      pool_({ports_.clock, ports_.connector, rng_, ports_.trace, who_}) {}
 
 Channel::~Channel() {
   self_.reset();
@@ -50,7 +50,7 @@ Channel::~Channel() {
   for (const CallId id : ids) {
     const auto found = calls_.find(id);
     if (found == calls_.end()) continue;  // the end of another one has ended it
-    if (found->second.attempt) found->second.exchange->cancel();
+    if (found->second.attempt) found->second.subchannel_call->cancel();
     end(id, cancelled, found->second.event);
   }
   for (const auto& told : on_close_) {
@@ -63,12 +63,12 @@ Channel::~Channel() {
 
 // --- Calls ---------------------------------------------------------------------------------------
 
-CallId Channel::call(Exchange& exchange, const CallOptions& options, Done done) {
-  const auto id = world_.trace.next_call();
-  const EventId started = world_.trace.emit(
+CallId Channel::call(SubchannelCall& subchannel_call, const CallOptions& options, Done done) {
+  const auto id = ports_.trace.next_call();
+  const EventId started = ports_.trace.emit(
       who_, EventId::none, [&] { return CallStarted{id, options.wait_for_ready}; });
   Call& call = calls_[id];
-  call.exchange = &exchange;
+  call.subchannel_call = &subchannel_call;
   call.options = options;
   call.done = std::move(done);
   call.event = started;
@@ -84,7 +84,7 @@ void Channel::cancel(CallId id) {
   if (found == calls_.end()) return;
   if (found->second.attempt) {
     found->second.cancelled = true;
-    found->second.exchange->cancel();
+    found->second.subchannel_call->cancel();
     return;
   }
   std::erase(queue_, id);
@@ -115,7 +115,7 @@ void Channel::pick(CallId id, Call& call) {
             // picked again. Not now: it may be the policy that makes us pick.
             if (state_ != State::idle) return;
             leave_idle_ =
-                world_.clock.at(world_.clock.now(), [this, event = call.event] { connect(event); });
+                ports_.clock.at(ports_.clock.now(), [this, event = call.event] { connect(event); });
           },
           [&](const PickFail& fail) { wait_or_fail(fail.status); },
           [&](const PickDrop& drop) { end(id, {drop.status}, picker_event_); },
@@ -126,9 +126,9 @@ void Channel::pick(CallId id, Call& call) {
 void Channel::send(CallId id, Call& call, PickTo to, Link& link) {
   call.timer.cancel();
   call.attempt.emplace(link.id(), std::move(to.tracker));
-  call.event = world_.trace.emit(who_, picker_event_,
+  call.event = ports_.trace.emit(who_, picker_event_,
                                  [&] { return Picked{id, to.subchannel->id(), link.id()}; });
-  link.send(id, *call.exchange, call.options.deadline, call.event,
+  link.send(id, *call.subchannel_call, call.options.deadline, call.event,
             [weak = std::weak_ptr(self_), id](const Outcome& outcome, EventId cause) {
               if (const auto self = weak.lock()) (*self)->on_outcome(id, outcome, cause);
             });
@@ -149,34 +149,34 @@ void Channel::on_outcome(CallId id, const Outcome& outcome, EventId cause) {
   end_attempt(call, outcome);
   if (call.cancelled) return end(id, {{Code::cancelled, "cancelled by the caller"}}, cause);
   if (++call.unsent > kTransparentRetries) return end(id, {outcome.status}, cause);
-  call.event = world_.trace.emit(who_, cause, [&] { return CallUnsent{id, connection}; });
+  call.event = ports_.trace.emit(who_, cause, [&] { return CallUnsent{id, connection}; });
   pick(id, call);
 }
 
 void Channel::enqueue(CallId id, Call& call, std::string_view reason) {
   queue_.push_back(id);
-  call.event = world_.trace.emit(who_, call.event,
-                                 [&] { return CallQueued{id, world_.trace.symbol(reason)}; });
+  call.event = ports_.trace.emit(who_, call.event,
+                                 [&] { return CallQueued{id, ports_.trace.symbol(reason)}; });
   if (call.options.deadline == kNever) return;
-  call.timer = world_.clock.at(call.options.deadline, [this, id, event = call.event] {
+  call.timer = ports_.clock.at(call.options.deadline, [this, id, event = call.event] {
     std::erase(queue_, id);
     end(id, {{Code::deadline_exceeded, "no connection was READY in time"}}, event);
   });
 }
 
-void Channel::end(CallId id, const Outcome& outcome, EventId because) {
+void Channel::end(CallId id, const Outcome& outcome, EventId cause) {
   if (id == starting_) {  // who asked has not got its number yet
-    calls_.at(id).timer = world_.clock.at(
-        world_.clock.now(), [this, id, outcome, because] { end(id, outcome, because); });
+    calls_.at(id).timer = ports_.clock.at(ports_.clock.now(),
+                                          [this, id, outcome, cause] { end(id, outcome, cause); });
     return;
   }
   const auto node = calls_.extract(id);
   Call& call = node.mapped();
   const auto connection = call.attempt ? call.attempt->connection : ConnectionId::none;
   end_attempt(call, outcome);
-  world_.trace.emit(who_, because, [&] {
+  ports_.trace.emit(who_, cause, [&] {
     return CallEnded{id, outcome.status.code, connection, outcome.pod,
-                     world_.trace.symbol(outcome.status.message)};
+                     ports_.trace.symbol(outcome.status.message)};
   });
   call.done({id, outcome.status, outcome.pod, connection});
 }
@@ -196,16 +196,16 @@ void Channel::on_close(std::weak_ptr<const Task> told) {
 
 // --- States and pickers --------------------------------------------------------------------------
 
-void Channel::connect(EventId because) {
-  if (policy_) return policy_->exit_idle(because);
+void Channel::connect(EventId cause) {
+  if (policy_) return policy_->exit_idle(cause);
   if (resolver_) return;
-  become(State::connecting, {}, because);
+  become(State::connecting, {}, cause);
   resolver_ = make_resolver_(rng_, who_);
-  resolver_->start(*this, because);
+  resolver_->start(*this, cause);
 }
 
-void Channel::look_again(EventId because) {
-  if (resolver_) resolver_->refresh(because);
+void Channel::look_again(EventId cause) {
+  if (resolver_) resolver_->refresh(cause);
 }
 
 bool Channel::on_resolution(const Resolution& answer, EventId cause) {
@@ -216,34 +216,34 @@ bool Channel::on_resolution(const Resolution& answer, EventId cause) {
               cause);
       return false;
     }
-    policy_ = make_policy(config_.policy, *this, world_.clock);
+    policy_ = make_policy(config_.policy, *this, ports_.clock);
   }
   return policy_->update(answer, cause);
 }
 
 void Channel::publish(State state, std::unique_ptr<Picker> picker, const Status& why,
-                      EventId because) {
-  become(state, why, because);
+                      EventId cause) {
+  become(state, why, cause);
   // One queue in place of another changes nothing for anybody.
   if (picker->name() == "queue" && picker_->name() == "queue") return;
   picker_ = std::move(picker);
-  picker_event_ = world_.trace.emit(who_, because, [&] {
-    return PickerPublished{world_.trace.symbol(picker_->name()), picker_->ready(),
+  picker_event_ = ports_.trace.emit(who_, cause, [&] {
+    return PickerPublished{ports_.trace.symbol(picker_->name()), picker_->ready(),
                            picker_->start()};
   });
   drain_queue();
 }
 
-void Channel::become(State state, const Status& why, EventId because) {
+void Channel::become(State state, const Status& why, EventId cause) {
   if (state == state_) return;
   const State from = std::exchange(state_, state);
-  world_.trace.emit(who_, because, [&] {
-    return ChannelStateChanged{from, state, world_.trace.symbol(why.message)};
+  ports_.trace.emit(who_, cause, [&] {
+    return ChannelStateChanged{from, state, ports_.trace.symbol(why.message)};
   });
 }
 
-void Channel::request_reresolution(EventId because) {
-  resolver_->refresh(because);
+void Channel::request_reresolution(EventId cause) {
+  resolver_->refresh(cause);
 }
 
 }  // namespace greetlab

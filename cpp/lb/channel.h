@@ -56,7 +56,7 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   static constexpr std::uint32_t kTransparentRetries = 5;
 
   /// What it needs of the world. All of them outlive it.
-  struct World {
+  struct Ports {
     Clock& clock;
     Connector& connector;
     Trace& trace;
@@ -65,25 +65,25 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   using MakeResolver = std::function<std::unique_ptr<Resolver>(Rng& rng, Symbol who)>;
   using Done = std::function<void(const CallResult&)>;
 
-  Channel(World world, ChannelConfig config, MakeResolver make_resolver);
+  Channel(Ports ports, ChannelConfig config, MakeResolver make_resolver);
   /// Ends every call with CANCELLED.
   ~Channel() override;
 
   /// Starts a call. `done` is called exactly once, on the clock's thread, and never before this has
   /// returned; it may do whatever may be done to a channel, except destroy it.
-  /// @param exchange outlives the call.
-  CallId call(Exchange& exchange, const CallOptions& options, Done done);
+  /// @param subchannel_call outlives the call.
+  CallId call(SubchannelCall& subchannel_call, const CallOptions& options, Done done);
 
   /// Ends a call with CANCELLED. Does nothing if it has ended.
   void cancel(CallId call);
 
   /// Leaves IDLE, as a call would.
-  void connect(EventId because = EventId::none);
+  void connect(EventId cause = EventId::none);
 
   /// Asks the resolver for newer addresses. gRPC's own channels do so only by themselves, when a
   /// connection was lost or failed; a client that knows how many pods there should be can do it
   /// too.
-  void look_again(EventId because = EventId::none);
+  void look_again(EventId cause = EventId::none);
 
   ConnectivityState state() const { return state_; }
   Symbol who() const override { return who_; }
@@ -102,7 +102,7 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   };
   /// What the application asked for.
   struct Call {
-    Exchange* exchange;
+    SubchannelCall* subchannel_call;
     CallOptions options;
     Done done;
     EventId event;                   // of its last step
@@ -114,14 +114,14 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   };
 
   // PolicyHelper
-  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) override {
-    return pool_.subchannel(address, because);
+  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId cause) override {
+    return pool_.subchannel(address, cause);
   }
   void publish(ConnectivityState state, std::unique_ptr<Picker> picker, const Status& why,
-               EventId because) override;
-  void request_reresolution(EventId because) override;
+               EventId cause) override;
+  void request_reresolution(EventId cause) override;
   Rng& rng() override { return rng_; }
-  Trace& trace() override { return world_.trace; }
+  Trace& trace() override { return ports_.trace; }
 
   // Resolver::Watcher
   bool on_resolution(const Resolution& answer, EventId cause) override;
@@ -131,11 +131,11 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   void end_attempt(Call& call, const Outcome& outcome);
   void on_outcome(CallId id, const Outcome& outcome, EventId cause);
   void enqueue(CallId id, Call& call, std::string_view reason);
-  void end(CallId id, const Outcome& outcome, EventId because);
+  void end(CallId id, const Outcome& outcome, EventId cause);
   void drain_queue();
-  void become(ConnectivityState state, const Status& why, EventId because);
+  void become(ConnectivityState state, const Status& why, EventId cause);
 
-  World world_;
+  Ports ports_;
   const ChannelConfig config_;
   const MakeResolver make_resolver_;
   const Symbol who_;

@@ -13,9 +13,9 @@ namespace greetlab {
 
 /// What a call carries from the application to the server and back. The core passes it along and
 /// never looks inside; each world has its own kind.
-class Exchange {
+class SubchannelCall {
  public:
-  virtual ~Exchange() = default;
+  virtual ~SubchannelCall() = default;
 
   /// Gives up a call that was sent: it ends soon.
   virtual void cancel() = 0;
@@ -51,8 +51,9 @@ class Link {
 
   /// Sends a call. `done` is called once, later, even where the link is destroyed before; at the
   /// latest at the deadline, with DEADLINE_EXCEEDED.
-  /// @param because the pick.
-  virtual void send(CallId call, Exchange& exchange, Time deadline, EventId because, Done done) = 0;
+  /// @param cause the pick.
+  virtual void send(CallId call, SubchannelCall& subchannel_call, Time deadline, EventId cause,
+                    Done done) = 0;
 };
 
 /// What is to be dialled, and on whose behalf.
@@ -62,7 +63,7 @@ struct Dial {
   Address address;
   std::uint32_t attempt;  ///< Counts from 1.
   Time deadline;          ///< When an attempt that has not ended has failed.
-  EventId because;
+  EventId cause;
 };
 
 class Connector {

@@ -22,7 +22,7 @@ class DelegatingSubchannel : public Subchannel {
   Link* connection() const override { return wrapped_->connection(); }
   void watch(Watcher& watcher) override { wrapped_->watch(watcher); }
   void unwatch(Watcher& watcher) override { wrapped_->unwatch(watcher); }
-  void request_connection(EventId because) override { wrapped_->request_connection(because); }
+  void request_connection(EventId cause) override { wrapped_->request_connection(cause); }
 
  private:
   const std::shared_ptr<Subchannel> wrapped_;

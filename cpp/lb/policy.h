@@ -143,17 +143,17 @@ class PolicyHelper {
   /// The subchannel for an address. The same address gives the same connection for as long as
   /// somebody holds it, so a new list keeps those of the old one. A parent may give its child
   /// others that stand before its own (lb/delegating_subchannel.h).
-  virtual std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) = 0;
+  virtual std::shared_ptr<Subchannel> subchannel(const Address& address, EventId cause) = 0;
 
   /// The channel's state and picker from now on. The channel owns the picker, and asks it of calls
   /// that wait before this returns; the policy must hold what the picker points to until it has
   /// published another one.
   /// @param why the reason of a TRANSIENT_FAILURE.
   virtual void publish(ConnectivityState state, std::unique_ptr<Picker> picker, const Status& why,
-                       EventId because) = 0;
+                       EventId cause) = 0;
 
   /// Asks the resolver for newer addresses.
-  virtual void request_reresolution(EventId because) = 0;
+  virtual void request_reresolution(EventId cause) = 0;
 
   virtual Rng& rng() = 0;
 
@@ -170,10 +170,10 @@ class LbPolicy {
 
   /// New endpoints, or a resolver's error: then a policy that has some must go on with them.
   /// @return whether they could be used. If not, the resolver tries again.
-  virtual bool update(const Resolution& update, EventId because) = 0;
+  virtual bool update(const Resolution& update, EventId cause) = 0;
 
   /// Somebody wants to call, and the channel is IDLE. In any other state it must do nothing.
-  virtual void exit_idle(EventId because) = 0;
+  virtual void exit_idle(EventId cause) = 0;
 };
 
 struct PolicyConfig;

@@ -4,17 +4,17 @@
 
 namespace greetlab {
 
-PollingResolver::PollingResolver(World world, std::unique_ptr<NameLookup> lookup, Duration cooldown)
-    : world_(world), lookup_(std::move(lookup)), cooldown_(cooldown) {}
+PollingResolver::PollingResolver(Ports ports, std::unique_ptr<NameLookup> lookup, Duration cooldown)
+    : ports_(ports), lookup_(std::move(lookup)), cooldown_(cooldown) {}
 
-void PollingResolver::start(Watcher& watcher, EventId because) {
+void PollingResolver::start(Watcher& watcher, EventId cause) {
   watcher_ = &watcher;
-  maybe_look_up(because);
+  maybe_look_up(cause);
 }
 
-void PollingResolver::refresh(EventId because) {
+void PollingResolver::refresh(EventId cause) {
   const EventId asked =
-      world_.trace.emit(world_.who, because, [] { return ReresolutionRequested{}; });
+      ports_.trace.emit(ports_.who, cause, [] { return ReresolutionRequested{}; });
   if (looking_up_) return;  // the one under way will do
   if (answering_) {
     asked_meanwhile_ = true;  // once it is known whether the answer was any good
@@ -23,30 +23,30 @@ void PollingResolver::refresh(EventId because) {
   maybe_look_up(asked);
 }
 
-void PollingResolver::maybe_look_up(EventId because) {
+void PollingResolver::maybe_look_up(EventId cause) {
   // 1. One timer at the most: who asks while a lookup is put off waits for that one.
   if (put_off_) return;
   // 2. The cooldown is counted from the *start* of the last lookup (grpc-go: from its end).
   const Time earliest = last_start_ + cooldown_;
-  if (started_once_ && earliest > world_.clock.now()) {
+  if (started_once_ && earliest > ports_.clock.now()) {
     const EventId cooling =
-        world_.trace.emit(world_.who, because, [&] { return CooldownStarted{earliest}; });
+        ports_.trace.emit(ports_.who, cause, [&] { return CooldownStarted{earliest}; });
     put_off_ = true;
-    timer_ = world_.clock.at(earliest, [this, cooling] {
+    timer_ = ports_.clock.at(earliest, [this, cooling] {
       put_off_ = false;
       look_up(cooling);
     });
     return;
   }
   // 3. Now.
-  look_up(because);
+  look_up(cause);
 }
 
-void PollingResolver::look_up(EventId because) {
+void PollingResolver::look_up(EventId cause) {
   looking_up_ = true;
   started_once_ = true;
-  last_start_ = world_.clock.now();
-  lookup_->lookup(because,
+  last_start_ = ports_.clock.now();
+  lookup_->lookup(cause,
                   [this](Resolution answer, EventId cause) { on_resolution(answer, cause); });
 }
 
@@ -63,11 +63,11 @@ void PollingResolver::on_resolution(const Resolution& answer, EventId cause) {
   }
   // An answer that the policy cannot use (an empty list) is a failure like any other. Who asked
   // meanwhile gets what the backoff gives.
-  const Time until = world_.clock.now() + backoff_.next(world_.rng);
+  const Time until = ports_.clock.now() + backoff_.next(ports_.rng);
   const EventId backoff =
-      world_.trace.emit(world_.who, cause, [&] { return ResolverBackoffStarted{until}; });
+      ports_.trace.emit(ports_.who, cause, [&] { return ResolverBackoffStarted{until}; });
   put_off_ = true;
-  timer_ = world_.clock.at(until, [this, backoff] {
+  timer_ = ports_.clock.at(until, [this, backoff] {
     put_off_ = false;
     look_up(backoff);
   });

@@ -16,24 +16,24 @@ namespace greetlab {
 class PollingResolver final : public Resolver {
  public:
   /// What it needs of the world. All of them outlive it.
-  struct World {
+  struct Ports {
     Clock& clock;
     Rng& rng;
     Trace& trace;
     Symbol who;
   };
 
-  PollingResolver(World world, std::unique_ptr<NameLookup> lookup, Duration cooldown);
+  PollingResolver(Ports ports, std::unique_ptr<NameLookup> lookup, Duration cooldown);
 
-  void start(Watcher& watcher, EventId because) override;
-  void refresh(EventId because) override;
+  void start(Watcher& watcher, EventId cause) override;
+  void refresh(EventId cause) override;
 
  private:
-  void maybe_look_up(EventId because);
-  void look_up(EventId because);
+  void maybe_look_up(EventId cause);
+  void look_up(EventId cause);
   void on_resolution(const Resolution& answer, EventId cause);
 
-  World world_;
+  Ports ports_;
   std::unique_ptr<NameLookup> lookup_;
   const Duration cooldown_;
   Watcher* watcher_ = nullptr;

@@ -8,10 +8,10 @@ namespace greetlab {
 
 using State = ConnectivityState;
 
-PooledSubchannel::PooledSubchannel(World world, SubchannelId id, Address address, EventId because)
-    : id_(id), world_(world), address_(std::move(address)) {
-  world_.trace.emit(world_.who, because, [&] {
-    return SubchannelCreated{id_, world_.trace.symbol(to_string(address_))};
+PooledSubchannel::PooledSubchannel(Ports ports, SubchannelId id, Address address, EventId cause)
+    : id_(id), ports_(ports), address_(std::move(address)) {
+  ports_.trace.emit(ports_.who, cause, [&] {
+    return SubchannelCreated{id_, ports_.trace.symbol(to_string(address_))};
   });
 }
 
@@ -33,18 +33,18 @@ void PooledSubchannel::unwatch(StateWatcher& watcher) {
   }
 }
 
-void PooledSubchannel::request_connection(EventId because) {
+void PooledSubchannel::request_connection(EventId cause) {
   if (state_ != State::idle) return;
   const auto self = shared_from_this();
-  const Time now = world_.clock.now();
+  const Time now = ports_.clock.now();
   // The backoff is counted from the start of an attempt, and bounds the start of the next one: a
   // slow failure is not made to wait twice (connection-backoff.md).
-  next_attempt_ = now + backoff_.next(world_.rng);
+  next_attempt_ = now + backoff_.next(ports_.rng);
   const Time deadline = std::max(next_attempt_, now + kMinConnectTimeout);
   ++attempts_;
-  const EventId connecting = become(State::connecting, because);
+  const EventId connecting = become(State::connecting, cause);
   link_ =
-      world_.connector.dial({world_.who, id_, address_, attempts_, deadline, connecting}, *this);
+      ports_.connector.dial({ports_.who, id_, address_, attempts_, deadline, connecting}, *this);
 }
 
 void PooledSubchannel::on_connected(EventId cause) {
@@ -57,10 +57,10 @@ void PooledSubchannel::on_connect_failed(const Status& why, EventId cause) {
   const auto self = shared_from_this();
   link_.reset();
   failure_ = why;
-  const Time until = std::max(next_attempt_, world_.clock.now());
-  const EventId backoff = world_.trace.emit(
-      world_.who, cause, [&] { return BackoffStarted{id_, until, until - world_.clock.now()}; });
-  timer_ = world_.clock.at(until, [this, backoff] { become(State::idle, backoff); });
+  const Time until = std::max(next_attempt_, ports_.clock.now());
+  const EventId backoff = ports_.trace.emit(
+      ports_.who, cause, [&] { return BackoffStarted{id_, until, until - ports_.clock.now()}; });
+  timer_ = ports_.clock.at(until, [this, backoff] { become(State::idle, backoff); });
   become(State::transient_failure, cause, why);
 }
 
@@ -71,11 +71,11 @@ void PooledSubchannel::on_lost(EventId cause) {
   become(State::idle, cause);
 }
 
-EventId PooledSubchannel::become(State state, EventId because, const Status& why) {
+EventId PooledSubchannel::become(State state, EventId cause, const Status& why) {
   assert(is_legal(state_, state));
   const State from = std::exchange(state_, state);
-  const EventId event = world_.trace.emit(world_.who, because, [&] {
-    return SubchannelStateChanged{id_, from, state, world_.trace.symbol(why.message)};
+  const EventId event = ports_.trace.emit(ports_.who, cause, [&] {
+    return SubchannelStateChanged{id_, from, state, ports_.trace.symbol(why.message)};
   });
   if (state == State::shutdown) return event;
   const auto self = shared_from_this();

@@ -20,7 +20,7 @@ class PooledSubchannel final : public Subchannel,
   using StateWatcher = Subchannel::Watcher;
 
   /// What it needs of the world. All of them outlive it.
-  struct World {
+  struct Ports {
     Clock& clock;
     Connector& connector;
     Rng& rng;
@@ -31,7 +31,7 @@ class PooledSubchannel final : public Subchannel,
   /// An attempt gets at least this long, however short the backoff (connection-backoff.md).
   static constexpr Duration kMinConnectTimeout = std::chrono::seconds(20);
 
-  PooledSubchannel(World world, SubchannelId id, Address address, EventId because);
+  PooledSubchannel(Ports ports, SubchannelId id, Address address, EventId cause);
   ~PooledSubchannel() override;
 
   SubchannelId id() const override { return id_; }
@@ -44,21 +44,21 @@ class PooledSubchannel final : public Subchannel,
 
   void watch(StateWatcher& watcher) override;
   void unwatch(StateWatcher& watcher) override;
-  void request_connection(EventId because) override;
+  void request_connection(EventId cause) override;
 
  private:
   void on_connected(EventId cause) override;
   void on_connect_failed(const Status& why, EventId cause) override;
   void on_lost(EventId cause) override;
 
-  EventId become(ConnectivityState state, EventId because, const Status& why = {});
+  EventId become(ConnectivityState state, EventId cause, const Status& why = {});
 
   // What every pick reads. Near the beginning, they come with one line of the cache: of thousands
   // of subchannels none is in the nearest one.
   ConnectivityState state_ = ConnectivityState::idle;
   std::unique_ptr<Link> link_;
   const SubchannelId id_;
-  World world_;
+  Ports ports_;
   const Address address_;
   Status failure_;
   Backoff backoff_;

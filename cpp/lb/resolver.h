@@ -27,7 +27,7 @@ class NameLookup {
 
   /// Emits the lookup's facts and calls `done` with the last of them: later, on the channel's
   /// thread, once, and never once this object is gone. `done` may begin another lookup.
-  virtual void lookup(EventId because, Done done) = 0;
+  virtual void lookup(EventId cause, Done done) = 0;
 };
 
 /// Keeps a channel's addresses up to date. Owned by the channel, its watcher, which must outlive
@@ -46,10 +46,10 @@ class Resolver {
   virtual ~Resolver() = default;
 
   /// Begins. The watcher hears of every answer from then on.
-  virtual void start(Watcher& watcher, EventId because) = 0;
+  virtual void start(Watcher& watcher, EventId cause) = 0;
 
   /// Somebody would like newer addresses. It is a wish: the resolver may take its time.
-  virtual void refresh(EventId because) = 0;
+  virtual void refresh(EventId cause) = 0;
 };
 
 }  // namespace greetlab

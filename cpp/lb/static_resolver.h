@@ -18,9 +18,9 @@ class StaticResolver final : public Resolver {
     answer_.endpoints = endpoints_of(std::move(addresses));
   }
 
-  void start(Watcher& watcher, EventId because) override {
-    told_ = clock_.at(clock_.now(),
-                      [this, &watcher, because] { watcher.on_resolution(answer_, because); });
+  void start(Watcher& watcher, EventId cause) override {
+    told_ =
+        clock_.at(clock_.now(), [this, &watcher, cause] { watcher.on_resolution(answer_, cause); });
   }
 
   void refresh(EventId) override {}

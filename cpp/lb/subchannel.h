@@ -44,7 +44,7 @@ class Subchannel {
   virtual void unwatch(Watcher& watcher) = 0;
 
   /// IDLE: begins to connect. In any other state: nothing.
-  virtual void request_connection(EventId because) = 0;
+  virtual void request_connection(EventId cause) = 0;
 };
 
 }  // namespace greetlab

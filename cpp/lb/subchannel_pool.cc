@@ -5,7 +5,7 @@
 
 namespace greetlab {
 
-std::shared_ptr<Subchannel> SubchannelPool::subchannel(const Address& address, EventId because) {
+std::shared_ptr<Subchannel> SubchannelPool::subchannel(const Address& address, EventId cause) {
   std::weak_ptr<Subchannel>& pooled = (*by_address_)[address];
   if (auto existing = pooled.lock()) return existing;
   const auto forget = [weak = std::weak_ptr(by_address_)](PooledSubchannel* gone) {
@@ -13,7 +13,7 @@ std::shared_ptr<Subchannel> SubchannelPool::subchannel(const Address& address, E
     delete gone;
   };
   const std::shared_ptr<PooledSubchannel> made(
-      new PooledSubchannel(world_, world_.trace.next_subchannel(), address, because), forget);
+      new PooledSubchannel(ports_, ports_.trace.next_subchannel(), address, cause), forget);
   pooled = made;
   return made;
 }

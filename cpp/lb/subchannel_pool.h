@@ -15,10 +15,10 @@ namespace greetlab {
 class SubchannelPool {
  public:
   /// All of the world outlives the pool and its subchannels.
-  explicit SubchannelPool(PooledSubchannel::World world) : world_(world) {}
+  explicit SubchannelPool(PooledSubchannel::Ports ports) : ports_(ports) {}
 
   /// The one that there is, or a new one, which is IDLE. It may outlive the pool.
-  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because);
+  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId cause);
 
   /// Those that there are, by number.
   std::vector<std::shared_ptr<Subchannel>> all() const;
@@ -26,7 +26,7 @@ class SubchannelPool {
  private:
   using ByAddress = std::map<Address, std::weak_ptr<Subchannel>>;
 
-  const PooledSubchannel::World world_;
+  const PooledSubchannel::Ports ports_;
   const std::shared_ptr<ByAddress> by_address_ = std::make_shared<ByAddress>();
 };
 

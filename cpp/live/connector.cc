@@ -6,7 +6,7 @@
 
 #include "channel/answer.h"
 #include "http2/grpc_status.h"
-#include "live/greet_exchange.h"
+#include "live/greet_subchannel_call.h"
 #include "live/socket.h"
 #include "live/transport.h"
 
@@ -25,7 +25,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
         dial_(dial),
         watcher_(&watcher),
         transport_(std::make_shared<Transport>(loop_, *this)) {
-    started_ = trace_.emit(dial_.who, dial_.because,
+    started_ = trace_.emit(dial_.who, dial_.cause,
                            [&] { return ConnectStarted{dial_.subchannel, id_, dial_.attempt}; });
     transport_->connect(dial_.address, world_.source_ip_);
     deadline_ = loop_.at(dial_.deadline, [this] {
@@ -51,7 +51,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     if (over_) return call.refuse("the connection is gone");
     if (!transport_->session().full() && waiting_.empty()) return start(call);
     waiting_.push_back(&call);
-    trace_.emit(dial_.who, call.asked().because, [&] {
+    trace_.emit(dial_.who, call.asked().cause, [&] {
       return StreamAwaited{call.asked().id, id_, transport_->session().max_streams()};
     });
   }
@@ -97,7 +97,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     if (status.ok()) outcome.pod = pod_of(call.response());
     if (status.code == Code::unavailable) outcome.unsent = call.may_be_sent_again(reach, asked.id);
     start_waiting();
-    asked.done(outcome, asked.because);
+    asked.done(outcome, asked.cause);
   }
 
   void on_given_up() override { transport_->touch(); }
@@ -143,12 +143,12 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
 
   // It takes no more calls. Before those that it refuses are picked again, so that it is not
   // picked.
-  void lose(Graceful graceful, EventId because) {
+  void lose(Graceful graceful, EventId cause) {
     const auto self = shared_from_this();
     over_ = true;
     if (watcher_ != nullptr) {
       const EventId lost = trace_.emit(
-          dial_.who, because, [&] { return ConnectionLost{dial_.subchannel, id_, graceful}; });
+          dial_.who, cause, [&] { return ConnectionLost{dial_.subchannel, id_, graceful}; });
       std::exchange(watcher_, nullptr)->on_lost(lost);
     }
     for (GreetCall* call : std::exchange(waiting_, {})) call->refuse("the connection is gone");
@@ -190,9 +190,10 @@ class LiveConnector::Handle final : public Link {
   ConnectionId id() const override { return connection_->id(); }
   std::string local() const { return connection_->local(); }
 
-  void send(CallId call, Exchange& exchange, Time deadline, EventId because, Done done) override {
-    connection_->send(static_cast<GreetExchange&>(exchange).call(),
-                      {call, deadline, because, std::move(done)});
+  void send(CallId call, SubchannelCall& subchannel_call, Time deadline, EventId cause,
+            Done done) override {
+    connection_->send(static_cast<GreetSubchannelCall&>(subchannel_call).call(),
+                      {call, deadline, cause, std::move(done)});
   }
 
  private:

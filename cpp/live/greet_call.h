@@ -31,7 +31,7 @@ class GreetCall final : public GrpcCall, public std::enable_shared_from_this<Gre
   struct Asked {
     CallId id{};
     Time deadline{};
-    EventId because{};
+    EventId cause{};
     Link::Done done;
   };
 

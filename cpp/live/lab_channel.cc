@@ -13,7 +13,7 @@
 #include "lb/channel.h"
 #include "lb/subchannel.h"
 #include "live/connector.h"
-#include "live/greet_exchange.h"
+#include "live/greet_subchannel_call.h"
 #include "live/loop.h"
 #include "live/resolvers.h"
 
@@ -71,7 +71,7 @@ class LabChannel final : public GreetChannel {
         [&] {
           if (channel_ == nullptr) return;  // closed meanwhile
           began = true;
-          calls = Load::start(std::make_unique<World>(*this, request), *channel_, load.config,
+          calls = Load::start(std::make_unique<Driver>(*this, request), *channel_, load.config,
                               std::move(log));
         },
         over, interrupted);
@@ -94,8 +94,8 @@ class LabChannel final : public GreetChannel {
       if (channel_ == nullptr) {  // closed meanwhile
         return call->done({Code::cancelled, "the channel is closed"}, {});
       }
-      channel_->call(call->exchange, {false, deadline}, [call](const CallResult& result) {
-        call->done(result.status, call->exchange.response());
+      channel_->call(call->subchannel_call, {false, deadline}, [call](const CallResult& result) {
+        call->done(result.status, call->subchannel_call.response());
       });
     });
     leave();
@@ -187,19 +187,19 @@ class LabChannel final : public GreetChannel {
 
  private:
   // One load in this world. The request is here for as long as calls are in flight.
-  class World final : public LoadWorld {
+  class Driver final : public LoadDriver {
    public:
-    World(LabChannel& owner, greet::GreetingRequest request)
+    Driver(LabChannel& owner, greet::GreetingRequest request)
         : owner_(owner), request_(std::move(request)) {}
 
     Clock& clock() override { return owner_.loop_; }
-    std::unique_ptr<Exchange> make_exchange() override {
-      return std::make_unique<GreetExchange>(request_);
+    std::unique_ptr<SubchannelCall> make_subchannel_call() override {
+      return std::make_unique<GreetSubchannelCall>(request_);
     }
     void answered(CallLog& log, std::size_t row, const CallResult& result,
-                  const Exchange& exchange) override {
+                  const SubchannelCall& subchannel_call) override {
       log_answer(log, row, owner_.loop_.now().time_since_epoch().count(),
-                 static_cast<const GreetExchange&>(exchange).response(),
+                 static_cast<const GreetSubchannelCall&>(subchannel_call).response(),
                  [&](std::int32_t pod, std::string_view peer) {
                    const auto connection = static_cast<std::uint32_t>(result.connection);
                    return connections_.row(log, connection, pod, peer);
@@ -222,17 +222,17 @@ class LabChannel final : public GreetChannel {
   // One that nobody waits for.
   struct OneCall {
     OneCall(greet::GreetingRequest what, GreetDone then)
-        : request(std::move(what)), exchange(request), done(std::move(then)) {}
+        : request(std::move(what)), subchannel_call(request), done(std::move(then)) {}
 
     const greet::GreetingRequest request;
-    GreetExchange exchange;
+    GreetSubchannelCall subchannel_call;
     const GreetDone done;
   };
 
   // On the loop, or before anybody else knows us.
   Channel& open_channel(std::string name) {
     return channels_.emplace_back(
-        Channel::World{loop_, connector_, trace_},
+        Channel::Ports{loop_, connector_, trace_},
         ChannelConfig{options_.policy, std::move(name), rng_.next()},
         [this](Rng& rng, Symbol who) { return resolvers_->make(rng, who); });
   }

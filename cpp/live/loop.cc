@@ -87,10 +87,10 @@ Time Loop::now() const {
 void Loop::stop() {
   if (!thread_.joinable()) return;
   {
-    const std::lock_guard lock(wheel_mutex_);
+    const std::lock_guard lock(turns_mutex_);
     stopping_ = true;
     give_way_ = true;
-    wheel_free_.notify_all();
+    turn_free_.notify_all();
   }
   wake();
   thread_.join();
@@ -118,19 +118,19 @@ void Loop::wake() {
 
 // The loop's own thread: serves whenever no caller does.
 void Loop::serve() {
-  std::unique_lock lock(wheel_mutex_);
+  std::unique_lock lock(turns_mutex_);
   std::chrono::milliseconds patience = kGrace;
   while (!stopping_) {
     if (driver_ != std::thread::id{} || wanted_) {
       // A caller that serves for a moment only does not tell us when it stops, for that would cost
       // it a system call a call.
-      wheel_free_.wait_for(lock, patience);
+      turn_free_.wait_for(lock, patience);
       patience = std::min(2 * patience, kLook);
       continue;
     }
     patience = kGrace;
     if (const Time grace = left_at_ + kGrace; inside_ == 0 && now() < grace) {
-      wheel_free_.wait_for(lock, grace - now());
+      turn_free_.wait_for(lock, grace - now());
       continue;
     }
     driver_ = std::this_thread::get_id();
@@ -141,7 +141,7 @@ void Loop::serve() {
     } while (!give_way_);
     lock.lock();
     driver_ = std::thread::id{};
-    wheel_free_.notify_all();
+    turn_free_.notify_all();
   }
 }
 
@@ -153,31 +153,31 @@ bool Loop::run(Task begin, Predicate done, const Interrupted& interrupted) {
   const Time came_at = now();
   const bool nested = driver_ == std::this_thread::get_id();  // a signal handler, between two turns
   if (!nested) {
-    std::unique_lock lock(wheel_mutex_);
+    std::unique_lock lock(turns_mutex_);
     drives = ++inside_ == 1;
     if (drives) {
       wanted_ = true;
       if (driver_ != std::thread::id{}) {
         give_way_ = true;
         wake();
-        wheel_free_.wait(lock, [this] { return driver_ == std::thread::id{}; });
+        turn_free_.wait(lock, [this] { return driver_ == std::thread::id{}; });
       }
       wanted_ = false;
       driver_ = std::this_thread::get_id();
     } else if (driver_ == std::thread::id{}) {
-      wheel_free_.notify_all();
+      turn_free_.notify_all();
     }
   }
   const bool finished =
       nested || drives ? drive(*waiter, interrupted) : follow(waiter, interrupted);
   if (!nested) {
-    const std::lock_guard lock(wheel_mutex_);
+    const std::lock_guard lock(turns_mutex_);
     --inside_;
     if (drives) {
       driver_ = std::thread::id{};
       left_at_ = now();
       // Others wait for the loop's own thread, or it has been away for long.
-      if (inside_ > 0 || left_at_ - came_at > kGrace) wheel_free_.notify_all();
+      if (inside_ > 0 || left_at_ - came_at > kGrace) turn_free_.notify_all();
     }
   }
   return finished;

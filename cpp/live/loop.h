@@ -96,8 +96,8 @@ class Loop final : public Clock {
   std::atomic<bool> waits_{false};  // who serves is about to wait, or waits
   bool woken_ = false;              // and has been told not to
 
-  std::mutex wheel_mutex_;  // of everything below: who serves?
-  std::condition_variable wheel_free_;
+  std::mutex turns_mutex_;  // of everything below: who serves?
+  std::condition_variable turn_free_;
   std::atomic<std::thread::id> driver_{};  // none: nobody serves
   std::atomic<bool> give_way_{false};      // the loop's own thread is asked to stop serving
   int inside_ = 0;                         // callers in `run`

@@ -40,10 +40,10 @@ LiveNameLookup::LiveNameLookup(Loop& loop, DnsResolver& resolver, Trace& trace, 
                                const Target& target)
     : loop_(loop), resolver_(resolver), trace_(trace), who_(who), target_(target) {}
 
-void LiveNameLookup::lookup(EventId because, Done done) {
+void LiveNameLookup::lookup(EventId cause, Done done) {
   const auto question = std::make_shared<Question>();
   question->started =
-      trace_.emit(who_, because, [&] { return LookupStarted{trace_.symbol(target_.name)}; });
+      trace_.emit(who_, cause, [&] { return LookupStarted{trace_.symbol(target_.name)}; });
   question->done = std::move(done);
   // As gRPC has it, whichever DNS server the target names (c-ares: "files, then DNS").
   if (std::vector<std::string> known = hosts_addresses(target_.name); !known.empty()) {

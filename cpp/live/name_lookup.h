@@ -21,7 +21,7 @@ class LiveNameLookup final : public NameLookup {
   /// All of them outlive it.
   LiveNameLookup(Loop& loop, DnsResolver& resolver, Trace& trace, Symbol who, const Target& target);
 
-  void lookup(EventId because, Done done) override;
+  void lookup(EventId cause, Done done) override;
 
  private:
   struct Question;

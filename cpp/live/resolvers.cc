@@ -33,7 +33,7 @@ class LookedUp final : public ResolverFactory {
 
   std::unique_ptr<Resolver> make(Rng& rng, Symbol who) override {
     return std::make_unique<PollingResolver>(
-        PollingResolver::World{world_.loop, rng, world_.trace, who},
+        PollingResolver::Ports{world_.loop, rng, world_.trace, who},
         std::make_unique<LiveNameLookup>(world_.loop, dns_, world_.trace, who, target_),
         world_.cooldown);
   }

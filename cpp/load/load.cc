@@ -5,9 +5,9 @@
 
 namespace greetlab {
 
-std::shared_ptr<Load> Load::start(std::unique_ptr<LoadWorld> world, Channel& channel,
+std::shared_ptr<Load> Load::start(std::unique_ptr<LoadDriver> driver, Channel& channel,
                                   LoadConfig config, CallLog log) {
-  const std::shared_ptr<Load> load(new Load(std::move(world), channel, config, std::move(log)));
+  const std::shared_ptr<Load> load(new Load(std::move(driver), channel, config, std::move(log)));
   // Between two calls there is none whose end would tell.
   load->on_close_ = std::make_shared<const Task>([weak = std::weak_ptr(load)] {
     if (const auto self = weak.lock()) self->give_up_the_rest();
@@ -23,12 +23,12 @@ std::shared_ptr<Load> Load::start(std::unique_ptr<LoadWorld> world, Channel& cha
   return load;
 }
 
-Load::Load(std::unique_ptr<LoadWorld> world, Channel& channel, LoadConfig config, CallLog log)
-    : world_(std::move(world)), channel_(channel), config_(config), log_(std::move(log)) {}
+Load::Load(std::unique_ptr<LoadDriver> driver, Channel& channel, LoadConfig config, CallLog log)
+    : driver_(std::move(driver)), channel_(channel), config_(config), log_(std::move(log)) {}
 
 Load::Slot& Load::make_slot() {
   Slot& slot = slots_.emplace_back();
-  slot.exchange = world_->make_exchange();
+  slot.subchannel_call = driver_->make_subchannel_call();
   return slot;
 }
 
@@ -37,10 +37,10 @@ void Load::start_by_the_clock() {
   if (free_.empty()) free_.push_back(&make_slot());
   // Each is due after the one before it, however late that one was: a client that waits for itself
   // would not see how long its calls would have waited. Late ones, one a task.
-  const Time now = world_->clock().now();
+  const Time now = driver_->clock().now();
   due_ = (started_ == 0 ? now : due_) + config_.interval;
-  next_ = world_->clock().at(std::max(due_, now),
-                             [self = shared_from_this()] { self->start_by_the_clock(); });
+  next_ = driver_->clock().at(std::max(due_, now),
+                              [self = shared_from_this()] { self->start_by_the_clock(); });
   Slot* const slot = free_.back();
   free_.pop_back();
   start_call(*slot);
@@ -48,12 +48,12 @@ void Load::start_by_the_clock() {
 
 void Load::start_call(Slot& slot) {
   slot.row = started_++;
-  const Time now = world_->clock().now();
+  const Time now = driver_->clock().now();
   log_.started(slot.row, now.time_since_epoch().count());
-  slot.own_channel = world_->open_channel();
+  slot.own_channel = driver_->open_channel();
   Channel& channel = slot.own_channel != nullptr ? *slot.own_channel : channel_;
   slot.call = channel.call(
-      *slot.exchange, {config_.wait_for_ready, now + config_.timeout},
+      *slot.subchannel_call, {config_.wait_for_ready, now + config_.timeout},
       [self = shared_from_this(), &slot](const CallResult& result) { self->on_end(slot, result); });
 }
 
@@ -81,12 +81,12 @@ void Load::on_end(Slot& slot, const CallResult& result) {
   if (slot.own_channel != nullptr) {
     // Not now: it is the channel that is telling us.
     Channel* const done_with = std::exchange(slot.own_channel, nullptr);
-    slot.hang_up = world_->clock().at(
-        world_->clock().now(),
-        [self = shared_from_this(), done_with] { self->world_->close_channel(*done_with); });
+    slot.hang_up = driver_->clock().at(
+        driver_->clock().now(),
+        [self = shared_from_this(), done_with] { self->driver_->close_channel(*done_with); });
   }
   if (result.status.ok()) {
-    world_->answered(log_, slot.row, result, *slot.exchange);
+    driver_->answered(log_, slot.row, result, *slot.subchannel_call);
   } else {
     log_.failed(slot.row, now_ns(), static_cast<int>(result.status.code), result.status.message);
   }
@@ -100,7 +100,7 @@ void Load::on_end(Slot& slot, const CallResult& result) {
   // All that end at once are followed at once, and together: what they send is written together.
   next_call_.push_back(&slot);
   if (next_call_.size() > 1) return;
-  next_ = world_->clock().at(world_->clock().now(), [self = shared_from_this()] {
+  next_ = driver_->clock().at(driver_->clock().now(), [self = shared_from_this()] {
     std::swap(self->next_call_, self->following_);  // both keep their memory
     for (Slot* waiting : self->following_) {
       if (self->started_ < self->config_.calls) self->start_call(*waiting);
@@ -110,7 +110,7 @@ void Load::on_end(Slot& slot, const CallResult& result) {
 }
 
 std::int64_t Load::now_ns() const {
-  return world_->clock().now().time_since_epoch().count();
+  return driver_->clock().now().time_since_epoch().count();
 }
 
 }  // namespace greetlab

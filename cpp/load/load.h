@@ -25,16 +25,16 @@ struct LoadConfig {
 
 /// What a load needs of the world that it runs in. The load owns it; what it hands out (the clock,
 /// the channels) must outlive the load, and all of it is asked on the clock's thread.
-class LoadWorld {
+class LoadDriver {
  public:
-  virtual ~LoadWorld() = default;
+  virtual ~LoadDriver() = default;
 
   virtual Clock& clock() = 0;
   /// What a call carries; used again for the next one.
-  virtual std::unique_ptr<Exchange> make_exchange() = 0;
+  virtual std::unique_ptr<SubchannelCall> make_subchannel_call() = 0;
   /// Writes down who answered, for a call that was OK.
   virtual void answered(CallLog& log, std::size_t row, const CallResult& result,
-                        const Exchange& exchange) = 0;
+                        const SubchannelCall& subchannel_call) = 0;
   /// A channel for one call only; nullptr: all of them go through the load's own.
   virtual Channel* open_channel() = 0;
   virtual void close_channel(Channel& channel) = 0;
@@ -46,7 +46,7 @@ class Load final : public std::enable_shared_from_this<Load> {
  public:
   /// Starts the first calls at once. Whoever closes the channel ends the load.
   /// @param channel may go at any time: what is left of the load ends with CANCELLED then.
-  static std::shared_ptr<Load> start(std::unique_ptr<LoadWorld> world, Channel& channel,
+  static std::shared_ptr<Load> start(std::unique_ptr<LoadDriver> driver, Channel& channel,
                                      LoadConfig config, CallLog log);
 
   /// Gives up what is in flight, and what was not started. All of it ends with CANCELLED.
@@ -60,14 +60,14 @@ class Load final : public std::enable_shared_from_this<Load> {
 
  private:
   struct Slot {
-    std::unique_ptr<Exchange> exchange;
+    std::unique_ptr<SubchannelCall> subchannel_call;
     std::size_t row = 0;
     std::optional<CallId> call;      // while it is in flight
     Channel* own_channel = nullptr;  // opened for this call
     Timer hang_up;
   };
 
-  Load(std::unique_ptr<LoadWorld> world, Channel& channel, LoadConfig config, CallLog log);
+  Load(std::unique_ptr<LoadDriver> driver, Channel& channel, LoadConfig config, CallLog log);
 
   Slot& make_slot();
   void start_call(Slot& slot);
@@ -76,7 +76,7 @@ class Load final : public std::enable_shared_from_this<Load> {
   void give_up_the_rest();
   std::int64_t now_ns() const;
 
-  const std::unique_ptr<LoadWorld> world_;
+  const std::unique_ptr<LoadDriver> driver_;
   Channel& channel_;
   const LoadConfig config_;
   CallLog log_;

@@ -93,28 +93,28 @@ void SimCluster::start(SimPod& pod, EventId started, Duration until_ready) {
   }
 }
 
-void SimCluster::probe_after(SimPod& pod, Duration delay, EventId because) {
-  if (delay.count() == 0) return probe(pod, because);
-  later_.push_back(clock_.at(clock_.now() + delay, [this, &pod, because, life = pod.starts] {
-    if (pod.starts == life) probe(pod, because);
+void SimCluster::probe_after(SimPod& pod, Duration delay, EventId cause) {
+  if (delay.count() == 0) return probe(pod, cause);
+  later_.push_back(clock_.at(clock_.now() + delay, [this, &pod, cause, life = pod.starts] {
+    if (pod.starts == life) probe(pod, cause);
   }));
 }
 
 // What the readiness probe finds, and what follows from it.
-void SimCluster::probe(SimPod& pod, EventId because) {
+void SimCluster::probe(SimPod& pod, EventId cause) {
   const bool runs = pod.state == PodState::starting || pod.state == PodState::serving;
   if (!runs || pod.ready == pod.healthy) return;
   pod.ready = pod.healthy;
   if (config_.readiness_delay.count() > 0 || pod.state == PodState::starting) {
-    because = tell(pod, pod.ready ? "ready" : "unready", because);
+    cause = tell(pod, pod.ready ? "ready" : "unready", cause);
   }
   if (pod.ready) {
     pod.state = PodState::serving;
-    if (!std::exchange(pod.listed, true)) publish(because);
+    if (!std::exchange(pod.listed, true)) publish(cause);
   } else {
-    delist_after_lag(pod, because);
+    delist_after_lag(pod, cause);
   }
-  roll(because);
+  roll(cause);
 }
 
 void SimCluster::kill(std::string_view name) {
@@ -151,10 +151,10 @@ void SimCluster::drain(std::string_view name) {
   roll(EventId::none);
 }
 
-void SimCluster::remove(SimPod& pod, EventId because) {
+void SimCluster::remove(SimPod& pod, EventId cause) {
   if (pod.state != PodState::serving && pod.state != PodState::starting) return;
   pod.state = PodState::draining;
-  const EventId draining = tell(pod, "draining", because);
+  const EventId draining = tell(pod, "draining", cause);
   delist_after_lag(pod, draining);
   if (config_.pre_stop.count() == 0) return end(pod, draining);
   later_.push_back(clock_.at(clock_.now() + config_.pre_stop, [this, &pod, draining] {
@@ -162,13 +162,13 @@ void SimCluster::remove(SimPod& pod, EventId because) {
   }));
 }
 
-void SimCluster::end(SimPod& pod, EventId because) {
+void SimCluster::end(SimPod& pod, EventId cause) {
   pod.told_to_end = true;
-  network_.drain_connections(pod, config_.grace, because);
-  later_.push_back(clock_.at(clock_.now() + config_.grace, [this, &pod, because] {
+  network_.drain_connections(pod, config_.grace, cause);
+  later_.push_back(clock_.at(clock_.now() + config_.grace, [this, &pod, cause] {
     if (pod.state != PodState::draining) return;
     pod.state = PodState::dead;
-    tell(pod, "stopped", because);
+    tell(pod, "stopped", cause);
   }));
 }
 
@@ -184,7 +184,7 @@ void SimCluster::rollout(std::uint32_t max_surge, std::uint32_t max_unavailable)
   roll(EventId::none);
 }
 
-void SimCluster::roll(EventId because) {
+void SimCluster::roll(EventId cause) {
   while (rolling_) {
     const std::vector<SimPod*> there = meant_to_serve();
     std::vector<RollingPod> seen;
@@ -197,7 +197,7 @@ void SimCluster::roll(EventId because) {
       return;
     }
     if (step.add > 0) add_pods(step.add);
-    for (const std::size_t i : step.drain) remove(*there[i], because);
+    for (const std::size_t i : step.drain) remove(*there[i], cause);
   }
 }
 
@@ -233,11 +233,11 @@ Channel& SimCluster::open(const ChannelOptions& config, std::string who) {
   const std::string name =
       config.target.find('.') == std::string::npos ? full_name(config.target) + "." : config.target;
   return channels_.emplace_back(
-      Channel::World{clock_, network_, trace_},
+      Channel::Ports{clock_, network_, trace_},
       ChannelConfig{config.policy, std::move(who), rng_.next()},
       [this, name, cooldown = config.cooldown](Rng& rng, Symbol who) -> std::unique_ptr<Resolver> {
         return std::make_unique<PollingResolver>(
-            PollingResolver::World{clock_, rng, trace_, who},
+            PollingResolver::Ports{clock_, rng, trace_, who},
             std::make_unique<SimNameLookup>(dns_, name, config_.port, who), cooldown);
       });
 }
@@ -257,19 +257,19 @@ SimPod& SimCluster::find(std::string_view name) {
   return *found;
 }
 
-void SimCluster::delist_after_lag(SimPod& pod, EventId because) {
-  if (config_.endpoint_lag.count() == 0) return delist(pod, because);
-  later_.push_back(clock_.at(clock_.now() + config_.endpoint_lag, [this, &pod, because] {
+void SimCluster::delist_after_lag(SimPod& pod, EventId cause) {
+  if (config_.endpoint_lag.count() == 0) return delist(pod, cause);
+  later_.push_back(clock_.at(clock_.now() + config_.endpoint_lag, [this, &pod, cause] {
     const bool well_again = pod.state == PodState::serving && pod.ready;
-    if (!well_again) delist(pod, because);
+    if (!well_again) delist(pod, cause);
   }));
 }
 
-void SimCluster::delist(SimPod& pod, EventId because) {
-  if (std::exchange(pod.listed, false)) publish(because);
+void SimCluster::delist(SimPod& pod, EventId cause) {
+  if (std::exchange(pod.listed, false)) publish(cause);
 }
 
-void SimCluster::publish(EventId because) {
+void SimCluster::publish(EventId cause) {
   std::vector<std::string> ips;
   std::vector<Address> addresses;
   for (const SimPod& pod : pods_) {
@@ -280,7 +280,7 @@ void SimCluster::publish(EventId because) {
   dns_.set(full_name(kHeadlessService), ips);
   dns_.set(full_name(kClusterIpService), {cluster_ip_.ip});
   for (const std::string_view service : {kClusterIpService, kHeadlessService}) {
-    trace_.emit(who_, because, [&] {
+    trace_.emit(who_, cause, [&] {
       return EndpointsChanged{trace_.symbol(service), trace_.symbol(to_string(addresses)),
                               static_cast<std::uint32_t>(addresses.size())};
     });
@@ -288,8 +288,8 @@ void SimCluster::publish(EventId because) {
   network_.set_endpoints(cluster_ip_, std::move(addresses));
 }
 
-EventId SimCluster::tell(const SimPod& pod, std::string_view change, EventId because) {
-  return trace_.emit(who_, because, [&] {
+EventId SimCluster::tell(const SimPod& pod, std::string_view change, EventId cause) {
+  return trace_.emit(who_, cause, [&] {
     return PodChanged{pod.who, trace_.symbol(change), trace_.symbol(to_string(pod.address))};
   });
 }

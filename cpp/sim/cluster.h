@@ -128,15 +128,15 @@ class SimCluster {
   std::vector<SimPod*> meant_to_serve();
   void add_pods(std::uint32_t count);
   void start(SimPod& pod, EventId started, Duration until_ready);
-  void probe_after(SimPod& pod, Duration delay, EventId because);
-  void probe(SimPod& pod, EventId because);
-  void remove(SimPod& pod, EventId because);
-  void end(SimPod& pod, EventId because);
-  void roll(EventId because);
-  void delist_after_lag(SimPod& pod, EventId because);
-  void delist(SimPod& pod, EventId because);
-  void publish(EventId because);
-  EventId tell(const SimPod& pod, std::string_view change, EventId because = EventId::none);
+  void probe_after(SimPod& pod, Duration delay, EventId cause);
+  void probe(SimPod& pod, EventId cause);
+  void remove(SimPod& pod, EventId cause);
+  void end(SimPod& pod, EventId cause);
+  void roll(EventId cause);
+  void delist_after_lag(SimPod& pod, EventId cause);
+  void delist(SimPod& pod, EventId cause);
+  void publish(EventId cause);
+  EventId tell(const SimPod& pod, std::string_view change, EventId cause = EventId::none);
 
   const SimConfig config_;
   VirtualClock clock_;

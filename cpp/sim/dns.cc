@@ -106,10 +106,10 @@ void SimDns::set(const std::string& name, std::vector<std::string> addresses) {
   table_[name] = std::move(addresses);
 }
 
-void SimDns::lookup(std::string_view name, Symbol who, EventId because,
+void SimDns::lookup(std::string_view name, Symbol who, EventId cause,
                     std::weak_ptr<const void> alive, Done done) {
   const EventId started =
-      trace_.emit(who, because, [&] { return LookupStarted{trace_.symbol(name)}; });
+      trace_.emit(who, cause, [&] { return LookupStarted{trace_.symbol(name)}; });
   std::make_shared<Walk>(*this, name, who, started, std::move(alive), std::move(done))->ask();
 }
 
@@ -135,8 +135,8 @@ std::vector<std::string> SimDns::answer(const std::string& name) {
 SimNameLookup::SimNameLookup(SimDns& dns, std::string name, std::uint16_t port, Symbol who)
     : dns_(dns), name_(std::move(name)), port_(port), who_(who) {}
 
-void SimNameLookup::lookup(EventId because, Done done) {
-  dns_.lookup(name_, who_, because, alive_,
+void SimNameLookup::lookup(EventId cause, Done done) {
+  dns_.lookup(name_, who_, cause, alive_,
               [this, done = std::move(done)](const Lookup& found, EventId cause) {
                 Resolution answer;
                 if (found.addresses.empty()) {

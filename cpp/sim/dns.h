@@ -43,7 +43,7 @@ class SimDns {
   /// one exists. Emits LookupStarted, each QueryAnswered, LookupEnded.
   ///
   /// @param alive the lookup is given up, and `done` not called, once this is gone.
-  void lookup(std::string_view name, Symbol who, EventId because, std::weak_ptr<const void> alive,
+  void lookup(std::string_view name, Symbol who, EventId cause, std::weak_ptr<const void> alive,
               Done done);
 
   /// Questions answered, ever.
@@ -73,7 +73,7 @@ class SimNameLookup final : public NameLookup {
  public:
   SimNameLookup(SimDns& dns, std::string name, std::uint16_t port, Symbol who);
 
-  void lookup(EventId because, Done done) override;
+  void lookup(EventId cause, Done done) override;
 
  private:
   SimDns& dns_;

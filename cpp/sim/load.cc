@@ -8,16 +8,19 @@
 namespace greetlab {
 namespace {
 
-class SimLoadWorld final : public LoadWorld {
+class SimLoadDriver final : public LoadDriver {
  public:
-  SimLoadWorld(SimCluster& cluster, Symbol owner, std::optional<ChannelOptions> dial_anew)
+  SimLoadDriver(SimCluster& cluster, Symbol owner, std::optional<ChannelOptions> dial_anew)
       : cluster_(cluster), owner_(owner), dial_anew_(std::move(dial_anew)) {}
 
   Clock& clock() override { return cluster_.clock(); }
 
-  std::unique_ptr<Exchange> make_exchange() override { return std::make_unique<SimExchange>(); }
+  std::unique_ptr<SubchannelCall> make_subchannel_call() override {
+    return std::make_unique<SimCall>();
+  }
 
-  void answered(CallLog& log, std::size_t row, const CallResult& result, const Exchange&) override {
+  void answered(CallLog& log, std::size_t row, const CallResult& result,
+                const SubchannelCall&) override {
     const std::int32_t pod = pod_row(log, result.pod);
     log.answered(row, clock().now().time_since_epoch().count(), pod,
                  connections_.row(log, static_cast<std::uint32_t>(result.connection), pod, ""), 0);
@@ -51,7 +54,7 @@ class SimLoadWorld final : public LoadWorld {
 
 std::shared_ptr<Load> start_load(SimCluster& cluster, Channel& channel, const LoadConfig& config,
                                  std::optional<ChannelOptions> dial_anew) {
-  return Load::start(std::make_unique<SimLoadWorld>(cluster, channel.who(), std::move(dial_anew)),
+  return Load::start(std::make_unique<SimLoadDriver>(cluster, channel.who(), std::move(dial_anew)),
                      channel, config, CallLog(config.calls));
 }
 

@@ -21,19 +21,19 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   /// The client wants no more of it: it hears nothing, and the calls in flight end by themselves.
   void let_go() { watcher_ = nullptr; }
 
-  void send(CallId, SimExchange& exchange, Time deadline, EventId because, Link::Done done) {
+  void send(CallId, SimCall& subchannel_call, Time deadline, EventId cause, Link::Done done) {
     const std::size_t place = take_place();
     InFlight& call = in_flight_[place];
-    call.exchange = &exchange;
+    call.subchannel_call = &subchannel_call;
     call.done = std::move(done);
-    call.because = because;
+    call.cause = cause;
     call.deadline = deadline;
-    exchange.give_up = [this, place] {
-      finish(place, {{Code::cancelled, "cancelled by the caller"}}, in_flight_[place].because);
+    subchannel_call.give_up = [this, place] {
+      finish(place, {{Code::cancelled, "cancelled by the caller"}}, in_flight_[place].cause);
     };
     if (silent_) {
       end_at(place, deadline, kDeadlineExceeded);
-      tcp_waits(because);
+      tcp_waits(cause);
       return;
     }
     if (broken_) {  // the client has not heard of it yet
@@ -54,18 +54,18 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   }
 
   /// The pod's end is gone: the client hears of it one way later, and of its calls.
-  void reset(EventId because) {
+  void reset(EventId cause) {
     if (broken_) return;
     broken_ = true;
-    at(network_.clock_.now() + network_.one_way(), [this, because] { break_off(because); });
+    at(network_.clock_.now() + network_.one_way(), [this, cause] { break_off(cause); });
   }
 
   /// GOAWAY: the client hears of it one way later. The calls in flight have `grace` from now.
-  void go_away(std::string_view reason, std::optional<Duration> grace, EventId because) {
+  void go_away(std::string_view reason, std::optional<Duration> grace, EventId cause) {
     if (broken_ || leaving_) return;
     leaving_ = true;
     const EventId sent = network_.trace_.emit(
-        pod_.who, because, [&] { return GoAwaySent{id_, network_.trace_.symbol(reason)}; });
+        pod_.who, cause, [&] { return GoAwaySent{id_, network_.trace_.symbol(reason)}; });
     at(network_.clock_.now() + network_.one_way(),
        [this, sent] { tell_lost(Graceful::yes, sent); });
     if (grace) {
@@ -83,7 +83,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
       if (!in_flight_[place].done) continue;
       in_flight_[place].end.cancel();
       end_at(place, in_flight_[place].deadline, kDeadlineExceeded);
-      tcp_waits(in_flight_[place].because);
+      tcp_waits(in_flight_[place].cause);
     }
   }
 
@@ -97,16 +97,15 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
 
  private:
   // What was sent is sent again and again, until the client's own TCP gives the connection up.
-  void tcp_waits(EventId because) {
+  void tcp_waits(EventId cause) {
     if (std::exchange(waited_for_, true)) return;
-    at(network_.clock_.now() + network_.config_.tcp_patience,
-       [this, because] { break_off(because); });
+    at(network_.clock_.now() + network_.config_.tcp_patience, [this, cause] { break_off(cause); });
   }
 
   // The client knows that it has lost the connection, and its calls fail.
-  void break_off(EventId because) {
+  void break_off(EventId cause) {
     broken_ = true;
-    const EventId lost = tell_lost(Graceful::no, because);
+    const EventId lost = tell_lost(Graceful::no, cause);
     for (std::size_t place = 0; place < in_flight_.size(); ++place) {
       if (in_flight_[place].done) finish(place, outcome(kSocketClosed), lost);
     }
@@ -115,9 +114,9 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   enum Ending { kAnswered, kInjected, kSocketClosed, kDeadlineExceeded };
 
   struct InFlight {
-    SimExchange* exchange = nullptr;
+    SimCall* subchannel_call = nullptr;
     Link::Done done;
-    EventId because;
+    EventId cause;
     Time deadline;
     Ending ending = kAnswered;
     Timer end;
@@ -141,15 +140,15 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     call.ending = ending;
     // What the task holds has to fit into a std::function: a call more costs no memory.
     call.end = network_.clock_.at(when, [this, place] {
-      finish(place, outcome(in_flight_[place].ending), in_flight_[place].because);
+      finish(place, outcome(in_flight_[place].ending), in_flight_[place].cause);
     });
   }
 
-  void finish(std::size_t place, const Outcome& outcome, EventId because) {
+  void finish(std::size_t place, const Outcome& outcome, EventId cause) {
     InFlight call = std::exchange(in_flight_[place], {});  // holds us until it has been told
     free_.push_back(place);
-    call.exchange->give_up = nullptr;
-    call.done(outcome, because);
+    call.subchannel_call->give_up = nullptr;
+    call.done(outcome, cause);
   }
 
   Outcome outcome(Ending ending) {
@@ -162,10 +161,10 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     return {{Code::deadline_exceeded, "Deadline Exceeded"}};
   }
 
-  EventId tell_lost(Graceful graceful, EventId because) {
-    if (watcher_ == nullptr) return because;
+  EventId tell_lost(Graceful graceful, EventId cause) {
+    if (watcher_ == nullptr) return cause;
     const EventId lost = network_.trace_.emit(
-        who_, because, [&] { return ConnectionLost{subchannel_, id_, graceful}; });
+        who_, cause, [&] { return ConnectionLost{subchannel_, id_, graceful}; });
     std::exchange(watcher_, nullptr)->on_lost(lost);
     return lost;
   }
@@ -203,7 +202,7 @@ class Network::Attempt final : public Link {
  public:
   Attempt(Network& network, const Dial& dial, Link::Watcher& watcher)
       : network_(network), dial_(dial), watcher_(watcher), id_(network.trace_.next_connection()) {
-    started_ = network_.trace_.emit(dial_.who, dial_.because, [&] {
+    started_ = network_.trace_.emit(dial_.who, dial_.cause, [&] {
       return ConnectStarted{dial_.subchannel, id_, dial_.attempt};
     });
     deadline_ = network_.clock_.at(dial_.deadline,
@@ -217,8 +216,9 @@ class Network::Attempt final : public Link {
 
   ConnectionId id() const override { return id_; }
 
-  void send(CallId call, Exchange& exchange, Time deadline, EventId because, Done done) override {
-    connection_->send(call, static_cast<SimExchange&>(exchange), deadline, because,
+  void send(CallId call, SubchannelCall& subchannel_call, Time deadline, EventId cause,
+            Done done) override {
+    connection_->send(call, static_cast<SimCall&>(subchannel_call), deadline, cause,
                       std::move(done));
   }
 
@@ -313,13 +313,13 @@ void Network::set_endpoints(const Address& cluster_ip, std::vector<Address> endp
   cluster_ips_.at(cluster_ip).set_endpoints(std::move(endpoints));
 }
 
-void Network::reset_connections(const SimPod& pod, EventId because) {
-  for (const auto& connection : connections_of(pod)) connection->reset(because);
+void Network::reset_connections(const SimPod& pod, EventId cause) {
+  for (const auto& connection : connections_of(pod)) connection->reset(cause);
 }
 
-void Network::drain_connections(const SimPod& pod, std::optional<Duration> grace, EventId because) {
+void Network::drain_connections(const SimPod& pod, std::optional<Duration> grace, EventId cause) {
   for (const auto& connection : connections_of(pod)) {
-    connection->go_away("the pod is draining", grace, because);
+    connection->go_away("the pod is draining", grace, cause);
   }
 }
 

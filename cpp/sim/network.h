@@ -32,7 +32,7 @@ struct NetworkConfig {
 };
 
 /// What a simulated call carries: nothing. It can only be given up.
-class SimExchange final : public Exchange {
+class SimCall final : public SubchannelCall {
  public:
   void cancel() override {
     if (give_up) give_up();
@@ -57,9 +57,9 @@ class Network final : public Connector {
 
   // What happens to a pod's connections. Each follows from an event.
   /// They are reset; calls in flight fail.
-  void reset_connections(const SimPod& pod, EventId because);
+  void reset_connections(const SimPod& pod, EventId cause);
   /// GOAWAY: no new calls; those in flight have `grace` to end.
-  void drain_connections(const SimPod& pod, std::optional<Duration> grace, EventId because);
+  void drain_connections(const SimPod& pod, std::optional<Duration> grace, EventId cause);
   /// Nothing comes back any more: the client finds out when TCP gives up, if it sends anything.
   void silence_connections(const SimPod& pod);
 

@@ -112,7 +112,7 @@ constexpr void for_each_member(SomeFact& fact, F&& f) {
 /// A member as one of five types: `Symbol`, `bool`, `std::string_view` (an enum's word),
 /// `std::int64_t` (nanoseconds: a `Time` or a `Duration`), `std::uint64_t` (an id, a count).
 template <class Member>
-constexpr auto told(Member member) {
+constexpr auto plain(Member member) {
   if constexpr (std::same_as<Member, Symbol> || std::same_as<Member, bool>) {
     return member;
   } else if constexpr (std::same_as<Member, Time>) {
@@ -132,7 +132,8 @@ constexpr auto told(Member member) {
 /// Calls `f(name, value)` for each field, in their order, with the value as `told` gives it.
 template <class F>
 constexpr void for_each_field(const Fact& fact, F&& f) {
-  for_each_member(fact, [&f](std::string_view name, const auto& member) { f(name, told(member)); });
+  for_each_member(fact,
+                  [&f](std::string_view name, const auto& member) { f(name, plain(member)); });
 }
 
 }  // namespace greetlab

@@ -39,7 +39,7 @@ class Writer {
     text_ += ",\"cause\":";
     number(static_cast<std::uint32_t>(event.cause));
     text_ += ",\"at_ns\":";
-    number(told(event.at));
+    number(plain(event.at));
     text_ += ",\"who\":";
     value(event.who);
     text_ += ",\"certainty\":";

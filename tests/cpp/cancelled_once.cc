@@ -21,7 +21,7 @@ class Wire final : public Link {
   Wire(Clock& clock, Watcher& watcher)
       : connected_(clock.at(clock.now(), [&watcher] { watcher.on_connected(EventId::none); })) {}
   ConnectionId id() const override { return static_cast<ConnectionId>(1); }
-  void send(CallId, Exchange&, Time, EventId, Done done) override { sent.push_back(done); }
+  void send(CallId, SubchannelCall&, Time, EventId, Done done) override { sent.push_back(done); }
 
  private:
   Timer connected_;
@@ -35,7 +35,7 @@ struct Wires final : Connector {
   Clock& clock;
 };
 
-struct Letter final : Exchange {
+struct Letter final : SubchannelCall {
   void cancel() override {}  // the refusal is on its way already
 };
 

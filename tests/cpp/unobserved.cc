@@ -125,8 +125,8 @@ std::uint64_t allocations_of_calls(SimCluster& cluster, Channel& channel, int ca
   const std::uint64_t before = allocations;
   int ended = 0;
   for (int i = 0; i < calls; ++i) {
-    SimExchange exchange;
-    channel.call(exchange, {},
+    SimCall subchannel_call;
+    channel.call(subchannel_call, {},
                  [&ended](const CallResult& result) { ended += result.status.ok() ? 1 : 0; });
     while (ended == i && cluster.clock().step()) {
     }

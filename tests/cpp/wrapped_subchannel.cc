@@ -31,7 +31,7 @@ class Wire final : public Link {
         ip_(address.ip),
         next_(clock.at(clock.now(), [&watcher] { watcher.on_connected(EventId::none); })) {}
   ConnectionId id() const override { return static_cast<ConnectionId>(1); }
-  void send(CallId, Exchange&, Time, EventId, Done done) override {
+  void send(CallId, SubchannelCall&, Time, EventId, Done done) override {
     ++sent[ip_];
     next_ = clock_.at(clock_.now(), [done] { done({}, EventId::none); });
   }
@@ -54,9 +54,9 @@ class Counted final : public DelegatingSubchannel {
  public:
   using DelegatingSubchannel::DelegatingSubchannel;
 
-  void request_connection(EventId because) override {
+  void request_connection(EventId cause) override {
     ++asked[address().ip];
-    DelegatingSubchannel::request_connection(because);
+    DelegatingSubchannel::request_connection(cause);
   }
   void on_picked() { ++picked[address().ip]; }
 };
@@ -82,20 +82,20 @@ class Counting final : public LbPolicy, private PolicyHelper {
   Counting(PolicyHelper& helper, Clock& clock, const std::string& child)
       : helper_(helper), child_(make_policy(complete({child}), *this, clock)) {}
 
-  bool update(const Resolution& update, EventId because) override {
-    return child_->update(update, because);
+  bool update(const Resolution& update, EventId cause) override {
+    return child_->update(update, cause);
   }
-  void exit_idle(EventId because) override { child_->exit_idle(because); }
+  void exit_idle(EventId cause) override { child_->exit_idle(cause); }
 
  private:
-  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) override {
-    return std::make_shared<Counted>(helper_.subchannel(address, because));
+  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId cause) override {
+    return std::make_shared<Counted>(helper_.subchannel(address, cause));
   }
   void publish(ConnectivityState state, std::unique_ptr<Picker> picker, const Status& why,
-               EventId because) override {
-    helper_.publish(state, std::make_unique<CountingPicker>(std::move(picker)), why, because);
+               EventId cause) override {
+    helper_.publish(state, std::make_unique<CountingPicker>(std::move(picker)), why, cause);
   }
-  void request_reresolution(EventId because) override { helper_.request_reresolution(because); }
+  void request_reresolution(EventId cause) override { helper_.request_reresolution(cause); }
   Rng& rng() override { return helper_.rng(); }
   Trace& trace() override { return helper_.trace(); }
   Symbol who() const override { return helper_.who(); }
@@ -104,7 +104,7 @@ class Counting final : public LbPolicy, private PolicyHelper {
   const std::unique_ptr<LbPolicy> child_;
 };
 
-struct Letter final : Exchange {
+struct Letter final : SubchannelCall {
   void cancel() override {}
 };
 

@@ -27,23 +27,23 @@ class AddressList::Child final : private Subchannel::Watcher {
 };
 
 AddressList::AddressList(Watcher& watcher, PolicyHelper& helper, Clock& clock,
-                         const std::vector<Address>& addresses, EventId because)
+                         const std::vector<Address>& addresses, EventId cause)
     : watcher_(watcher), clock_(clock) {
   for (const Address& address : addresses) {
-    children_.push_back(std::make_unique<Child>(*this, helper.subchannel(address, because)));
+    children_.push_back(std::make_unique<Child>(*this, helper.subchannel(address, cause)));
   }
 }
 
 AddressList::~AddressList() = default;
 
-void AddressList::start(EventId because) {
+void AddressList::start(EventId cause) {
   for (const auto& child : children_) child->watch();
   // One of the addresses may be connected already: it was in the list before.
   for (const auto& child : children_) {
     if (child->subchannel().state() != State::ready) continue;
-    return select(*child, because);
+    return select(*child, cause);
   }
-  try_next(because);
+  try_next(cause);
 }
 
 void AddressList::on_child(Child& child, State state, EventId cause) {
@@ -64,28 +64,28 @@ void AddressList::on_child(Child& child, State state, EventId cause) {
 }
 
 // Moves on to the next address that is worth an attempt.
-void AddressList::try_next(EventId because) {
+void AddressList::try_next(EventId cause) {
   while (next_ < children_.size()) {
     Child& child = *children_[next_++];
     switch (child.subchannel().state()) {
       case State::idle:
         // May be the end of us, where the attempt ends at once: nothing of ours after it, but
         // the timer is set before.
-        set_timer(because);
-        child.shared()->request_connection(because);
+        set_timer(cause);
+        child.shared()->request_connection(cause);
         return;
-      case State::connecting: return set_timer(because);
+      case State::connecting: return set_timer(cause);
       default:  // TRANSIENT_FAILURE: it waits for the end of its backoff
         child.failed = true;
     }
   }
   timer_.cancel();
-  maybe_all_failed(because);
+  maybe_all_failed(cause);
 }
 
-void AddressList::set_timer(EventId because) {
+void AddressList::set_timer(EventId cause) {
   if (next_ >= children_.size()) return;
-  timer_ = clock_.at(clock_.now() + kHappyEyeballsDelay, [this, because] { try_next(because); });
+  timer_ = clock_.at(clock_.now() + kHappyEyeballsDelay, [this, cause] { try_next(cause); });
 }
 
 void AddressList::on_failed(Child& child, EventId cause) {

@@ -34,12 +34,12 @@ class AddressList {
 
   /// Holds a subchannel for each. watcher, helper, clock: outlive it.
   AddressList(Watcher& watcher, PolicyHelper& helper, Clock& clock,
-              const std::vector<Address>& addresses, EventId because);
+              const std::vector<Address>& addresses, EventId cause);
   ~AddressList();
 
   /// Begins. Apart from the constructor, so that the list is in its place when an address answers
   /// at once: one that was connected already does.
-  void start(EventId because);
+  void start(EventId cause);
 
   bool has_selected() const { return selected_ != nullptr; }
 
@@ -47,8 +47,8 @@ class AddressList {
   class Child;
 
   void on_child(Child& child, ConnectivityState state, EventId cause);
-  void try_next(EventId because);
-  void set_timer(EventId because);
+  void try_next(EventId cause);
+  void set_timer(EventId cause);
   void on_failed(Child& child, EventId cause);
   void maybe_all_failed(EventId cause);
   void select(Child& child, EventId cause);

@@ -17,7 +17,7 @@ class EndpointListPolicy::Child {
   explicit Child(List& list) : list_(list) {}
   virtual ~Child() = default;
 
-  virtual void begin(EventId because) = 0;
+  virtual void begin(EventId cause) = 0;
   /// The one that is connected, where it is READY.
   virtual Subchannel& subchannel() const = 0;
 
@@ -39,12 +39,12 @@ class EndpointListPolicy::Child {
 class EndpointListPolicy::List {
  public:
   List(EndpointListPolicy& policy, ListId id, const std::vector<Endpoint>& endpoints,
-       EventId because);
+       EventId cause);
 
   // Learns the first state of every child. Apart from the constructor, so that the list is in its
   // place when they are IDLE and begin to connect.
-  void start(EventId because) {
-    for (const auto& child : children_) child->begin(because);
+  void start(EventId cause) {
+    for (const auto& child : children_) child->begin(cause);
   }
 
   EndpointListPolicy& policy() const { return policy_; }
@@ -101,9 +101,9 @@ class EndpointListPolicy::OneAddress final : public Child, private Subchannel::W
       : Child(list), subchannel_(std::move(subchannel)) {}
   ~OneAddress() override { subchannel_->unwatch(*this); }
 
-  void begin(EventId because) override {
+  void begin(EventId cause) override {
     subchannel_->watch(*this);
-    on_state(subchannel_->state(), because);
+    on_state(subchannel_->state(), cause);
   }
   Subchannel& subchannel() const override { return *subchannel_; }
 
@@ -126,12 +126,12 @@ class EndpointListPolicy::OneAddress final : public Child, private Subchannel::W
 // An endpoint with a choice: a pick_first of its own (A61).
 class EndpointListPolicy::SeveralAddresses final : public Child, public AddressList::Watcher {
  public:
-  SeveralAddresses(List& list, std::vector<Address> addresses, EventId because)
-      : Child(list), addresses_(std::move(addresses)), attempts_(make_attempts(because)) {}
+  SeveralAddresses(List& list, std::vector<Address> addresses, EventId cause)
+      : Child(list), addresses_(std::move(addresses)), attempts_(make_attempts(cause)) {}
 
-  void begin(EventId because) override {
-    report(State::connecting, {}, because);
-    attempts_->start(because);
+  void begin(EventId cause) override {
+    report(State::connecting, {}, cause);
+    attempts_->start(cause);
   }
   Subchannel& subchannel() const override { return *selected_; }
 
@@ -152,9 +152,9 @@ class EndpointListPolicy::SeveralAddresses final : public Child, public AddressL
     begin(cause);
   }
 
-  std::unique_ptr<AddressList> make_attempts(EventId because) {
+  std::unique_ptr<AddressList> make_attempts(EventId cause) {
     EndpointListPolicy& policy = list_.policy();
-    return std::make_unique<AddressList>(*this, policy.helper_, policy.clock_, addresses_, because);
+    return std::make_unique<AddressList>(*this, policy.helper_, policy.clock_, addresses_, cause);
   }
 
   const std::vector<Address> addresses_;
@@ -163,14 +163,14 @@ class EndpointListPolicy::SeveralAddresses final : public Child, public AddressL
 };
 
 EndpointListPolicy::List::List(EndpointListPolicy& policy, ListId id,
-                               const std::vector<Endpoint>& endpoints, EventId because)
+                               const std::vector<Endpoint>& endpoints, EventId cause)
     : policy_(policy), id_(id) {
   for (const auto& [addresses, attributes] : endpoints) {
     if (addresses.size() == 1) {
-      children_.push_back(std::make_unique<OneAddress>(
-          *this, policy.helper_.subchannel(addresses.front(), because)));
+      children_.push_back(
+          std::make_unique<OneAddress>(*this, policy.helper_.subchannel(addresses.front(), cause)));
     } else {
-      children_.push_back(std::make_unique<SeveralAddresses>(*this, addresses, because));
+      children_.push_back(std::make_unique<SeveralAddresses>(*this, addresses, cause));
     }
   }
 }
@@ -180,14 +180,14 @@ EndpointListPolicy::EndpointListPolicy(PolicyHelper& helper, Clock& clock)
 
 EndpointListPolicy::~EndpointListPolicy() = default;
 
-bool EndpointListPolicy::update(const Resolution& update, EventId because) {
+bool EndpointListPolicy::update(const Resolution& update, EventId cause) {
   // A resolver's error with a list in hand keeps the list.
   if (!update.status.ok() && current_) return false;
 
   Trace& trace = helper_.trace();
   const auto id = static_cast<ListId>(++lists_);
   const bool usable = !update.endpoints.empty();
-  const EventId taken = trace.emit(helper_.who(), because, [&] {
+  const EventId taken = trace.emit(helper_.who(), cause, [&] {
     const std::vector<Address> addresses = addresses_of(update.endpoints);
     return AddressListTaken{id, trace.symbol(to_string(addresses)),
                             static_cast<std::uint32_t>(addresses.size()),

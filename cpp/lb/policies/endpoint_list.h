@@ -28,7 +28,7 @@ class EndpointListPolicy : public LbPolicy {
   EndpointListPolicy(PolicyHelper& helper, Clock& clock);
   ~EndpointListPolicy() override;
 
-  bool update(const Resolution& update, EventId because) final;
+  bool update(const Resolution& update, EventId cause) final;
   /// It never is IDLE: it always connects.
   void exit_idle(EventId) final {}
 

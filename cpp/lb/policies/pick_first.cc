@@ -35,8 +35,8 @@ class PickFirst final : public LbPolicy, public AddressList::Watcher {
   PickFirst(PolicyHelper& helper, Clock& clock, bool shuffle);
   ~PickFirst() override;
 
-  bool update(const Resolution& update, EventId because) override;
-  void exit_idle(EventId because) override;
+  bool update(const Resolution& update, EventId cause) override;
+  void exit_idle(EventId cause) override;
 
  private:
   // AddressList::Watcher
@@ -44,7 +44,7 @@ class PickFirst final : public LbPolicy, public AddressList::Watcher {
   void on_all_failed(AddressList& list, const Status& why, EventId cause) override;
   void on_selected_lost(EventId cause) override;
 
-  void try_addresses(EventId because);
+  void try_addresses(EventId cause);
   /// The pending list is the current one from now on; `cause` becomes the event that says so.
   /// @return the list that was, to be kept until its picker is replaced.
   std::unique_ptr<AddressList> swap_lists(std::string_view reason, EventId& cause);
@@ -66,7 +66,7 @@ PickFirst::PickFirst(PolicyHelper& helper, Clock& clock, bool shuffle)
 
 PickFirst::~PickFirst() = default;
 
-bool PickFirst::update(const Resolution& update, EventId because) {
+bool PickFirst::update(const Resolution& update, EventId cause) {
   // A resolver's error with a list in hand keeps the list.
   if (!update.status.ok() && !addresses_.empty()) return false;
   if (update.endpoints.empty()) {
@@ -76,7 +76,7 @@ bool PickFirst::update(const Resolution& update, EventId because) {
     pending_.reset();
     idle_ = false;
     fail(update.status.ok() ? Status{Code::unavailable, "empty address list"} : update.status,
-         because);
+         cause);
     return false;
   }
   std::vector<Endpoint> endpoints = update.endpoints;
@@ -86,21 +86,21 @@ bool PickFirst::update(const Resolution& update, EventId because) {
     }
   }
   addresses_ = addresses_of(endpoints);
-  if (!idle_) try_addresses(because);  // else when somebody calls
+  if (!idle_) try_addresses(cause);  // else when somebody calls
   return true;
 }
 
-void PickFirst::exit_idle(EventId because) {
+void PickFirst::exit_idle(EventId cause) {
   if (!idle_) return;
   idle_ = false;
-  try_addresses(because);
+  try_addresses(cause);
 }
 
-void PickFirst::try_addresses(EventId because) {
+void PickFirst::try_addresses(EventId cause) {
   Trace& trace = helper_.trace();
   const auto id = static_cast<ListId>(++lists_);
   const bool pending = current_ && current_->has_selected();
-  const EventId taken = trace.emit(helper_.who(), because, [&] {
+  const EventId taken = trace.emit(helper_.who(), cause, [&] {
     return AddressListTaken{id, trace.symbol(to_string(addresses_)),
                             static_cast<std::uint32_t>(addresses_.size()), pending};
   });

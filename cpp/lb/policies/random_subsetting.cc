@@ -17,8 +17,8 @@ class RandomSubsetting final : public LbPolicy {
   RandomSubsetting(PolicyHelper& helper, std::size_t size, std::unique_ptr<LbPolicy> child)
       : seed_(helper.rng().next()), size_(size), child_(std::move(child)) {}
 
-  bool update(const Resolution& update, EventId because) override {
-    if (update.endpoints.size() <= size_) return child_->update(update, because);
+  bool update(const Resolution& update, EventId cause) override {
+    if (update.endpoints.size() <= size_) return child_->update(update, cause);
     // By its first address: a second one more or less is no other server.
     std::vector<std::tuple<std::uint64_t, Address, std::size_t>> drawn;
     for (std::size_t i = 0; i < update.endpoints.size(); ++i) {
@@ -30,10 +30,10 @@ class RandomSubsetting final : public LbPolicy {
     for (std::size_t i = 0; i < size_; ++i) {
       subset.endpoints.push_back(update.endpoints[std::get<2>(drawn[i])]);
     }
-    return child_->update(subset, because);
+    return child_->update(subset, cause);
   }
 
-  void exit_idle(EventId because) override { child_->exit_idle(because); }
+  void exit_idle(EventId cause) override { child_->exit_idle(cause); }
 
  private:
   const std::uint64_t seed_;

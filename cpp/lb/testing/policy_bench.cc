@@ -142,23 +142,23 @@ void PolicyBench::note(std::string step) {
 // --- What it does --------------------------------------------------------------------------------
 
 void PolicyBench::publish(ConnectivityState state, std::unique_ptr<Picker> picker,
-                          const Status& why, EventId because) {
+                          const Status& why, EventId cause) {
   if (state != state_) {
-    trace_.emit(who_, because,
+    trace_.emit(who_, cause,
                 [&] { return ChannelStateChanged{state_, state, trace_.symbol(why.message)}; });
   }
   state_ = state;
   failure_ = why.message;
   picker_ = std::move(picker);
   ++pickers_;
-  trace_.emit(who_, because, [&] {
+  trace_.emit(who_, cause, [&] {
     return PickerPublished{trace_.symbol(picker_->name()), picker_->ready(), picker_->start()};
   });
 }
 
-void PolicyBench::request_reresolution(EventId because) {
+void PolicyBench::request_reresolution(EventId cause) {
   ++reresolutions_;
-  trace_.emit(who_, because, [] { return ReresolutionRequested{}; });
+  trace_.emit(who_, cause, [] { return ReresolutionRequested{}; });
 }
 
 // --- What can be seen of it ----------------------------------------------------------------------

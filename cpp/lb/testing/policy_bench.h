@@ -70,12 +70,12 @@ class PolicyBench final : private PolicyHelper {
 
  private:
   // PolicyHelper
-  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId because) override {
-    return pool_.subchannel(address, because);
+  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId cause) override {
+    return pool_.subchannel(address, cause);
   }
   void publish(ConnectivityState state, std::unique_ptr<Picker> picker, const Status& why,
-               EventId because) override;
-  void request_reresolution(EventId because) override;
+               EventId cause) override;
+  void request_reresolution(EventId cause) override;
   Rng& rng() override { return rng_; }
   Trace& trace() override { return trace_; }
   Symbol who() const override { return who_; }

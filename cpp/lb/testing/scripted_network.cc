@@ -15,7 +15,7 @@ class ScriptedNetwork::ScriptedLink final : public Link {
         dial_(dial),
         id_(network.trace_.next_connection()),
         watcher_(watcher),
-        event_(network.trace_.emit(dial.who, dial.because, [&] {
+        event_(network.trace_.emit(dial.who, dial.cause, [&] {
           return ConnectStarted{dial.subchannel, id_, dial.attempt};
         })) {
     network_.links_.push_back(this);
@@ -26,7 +26,7 @@ class ScriptedNetwork::ScriptedLink final : public Link {
   const Address& address() const { return dial_.address; }
   bool connected() const { return connected_; }
 
-  void send(CallId, Exchange&, Time, EventId, Done) override {
+  void send(CallId, SubchannelCall&, Time, EventId, Done) override {
     throw std::logic_error("the scripted network carries no calls");
   }
 

@@ -11,10 +11,10 @@ namespace greetlab {
 
 /// A greeting on its way over one connection after the other, should it be picked again. The call
 /// itself lives apart, for it may end after nobody wants the answer any more.
-class GreetExchange final : public Exchange {
+class GreetSubchannelCall final : public SubchannelCall {
  public:
   /// @param request outlives it.
-  explicit GreetExchange(const greet::GreetingRequest& request)
+  explicit GreetSubchannelCall(const greet::GreetingRequest& request)
       : request_(request), call_(std::make_shared<GreetCall>(request)) {}
 
   void cancel() override { call_->cancel(); }
