@@ -100,7 +100,8 @@ def test_a_cold_start_is_named():
 
 def test_ctrl_c_ends_it_at_once(cluster, tmp_path):
     trace = tmp_path / "trace"  # it is there once the arguments are read
-    with running("call", cluster.target("greetserver"), "-n", 10**9, "--trace", trace) as process:
+    many = 10**7  # some minutes of calls, and 40 bytes for each before the first one is made
+    with running("call", cluster.target("greetserver"), "-n", many, "--trace", trace) as process:
         while not trace.exists():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)

@@ -12,6 +12,7 @@ import pytest
 from test_local_cluster import NO_PROXY, addresses, cluster, processes_of  # noqa: F401
 
 import greetlab as gl
+from greetlab import executables
 from greetlab.channels.channel import Channel
 from greetlab.clusters.local import _clean_up
 from greetlab.clusters.processes import StartError
@@ -142,8 +143,15 @@ def test_the_pods_are_out_of_reach_of_the_terminals_ctrl_c(cluster):
     assert os.getpgrp() not in groups
 
 
-def test_a_pod_that_takes_too_long_to_start_is_named(monkeypatch):
-    monkeypatch.setattr("greetlab.clusters.processes.START_TIMEOUT", 0)
+def test_a_pod_that_takes_too_long_to_start_is_named(monkeypatch, tmp_path):
+    silent = tmp_path / "greet-server"
+    silent.write_text("#!/bin/sh\nexec sleep 60\n")
+    silent.chmod(0o755)
+    real = executables.path
+    monkeypatch.setattr(
+        executables, "path", lambda name: silent if name == "greet-server" else real(name)
+    )
+    monkeypatch.setattr("greetlab.clusters.processes.START_TIMEOUT", 0.2)
     with pytest.raises(StartError, match=r"pod-1.*: not serving after 0 s"):
         gl.Cluster.local(pods=1)
 
