@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from rich.columns import Columns
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from greetlab.channels.calls import Calls
 from greetlab.views.palette import FAILED, PodStyle, pod_styles
+from greetlab.views.words import Text
 
 MOST_SIGNS = 400
 """Of more calls than this only the counts are shown: their order is `greetlab.views.plot`'s."""
