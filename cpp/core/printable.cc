@@ -64,9 +64,8 @@ std::string escape(char32_t code) {
   return text.data();
 }
 
-}  // namespace
-
-std::string printable(std::string_view text) {
+template <class Hidden>
+std::string escaped(std::string_view text, Hidden hides) {
   std::string shown;
   shown.reserve(text.size());
   while (!text.empty()) {
@@ -74,7 +73,7 @@ std::string printable(std::string_view text) {
     const std::size_t bytes = std::max<std::size_t>(letter.bytes, 1);
     if (letter.bytes == 0) {
       shown += escape(static_cast<std::uint8_t>(text.front()));
-    } else if (hidden(letter.code)) {
+    } else if (hides(letter.code)) {
       shown += escape(letter.code);
     } else {
       shown += text.substr(0, bytes);
@@ -82,6 +81,16 @@ std::string printable(std::string_view text) {
     text.remove_prefix(bytes);
   }
   return shown;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  return escaped(text, hidden);
+}
+
+std::string utf8(std::string_view text) {
+  return escaped(text, [](char32_t) { return false; });
 }
 
 }  // namespace greetlab

@@ -11,4 +11,7 @@ namespace greetlab {
 /// bindings/greetlab/text.py says the same to Python.
 std::string printable(std::string_view text);
 
+/// The text as it is, only with the bytes that are no UTF-8 as their escapes.
+std::string utf8(std::string_view text);
+
 }  // namespace greetlab

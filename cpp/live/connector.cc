@@ -10,6 +10,7 @@
 #include "channel/answer.h"
 #include "greet.grpc.pb.h"
 #include "live/greet_exchange.h"
+#include "rpc/said.h"
 #include "rpc/timespec.h"
 
 namespace greetlab {
@@ -134,7 +135,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     // connection that broke looks like one; but then the connection is closed.
     const bool timed_out = status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
     if (timed_out || (!status.ok() && sockets_.hung_up(socket_))) {
-      return fail(status.error_message());
+      return fail(said(status));
     }
     deadline_.cancel();
     connected_ = true;
@@ -166,7 +167,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   void on_call_ended(const grpc::Status& status, const greet::GreetingResponse& response,
                      EventId because, const Link::Done& done) {
     --in_flight_;
-    Outcome outcome{{code_of(status.error_code()), status.error_message()}, Symbol::none, false};
+    Outcome outcome{{code_of(status.error_code()), said(status)}, Symbol::none, false};
     if (status.ok()) outcome.pod = pod_of(response);
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
       const Refusal refused = refusal(status);
