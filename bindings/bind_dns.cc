@@ -6,6 +6,7 @@
 
 #include "bindings.h"
 #include "core/lookup.h"
+#include "core/printable.h"
 #include "dns/address_order.h"
 #include "dns/hosts.h"
 #include "dns/message.h"
@@ -65,8 +66,9 @@ void bind_facts(py::module_& m) {
       .def_readonly("port", &SrvRecord::port)
       .def_readonly("target", &SrvRecord::target, "The host, without the final dot.")
       .def("__repr__", [](const SrvRecord& srv) {
-        return "SrvRecord(" + std::to_string(srv.priority) + " " + std::to_string(srv.weight) +
-               " " + std::to_string(srv.port) + " " + srv.target + ")";
+        return printable("SrvRecord(" + std::to_string(srv.priority) + " " +
+                         std::to_string(srv.weight) + " " + std::to_string(srv.port) + " " +
+                         srv.target + ")");
       });
 
   py::class_<Record>(m, "Record", "One record of a reply (RFC 1035 4.1.3).")
@@ -80,8 +82,8 @@ void bind_facts(py::module_& m) {
                     "'priority weight port target', or '\\\\# length hex' (RFC 3597).")
       .def_readonly("srv", &Record::srv, "An SRV's parts; None for any other type.")
       .def("__repr__", [](const Record& record) {
-        return "Record(" + record.name + " " + std::to_string(record.ttl) + " " +
-               record_type_name(record.type) + " " + record.text + ")";
+        return printable("Record(" + record.name + " " + std::to_string(record.ttl) + " " +
+                         record_type_name(record.type) + " " + record.text + ")");
       });
 
   py::class_<Query>(m, "Query", "One question on the wire, and what came back.")

@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings.h"
+#include "core/printable.h"
 #include "engine/engine.h"
 #include "options.h"
 #include "trace_handle.h"
@@ -27,7 +28,8 @@ void bind_call_log(py::module_& module) {
   py::class_<CalledPod>(module, "CalledPod", "A pod that answered: its name and its address.")
       .def_readonly("name", &CalledPod::name)
       .def_readonly("ip", &CalledPod::ip)
-      .def("__repr__", [](const CalledPod& pod) { return "<" + pod.name + " " + pod.ip + ">"; });
+      .def("__repr__",
+           [](const CalledPod& pod) { return printable("<" + pod.name + " " + pod.ip + ">"); });
 
   py::class_<CalledConnection>(module, "CalledConnection", R"(
 A TCP connection as its two ends name it: `pod`, the row of the pod that answered, and `peer`, the
@@ -35,7 +37,8 @@ other end as that pod saw it.)")
       .def_readonly("pod", &CalledConnection::pod)
       .def_readonly("peer", &CalledConnection::peer)
       .def("__repr__", [](const CalledConnection& connection) {
-        return "<pod " + std::to_string(connection.pod) + ", peer " + connection.peer + ">";
+        return printable("<pod " + std::to_string(connection.pod) + ", peer " + connection.peer +
+                         ">");
       });
 
   py::class_<CallLog>(module, "CallLog", R"(
@@ -118,8 +121,9 @@ void bind_channels(py::module_& module) {
       .def_readonly("state", &SubchannelView::state, "\"READY\", ...")
       .def_readonly("local_addresses", &SubchannelView::local_addresses,
                     "Our end of each of its connections.")
-      .def("__repr__",
-           [](const SubchannelView& view) { return "<" + view.address + " " + view.state + ">"; });
+      .def("__repr__", [](const SubchannelView& view) {
+        return printable("<" + view.address + " " + view.state + ">");
+      });
 
   py::class_<GreetChannel, Shared>(module, "GreetChannel", R"(
 A channel on real connections. Use it through greetlab.Channel.)")

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/printable.h"
 #include "lb/policies/endpoint_list.h"
 #include "lb/policies/in_flight.h"
 
@@ -157,7 +158,8 @@ A READY connection that a policy may choose.)")
           "in_flight", [](const ReadySubchannel& self) { return self.in_flight->calls; },
           "How many calls this client has on it now.")
       .def("__repr__", [](const ReadySubchannel& self) {
-        return "<" + self.address + ", " + std::to_string(self.in_flight->calls) + " in flight>";
+        return printable("<" + self.address + ", " + std::to_string(self.in_flight->calls) +
+                         " in flight>");
       });
   module.def("python_policy", &python_policy, "factory"_a, "name"_a,
              "A policy of the learner's own, from a class; see greetlab.Policy.");

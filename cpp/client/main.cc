@@ -14,6 +14,7 @@
 #include "channel/own_world.h"
 #include "client/processes.h"
 #include "client/report.h"
+#include "core/printable.h"
 #include "engine/flags.h"
 #include "flags/parsed_option.h"
 #include "traceio/json_lines.h"
@@ -142,7 +143,7 @@ int run(const Flags& flags) {
   const auto tell = [&](const CallLog& log) {
     std::ostream& words = to_stdout ? std::cerr : std::cout;
     for (const std::string& result : log.results) {
-      if (!result.empty()) words << result << '\n';
+      if (!result.empty()) words << printable(result) << '\n';
     }
     words << report(log) << std::flush;
     if (!words) throw std::runtime_error(std::string("write the report: ") + std::strerror(errno));
@@ -167,7 +168,7 @@ int main(int argc, char** argv) {
       "Exit status: 0 all calls were OK, 1 some were not, 2 it could not begin.",
       "greet-client");
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return "greet-client: " + std::string(error.what()) + " (see greet-client --help)\n";
+    return "greet-client: " + greetlab::printable(error.what()) + " (see greet-client --help)\n";
   });
   greetlab::declare(app, flags);
   try {
@@ -187,7 +188,7 @@ int main(int argc, char** argv) {
   try {
     return greetlab::run(flags);
   } catch (const std::exception& error) {
-    std::cerr << "greet-client: " << error.what() << std::endl;
+    std::cerr << "greet-client: " << greetlab::printable(error.what()) << std::endl;
     return 2;
   }
 }

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/printable.h"
+
 namespace greetlab {
 
 // How a log goes from one process to another.
@@ -87,7 +89,7 @@ class Process {
       }
       return 0;
     } catch (const std::exception& error) {
-      std::cerr << "greet-client: " << error.what() << std::endl;
+      std::cerr << "greet-client: " << printable(error.what()) << std::endl;
       return 2;
     }
   }

@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "core/printable.h"
 #include "core/status.h"
 
 namespace greetlab {
@@ -49,8 +50,9 @@ std::string report(const CallLog& log) {
             " · p50 " + milliseconds(latencies, 50) + ", p99 " + milliseconds(latencies, 99);
   }
   text += '\n';
-  for (const auto& [pod, calls] : by_pod) text += "  " + pod + "  " + std::to_string(calls) + '\n';
-  for (const std::string& message : log.messages) text += "  " + message + '\n';
+  for (const auto& [pod, calls] : by_pod)
+    text += "  " + printable(pod) + "  " + std::to_string(calls) + '\n';
+  for (const std::string& message : log.messages) text += "  " + printable(message) + '\n';
   return text;
 }
 

@@ -18,6 +18,7 @@
 #include "clusterip/fact_writer.h"
 #include "clusterip/proxy.h"
 #include "core/address.h"
+#include "core/printable.h"
 #include "flags/parsed_option.h"
 
 using namespace greetlab;
@@ -87,7 +88,7 @@ int main(int argc, char** argv) {
       try {
         if (auto wanted = parse_command(line)) proxy.set_endpoints(std::move(*wanted));
       } catch (const std::invalid_argument& error) {
-        std::cerr << "clusterip: " << error.what() << std::endl;
+        std::cerr << "clusterip: " << printable(error.what()) << std::endl;
       }
     }
     // Not by the destructors: they would wait for a reader who may have stopped reading.
@@ -95,7 +96,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const std::exception& error) {
-    std::cerr << "clusterip: " << error.what() << std::endl;
+    std::cerr << "clusterip: " << printable(error.what()) << std::endl;
   }
   return EXIT_FAILURE;
 }

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "core/printable.h"
 #include "flags/parsed_option.h"
 #include "gateway/gateway.h"
 
@@ -104,7 +105,7 @@ int run(Flags& flags) {
   });
 
   std::cout << "greet-gateway: serving on " << to_string(gateway.address()) << ", calling "
-            << flags.gateway.channel.options.target << " ("
+            << printable(flags.gateway.channel.options.target) << " ("
             << flags.gateway.channel.options.policy.policy << ")" << std::endl;
   io.run();
   return 0;
@@ -121,7 +122,7 @@ int main(int argc, char** argv) {
       "could not begin.",
       "greet-gateway");
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return "greet-gateway: " + std::string(error.what()) + " (see greet-gateway --help)\n";
+    return "greet-gateway: " + greetlab::printable(error.what()) + " (see greet-gateway --help)\n";
   });
   greetlab::declare(app, flags);
   try {
@@ -133,7 +134,7 @@ int main(int argc, char** argv) {
   try {
     return greetlab::run(flags);
   } catch (const std::exception& error) {
-    std::cerr << "greet-gateway: " << error.what() << std::endl;
+    std::cerr << "greet-gateway: " << greetlab::printable(error.what()) << std::endl;
     return 1;
   }
 }

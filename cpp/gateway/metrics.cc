@@ -40,8 +40,18 @@ Metrics::Metrics()
                                "HTTP connections that are open.")
                             .Add({})) {}
 
+const std::string& Metrics::label(const std::string& pod) {
+  // A server that calls itself anew in each answer must not grow these for ever.
+  constexpr std::size_t kMostPods = 1000, kLongestName = 253;  // Kubernetes' own longest
+  static const std::string kOther = "other";
+  const std::scoped_lock lock(pods_mutex_);
+  if (pods_.contains(pod)) return pod;
+  if (pods_.size() > kMostPods || pod.size() > kLongestName) return kOther;
+  return *pods_.insert(pod).first;
+}
+
 void Metrics::call_ended(const std::string& pod, Code code, Duration took) {
-  calls_.Add({{"pod", pod}, {"code", std::string(to_string(code))}}).Increment();
+  calls_.Add({{"pod", label(pod)}, {"code", std::string(to_string(code))}}).Increment();
   call_seconds_.Observe(std::chrono::duration<double>(took).count());
 }
 

@@ -7,6 +7,8 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,7 +25,9 @@ class Metrics {
  public:
   Metrics();
 
-  /// A call has ended. @param pod who answered; empty: nobody did.
+  /// A call has ended.
+  /// @param pod who answered, as it says; empty: nobody did. A label each, for so many: a pod that
+  ///        comes later, or whose name is none, is "other".
   void call_ended(const std::string& pod, Code code, Duration took);
   /// An HTTP request was answered.
   void responded(unsigned status);
@@ -34,7 +38,11 @@ class Metrics {
   std::string text(const std::vector<SubchannelView>& subchannels, std::size_t http_connections);
 
  private:
+  const std::string& label(const std::string& pod);
+
   prometheus::Registry registry_;
+  std::mutex pods_mutex_;
+  std::set<std::string> pods_{""};  // that have a label of their own; "": nobody
   prometheus::Family<prometheus::Counter>& calls_;
   prometheus::Histogram& call_seconds_;
   prometheus::Family<prometheus::Counter>& connections_opened_;

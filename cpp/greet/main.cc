@@ -11,6 +11,7 @@
 #include <optional>
 #include <thread>
 
+#include "core/printable.h"
 #include "greet/flags.h"
 #include "greet/server.h"
 
@@ -85,7 +86,7 @@ int serve(const GreetServerFlags& flags) {
   try {
     server.emplace(flags.server);
   } catch (const std::exception& error) {
-    std::cerr << "greet-server: " << error.what() << std::endl;
+    std::cerr << "greet-server: " << printable(error.what()) << std::endl;
     return 1;
   }
   std::cout << "greet-server: serving on " << to_string(server->address()) << std::endl;
@@ -119,7 +120,7 @@ int main(int argc, char** argv) {
       "SIGTERM: says NOT_SERVING, drains, exits 0; a second signal exits at once.",
       "greet-server");
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return "greet-server: " + std::string(error.what()) + " (see greet-server --help)\n";
+    return "greet-server: " + greetlab::printable(error.what()) + " (see greet-server --help)\n";
   });
   greetlab::declare(app, flags);
   try {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "channel/answer.h"
+#include "core/printable.h"
 #include "http2/grpc_status.h"
 #include "live/greet_subchannel_call.h"
 #include "live/socket.h"
@@ -72,7 +73,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   void on_go_away(std::int32_t last_stream, std::uint32_t error, std::string_view debug) override {
     const EventId told = trace_.emit(dial_.who, why_lost(), [&] {
       return GoAwayReceived{id_, static_cast<std::uint32_t>(last_stream),
-                            trace_.symbol(reset_name(error)), trace_.symbol(debug)};
+                            trace_.symbol(reset_name(error)), trace_.symbol(utf8(debug))};
     });
     lose(Graceful::yes, told);
   }

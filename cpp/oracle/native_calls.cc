@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "channel/answer.h"
+#include "rpc/said.h"
 #include "rpc/timespec.h"
 
 namespace greetlab {
@@ -46,9 +47,9 @@ void NativeCalls::finish(const std::shared_ptr<Call>& call, const grpc::Status& 
     const AnsweringPod pod = status.ok() ? answering_pod(call->response) : AnsweringPod{};
     recorder_.ended(now(), call->begun, code_of(status.error_code()),
                     pod.name.empty() ? pod.ip : pod.name, status.ok() ? call->response.peer() : "",
-                    status.error_message());
+                    said(status));
   }
-  call->done({code_of(status.error_code()), status.error_message()}, call->response);
+  call->done({code_of(status.error_code()), said(status)}, call->response);
   const std::lock_guard lock(mutex_);
   in_flight_.erase(call);
   ended_.notify_all();

@@ -8,6 +8,7 @@
 
 #include "channel/answer.h"
 #include "core/interrupted.h"
+#include "rpc/said.h"
 #include "rpc/timespec.h"
 
 namespace greetlab {
@@ -139,12 +140,12 @@ class NativeLoad {
                                                  : log_.connection_row(pod, peer);
                  });
     } else {
-      log_.failed(slot.row, ns(slot.end), static_cast<int>(code), slot.status.error_message());
+      log_.failed(slot.row, ns(slot.end), static_cast<int>(code), said(slot.status));
     }
     if (recorder_.on()) {
       const AnsweringPod pod = slot.status.ok() ? answering_pod(slot.response) : AnsweringPod{};
       recorder_.ended(slot.end, slot.begun, code, pod.name.empty() ? pod.ip : pod.name,
-                      slot.status.ok() ? slot.response.peer() : "", slot.status.error_message());
+                      slot.status.ok() ? slot.response.peer() : "", said(slot.status));
     }
     slot.own_stub.reset();
     slot.own_channel.reset();

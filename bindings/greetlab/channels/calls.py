@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from greetlab.text import lines, markup, plain
 from greetlab.trace.trace import STATUS_NAMES
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Call:
 
     def __str__(self) -> str:
         said = self.result or self.message or f"from {self.pod}"
-        return f"{self.latency_ns / 1e6:8.3f} ms  {self.status}  {said}"
+        return plain(f"{self.latency_ns / 1e6:8.3f} ms  {self.status}  {said}")
 
 
 class Calls:
@@ -186,28 +186,28 @@ class Calls:
         return dict(sorted({**dict.fromkeys(self._known, 0), **self.by_pod}.items()))
 
     def __repr__(self) -> str:
-        lines = [f"{self.title}: {self.summary}" if self.title else self.summary]
-        table = self._table()
+        told = [f"{self.title}: {self.summary}" if self.title else self.summary]
+        table = {plain(pod): count for pod, count in self._table().items()}
         width = max((len(pod) for pod in table), default=0)
         most = max(table.values(), default=1) or 1
         for pod, count in table.items():
-            lines.append(f"  {pod:{width}}  {count:6}  {'█' * _bar(count, most, 30)}".rstrip())
-        lines += [f"  {message}" for message in self.errors]
-        return "\n".join(lines)
+            told.append(f"  {pod:{width}}  {count:6}  {'█' * _bar(count, most, 30)}".rstrip())
+        told += [f"  {message}" for message in self.errors]
+        return lines(told)
 
     def _repr_html_(self) -> str:
         table = self._table()
         most = max(table.values(), default=1) or 1
         rows = "".join(
-            f"<tr><td>{escape(pod)}</td><td style='text-align:right'>{count}</td>"
+            f"<tr><td>{markup(pod)}</td><td style='text-align:right'>{count}</td>"
             f"<td style='text-align:left'><div style='background:#0072B2;height:0.8em;"
             f"width:{_bar(count, most, 200)}px'></div></td></tr>"
             for pod, count in table.items()
         )
-        errors = "".join(f"<div>{escape(message)}</div>" for message in self.errors)
-        title = f"<b>{escape(self.title)}</b>: " if self.title else ""
+        errors = "".join(f"<div>{markup(message)}</div>" for message in self.errors)
+        title = f"<b>{markup(self.title)}</b>: " if self.title else ""
         return (
-            f"<div>{title}{escape(self.summary)}</div><table><thead><tr><th>pod</th><th>calls</th>"
+            f"<div>{title}{markup(self.summary)}</div><table><thead><tr><th>pod</th><th>calls</th>"
             f"<th></th></tr></thead><tbody>{rows}</tbody></table>{errors}"
         )
 

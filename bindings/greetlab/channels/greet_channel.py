@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from types import TracebackType
 from typing import Protocol, Self
 
 from greetlab import arguments
 from greetlab.channels.calls import Calls
+from greetlab.text import lines, markup
 from greetlab.trace.trace import Event, Trace
 
 
@@ -176,17 +176,17 @@ class GreetChannel(ABC):
         self.close()
 
     def __repr__(self) -> str:
-        lines = [f"Channel {self.title} · {self._engine_in_words()} · {self.state}"]
-        lines += [f"  {s.address}  {s.state}" for s in self.subchannels]
-        return "\n".join(lines)
+        told = [f"Channel {self.title} · {self._engine_in_words()} · {self.state}"]
+        told += [f"  {s.address}  {s.state}" for s in self.subchannels]
+        return lines(told)
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{escape(s.address)}</td><td>{escape(s.state)}</td></tr>"
+            f"<tr><td>{markup(s.address)}</td><td>{markup(s.state)}</td></tr>"
             for s in self.subchannels
         )
         return (
-            f"<div><b>{escape(self.title)}</b> · {self._engine_in_words()} · {self.state}</div>"
+            f"<div><b>{markup(self.title)}</b> · {self._engine_in_words()} · {self.state}</div>"
             "<table><thead><tr><th>subchannel</th><th>state</th></tr></thead>"
             f"<tbody>{rows}</tbody></table>"
         )

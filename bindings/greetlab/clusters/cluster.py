@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack, cast
 
 from greetlab.channels.options import ChannelOptions
+from greetlab.text import lines, markup
 
 if TYPE_CHECKING:
     from greetlab.channels.greet_channel import GreetChannel
@@ -143,14 +143,14 @@ class Cluster(ABC):
 
     def __repr__(self) -> str:
         pods = self.pods
-        lines = [f"{type(self).__name__} [{self.world}] · {len(pods)} pod{'s' * (len(pods) != 1)}"]
+        told = [f"{type(self).__name__} [{self.world}] · {len(pods)} pod{'s' * (len(pods) != 1)}"]
         for pod in pods:
-            lines.append(f"  {pod.name:8} {pod.ip:15} {pod.state:9}{_listed(pod)}")
-        return "\n".join(lines)
+            told.append(f"  {pod.name:8} {pod.ip:15} {pod.state:9}{_listed(pod)}")
+        return lines(told)
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{escape(pod.name)}</td><td>{pod.ip}</td><td>{pod.state}</td>"
+            f"<tr><td>{markup(pod.name)}</td><td>{markup(pod.ip)}</td><td>{pod.state}</td>"
             f"<td>{_listed(pod)}</td></tr>"
             for pod in self.pods
         )

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from html import escape
 from typing import Any
 
+from greetlab import text
 from greetlab._core import DnsResolver, Lookup, Query, Record, SrvRecord, system_resolver_config
 
 __all__ = [
@@ -87,23 +87,25 @@ def nslookup(lookup: Lookup) -> str:
     answered = [query for query in lookup.queries if query.rcode is not None]
     if not answered:
         return ";; connection timed out; no servers could be reached"
+    name = text.plain(lookup.name)
     ip, port = answered[-1].server.rsplit(":", 1)
     ip = ip.strip("[]")
     lines = [f"Server:\t\t{ip}", f"Address:\t{ip}#{port}", ""]
     if not lookup.ok:
         if lookup.status == "no_data":
-            return "\n".join([*lines, f"*** Can't find {lookup.name}: No answer"])
-        return "\n".join([*lines, f"** server can't find {lookup.name}: {lookup.status.upper()}"])
+            return "\n".join([*lines, f"*** Can't find {name}: No answer"])
+        return "\n".join([*lines, f"** server can't find {name}: {lookup.status.upper()}"])
 
     good = [query for query in lookup.queries if query.status == "ok"]
     if not all(query.authoritative for query in good):
         lines.append("Non-authoritative answer:")
     seen = set()
     for record in [record for query in good for record in query.records]:
+        owner, data = text.plain(record.name), text.plain(record.text)
         line = {
-            "CNAME": f"{record.name}\tcanonical name = {record.text}.",
-            "SRV": f"{record.name}\tservice = {record.text}.",
-        }.get(record.type, f"Name:\t{record.name}\nAddress: {record.text}")
+            "CNAME": f"{owner}\tcanonical name = {data}.",
+            "SRV": f"{owner}\tservice = {data}.",
+        }.get(record.type, f"Name:\t{owner}\nAddress: {data}")
         if line not in seen:  # the CNAME comes with A and with AAAA
             lines.append(line)
         seen.add(line)
@@ -112,24 +114,24 @@ def nslookup(lookup: Lookup) -> str:
 
 def lookup_text(lookup: Lookup) -> str:
     """A lookup in a terminal: what came of it, then one line for each query."""
-    rows = [_COLUMNS, *map(_cells, lookup.queries)]
+    rows = [_COLUMNS, *(tuple(map(text.plain, _cells(query))) for query in lookup.queries)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
+    told = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    return "\n".join([_headline(lookup), *(f"  {line}" for line in lines)])
+    return text.lines([_headline(lookup), *(f"  {line}" for line in told)])
 
 
 def lookup_html(lookup: Lookup) -> str:
     """A lookup in a notebook: what came of it, then a table of the queries."""
 
     def row(tag: str, cells: tuple[str, ...]) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+        return "<tr>" + "".join(f"<{tag}>{text.markup(cell)}</{tag}>" for cell in cells) + "</tr>"
 
     body = "".join(row("td", _cells(query)) for query in lookup.queries)
     return (
-        f"<p><b>{escape(_headline(lookup))}</b></p>"
+        f"<p><b>{text.markup(_headline(lookup))}</b></p>"
         f"<table><thead>{row('th', _COLUMNS)}</thead><tbody>{body}</tbody></table>"
     )
 
@@ -166,7 +168,7 @@ def lookup_dict(lookup: Lookup) -> dict[str, Any]:
 
 def query_text(query: Query) -> str:
     """A query in a terminal."""
-    return f"Query({' '.join(cell for cell in _cells(query) if cell)})"
+    return text.plain(f"Query({' '.join(cell for cell in _cells(query) if cell)})")
 
 
 _COLUMNS = ("type", "name", "server", "over", "answer", "ttl", "time")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from greetlab.lessons.exercises import CannotLook, find
+from greetlab.text import plain
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,10 @@ class Verdict:
 
     def __str__(self) -> str:
         sign = {"pass": "✔", "fail": "✘", "unknown": "?"}[self.status]
-        return f"{sign} {self.status.upper():7} {self.exercise}: {self.sentence}"
+        return plain(f"{sign} {self.status.upper():7} {self.exercise}: {self.sentence}")
 
     def __repr__(self) -> str:
-        return f"<{self.status} {self.exercise}>"  # `check` has printed the sentence
+        return plain(f"<{self.status} {self.exercise}>")  # `check` has printed the sentence
 
     def _ipython_display_(self) -> None:
         """Nothing: `check` has printed it, and a cell's last value would print it again."""

@@ -19,6 +19,7 @@ from greetlab.views.plot.style import (
     Picture,
     bare,
     keys,
+    label,
     pitch_for,
     rows,
 )
@@ -65,7 +66,7 @@ def guessed(comparison: Comparison) -> Picture:
                 beside, row, f"guess {guess.get(name, 0):,}", va="center", ha="left",
                 transform=axes.get_yaxis_transform(), fontsize=SMALL, color=QUIET,
             )  # fmt: skip
-    axes.set_title(comparison.sentence, loc="left", fontsize=NORMAL, color=INK)
+    axes.set_title(label(comparison.sentence), loc="left", fontsize=NORMAL, color=INK)
     shown = [Patch(facecolor=BAND, edgecolor="none", label="what happened")]
     if guess:
         outline = Patch(fill=False, ec=INK, ls=(0, (4, 2)), lw=1.4, label="your guess")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from greetlab.channels.calls import Calls
 from greetlab.dns.lookup import Lookup
+from greetlab.text import plain
 from greetlab.trace.trace import Trace
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Prediction:
         if not self.counts:
             return 'no guess yet: type your guess, as in gl.predict({"pod-1": 10, "pod-2": 50})'
         told = ", ".join(f"{pod} {count}" for pod, count in self.counts.items())
-        return f"your guess: {told}"
+        return plain(f"your guess: {told}")
 
     __repr__ = __str__
 
@@ -151,7 +152,7 @@ class Comparison:
         return guessed(self)
 
     def __str__(self) -> str:
-        return self.sentence
+        return plain(self.sentence)
 
     __repr__ = __str__
 

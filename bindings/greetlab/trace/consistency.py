@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from greetlab import _core
+from greetlab.text import plain
 from greetlab.trace.trace import STATES, Trace
 
 RULES = {
@@ -49,7 +50,7 @@ class Problem:
         shown = ", ".join(map(str, self.events[:SHOWN]))
         more = f" and {len(self.events) - SHOWN} more" if len(self.events) > SHOWN else ""
         where = f" (event{'s' * (len(self.events) != 1)} {shown}{more})" if self.events else ""
-        return f"{self.sentence}{where}"
+        return plain(f"{self.sentence}{where}")
 
 
 def problems(trace: Trace) -> list[Problem]:

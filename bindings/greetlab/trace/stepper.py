@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 
+from greetlab.text import lines
 from greetlab.trace.trace import Event, Trace
 
 
@@ -42,17 +43,17 @@ class Snapshot:
     clients: dict[str, ClientView] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        lines = [f"at {self.seconds * 1e3:.3f} ms"]
+        told = [f"at {self.seconds * 1e3:.3f} ms"]
         for service, addresses in self.endpoints.items():
-            lines.append(f"  {service}: {', '.join(addresses) or 'nobody'}")
+            told.append(f"  {service}: {', '.join(addresses) or 'nobody'}")
         for name, client in self.clients.items():
             shared = f" over {client.ready}" if client.ready else ""
-            lines.append(
+            told.append(
                 f"  {name} {client.state}, picker {client.picker}{shared}, {len(client.queued)} "
                 f"queued, {len(client.in_flight)} in flight, {client.ended} ended"
             )
-            lines += [f"    {address} {state}" for address, state in client.subchannels.items()]
-        return "\n".join(lines)
+            told += [f"    {address} {state}" for address, state in client.subchannels.items()]
+        return lines(told)
 
 
 class Stepper:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from greetlab import _core
+from greetlab.text import lines, plain
 
 KINDS: list[str] = _core.fact_kinds()
 """The kinds of facts, in the order that columns count them in."""
@@ -71,13 +72,18 @@ class Event:
         """What happened, in words for somebody who has never seen gRPC."""
         return self.trace.core.sentence(self.row)
 
+    @property
+    def mark(self) -> str:
+        """How it is known, behind the sentence; nothing where it was observed."""
+        return "" if self.certainty == "observed" else f" [{self.certainty}]"
+
     def __str__(self) -> str:
-        mark = "" if self.certainty == "observed" else f" [{self.certainty}]"
-        return f"{(self.seconds - self.trace.origin) * 1e3:.3f} ms  {self.sentence}{mark}"
+        moment = f"{(self.seconds - self.trace.origin) * 1e3:.3f} ms"
+        return plain(f"{moment}  {self.sentence}{self.mark}")
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={value!r}" for name, value in self.fields.items())
-        return f"<{self.id} {self.seconds:.6f} s {self.who} {self.kind}({fields})>"
+        return plain(f"<{self.id} {self.seconds:.6f} s {self.who} {self.kind}({fields})>")
 
 
 def owner(who: str) -> str:
@@ -247,10 +253,10 @@ class Trace:
 
     def story(self) -> str:
         """The whole of it, a sentence an event."""
-        lines = [f"{event!s:<100} {event.who}".rstrip() for event in self]
+        told = [f"{event!s:<100} {event.who}".rstrip() for event in self]
         if self.dropped:
-            lines.append(f"... and {self.dropped} more, which did not fit into the trace")
-        return "\n".join(lines)
+            told.append(f"... and {self.dropped} more, which did not fit into the trace")
+        return lines(told)
 
     def word(self, symbol: int) -> str:
         """The word that a column stands for by a number."""
@@ -279,4 +285,4 @@ class Trace:
     def __repr__(self) -> str:
         counts = ", ".join(f"{n} {kind}" for kind, n in self.counts().items())
         dropped = f", {self.dropped} dropped" if self.dropped else ""
-        return f"Trace [{self.world}] · {len(self)} events{dropped}: {counts}"
+        return plain(f"Trace [{self.world}] · {len(self)} events{dropped}: {counts}")

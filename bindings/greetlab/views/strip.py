@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from rich.columns import Columns
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from greetlab.channels.calls import Calls
 from greetlab.views.palette import FAILED, PodStyle, pod_styles
+from greetlab.views.words import Text
 
 MOST_SIGNS = 400
 """Of more calls than this only the counts are shown: their order is `greetlab.views.plot`'s."""
@@ -25,7 +25,9 @@ def strip(calls: Calls, pods: Iterable[str]) -> RenderableType:
     for code in calls.pod.tolist() if len(calls) <= MOST_SIGNS else ():
         style = styles[calls.pods[code]] if code >= 0 else FAILED
         signs.append(style.sign, style.color)
-    counts = [_count(style, pod, calls.by_pod.get(pod, 0)) for pod, style in styles.items()]
+    counts: list[RenderableType] = [
+        _count(style, pod, calls.by_pod.get(pod, 0)) for pod, style in styles.items()
+    ]
     if failed := len(calls) - calls.ok:
         counts.append(_count(FAILED, "failed", failed))
     if connections := len(calls.connections):  # else it is not known
@@ -35,5 +37,5 @@ def strip(calls: Calls, pods: Iterable[str]) -> RenderableType:
     return Group(*shown, *(Text(error, FAILED.color) for error in calls.errors))
 
 
-def _count(style: PodStyle, who: str, count: int) -> Text:
+def _count(style: PodStyle, who: str, count: int) -> RenderableType:
     return Text.assemble((f"{style.sign} {who}", style.color), f" {count:,}")

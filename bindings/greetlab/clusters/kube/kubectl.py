@@ -184,7 +184,8 @@ def _execute(
         command,
         input="" if stdin is None else stdin,  # it never waits for somebody's typing
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         timeout=timeout,
         # Ctrl-C in the terminal is for Python, which then cleans up with kubectl.
         start_new_session=True,

@@ -20,7 +20,7 @@ def split(log: str) -> tuple[list[str], list[str]]:
     """The trace's lines, and the others: the client's words."""
     trace: list[str] = []
     words: list[str] = []
-    for line in log.splitlines():
+    for line in log.removesuffix("\n").split("\n"):  # not where else Unicode would
         (trace if line.startswith((_HEADER, _EVENT)) else words).append(line)
     return trace, words
 
@@ -46,5 +46,5 @@ def read_trace(lines: list[str]) -> Trace:
         )
     with tempfile.TemporaryDirectory(prefix="greetlab-") as folder:
         file = Path(folder) / "trace.jsonl"
-        file.write_text("\n".join([*lines, ""]))
+        file.write_text("\n".join([*lines, ""]), encoding="utf-8")
         return Trace.load(file)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.padding import Padding
-from rich.text import Text
 
 from greetlab import _core
 from greetlab.channels.options import ENGINES
 from greetlab.channels.policies import POLICIES
 from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE
 from greetlab.commands.cli.shared import Json, Terminal, failing_in_words, print_json
+from greetlab.views.words import Text
 
 if TYPE_CHECKING:
     from greetlab.channels.calls import Calls
@@ -156,7 +156,7 @@ def _document(calls: Calls) -> dict[str, Any]:
 def _show(calls: Calls, files: dict[str, str], *, cold: bool) -> None:
     from greetlab.views.strip import strip
 
-    console = Terminal(highlight=False)
+    console = Terminal()
     console.print()
     console.print(strip(calls, calls.known))
     console.print(Text(calls.summary, "dim"))

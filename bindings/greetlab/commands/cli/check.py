@@ -36,9 +36,9 @@ def check(
         }
         print_json(document)
     else:
-        console = Terminal(highlight=False, soft_wrap=True)
+        console = Terminal(soft_wrap=True)
         colors = {"pass": "green", "fail": "red", "unknown": "yellow"}
         for sentence in found.right:
-            console.print(f"  ✔ {sentence}", style="dim", markup=False)
-        console.print(str(verdict), style=colors[verdict.status], markup=False)
+            console.print(f"  ✔ {sentence}", style="dim")
+        console.print(str(verdict), style=colors[verdict.status])
     raise typer.Exit(EXIT[verdict.status])

@@ -25,13 +25,13 @@ def clean(
         document = {"context": kubectl.context, "deleted": gone, "elsewhere": left}
         print_json(document)
         return
-    console = Terminal(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     if gone is None:
-        console.print(f"no namespace {NAMESPACE} {where}: nothing to do", markup=False)
+        console.print(f"no namespace {NAMESPACE} {where}: nothing to do")
     else:
         told = ", ".join(f"{count} {kind}" for kind, count in sorted(gone.items()))
-        console.print(f"deleted the namespace {NAMESPACE}: {told or 'it was empty'}", markup=False)
+        console.print(f"deleted the namespace {NAMESPACE}: {told or 'it was empty'}")
     if left:
-        console.print(f"left alone, outside of it: {', '.join(left)}", markup=False)
+        console.print(f"left alone, outside of it: {', '.join(left)}")
     else:
-        console.print(f"nothing else {where} carries the lab's label", markup=False)
+        console.print(f"nothing else {where} carries the lab's label")

@@ -29,7 +29,7 @@ def demo(
 
     folder = out or Path("greetlab-runs") / datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
     story = demo.Story()
-    screen = demo.Screen(Terminal(quiet=as_json, highlight=False))
+    screen = demo.Screen(Terminal(quiet=as_json))
     with failing_in_words("demo"):
         folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
         with Cluster.local(pods=PODS) as cluster:

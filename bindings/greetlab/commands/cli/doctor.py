@@ -10,9 +10,9 @@ from rich.console import Group
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
-from rich.text import Text
 
 from greetlab.commands.cli.shared import Json, Terminal, failing_in_words, print_json
+from greetlab.views.words import Text
 
 if TYPE_CHECKING:
     from greetlab.commands.doctor import Finding, ServiceReport
@@ -77,7 +77,7 @@ def doctor(
 def _examine_machine(as_json: bool) -> None:
     from greetlab.commands.doctor import examine_machine
 
-    console = Terminal(highlight=False, quiet=as_json)
+    console = Terminal(quiet=as_json)
     console.print()
     findings = []
     for finding in examine_machine():
@@ -104,7 +104,7 @@ def _line(finding: Finding) -> Table:
 
 
 def _show(report: ServiceReport, language: str | None) -> None:
-    console = Terminal(highlight=False)
+    console = Terminal()
     console.print()
     console.print(Text(report.target, "bold"), soft_wrap=True)
     console.print()
@@ -168,9 +168,11 @@ def _runs(report: ServiceReport) -> Table:
     for run in report.runs:
         shares = run.by_pod or run.by_address
         styles = pod_styles(shares)
-        reached = Text("\n").join(
-            Text.assemble((f"{styles[who].sign} {who}", styles[who].color), f"  {count}")
-            for who, count in shares.items()
+        reached = Group(
+            *(
+                Text.assemble((f"{styles[who].sign} {who}", styles[who].color), f"  {count}")
+                for who, count in shares.items()
+            )
         )
         yours = " (yours)" if run is report.runs[0] else ""
         table.add_row(f"{run.policy}{yours}", str(run.calls), str(run.connections), reached)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from greetlab.commands.cli.shared import ContextOption, Json, Terminal, failing_in_words, print_json
+from greetlab.views.words import Text
 
 if TYPE_CHECKING:
     from greetlab.clusters.kube import Run
@@ -60,7 +60,8 @@ def run(
             if plot is not None and plot.suffix not in PICTURES:
                 raise ValueError(f"draw {plot}: a picture's name ends in {', '.join(PICTURES)}")
             kubectl = Kubectl(context)
-            with Console(stderr=True).status(f"greet-client runs in context {kubectl.context}"):
+            busy = Text(f"greet-client runs in context {kubectl.context}")
+            with Terminal(stderr=True).status(busy):
                 done = run_client(
                     kubectl, arguments or [], image=image or own_image(), timeout=timeout
                 )
@@ -70,11 +71,11 @@ def run(
     if as_json:
         print_json(_summary(done))
     else:
-        console = Terminal(highlight=False, soft_wrap=True)
-        console.print(done.words, markup=False)
+        console = Terminal(soft_wrap=True)
+        console.lines(done.words)
         for file in (out, plot):
             if file is not None:
-                console.print(f"written: {file}", markup=False)
+                console.print(f"written: {file}")
     raise typer.Exit(0 if done.all_ok else 1)
 
 

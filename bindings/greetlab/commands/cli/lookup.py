@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from greetlab.commands.cli.shared import Json, Terminal, failing_in_words, print_json
+from greetlab.views.words import Text
 
 if TYPE_CHECKING:
     from greetlab.dns.lookup import Lookup, Query
@@ -73,7 +73,7 @@ def _types(text: str) -> list[str]:
 
 
 def _show(found: Lookup) -> None:
-    console = Terminal(highlight=False)
+    console = Terminal()
     console.print()
     if found.ok:
         asked = found.name.removesuffix(".")

@@ -27,7 +27,7 @@ def notebooks(
     """
     from greetlab.commands.notebooks import become, copy_notebooks, jupyter_command
 
-    console = Terminal(highlight=False, quiet=as_json)
+    console = Terminal(quiet=as_json)
     words = {"new": "new", "same": "there already", "kept": "kept: it has your own work"}
     with failing_in_words("notebooks"):
         copies = list(copy_notebooks(folder))

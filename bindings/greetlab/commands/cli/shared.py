@@ -11,7 +11,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text as RichText
 from typer.core import TyperGroup
+
+from greetlab.text import lines, plain
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 """Every command has it."""
@@ -60,7 +63,22 @@ class Commands(TyperGroup):
 
 
 class Terminal(Console):
-    """Tells the end of the pipe (`| head`) from a command that failed: 141, as a shell does."""
+    """Whoever prints, prints here: what is said is only text (`greetlab.text`).
+
+    It tells the end of the pipe (`| head`) from a command that failed: 141, as a shell does.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        # No markup, and no emoji: "[::1]:50051" has something of both.
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render_str(self, text: str, **more: Any) -> RichText:
+        """Every string comes through here, a table's cells, too."""
+        return super().render_str(plain(text), **more)
+
+    def lines(self, text: str) -> None:
+        """Prints a text of several lines."""
+        self.print(RichText(lines(text.split("\n"))), soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
         """The reader has gone."""
@@ -75,9 +93,7 @@ def complain(command: str, sentence: str) -> None:
 
     command: how it was called, "greetlab demo".
     """
-    Console(stderr=True, highlight=False).print(
-        f"{command}: {sentence}", style="red", markup=False, soft_wrap=True
-    )
+    Terminal(stderr=True).print(f"{command}: {sentence}", style="red", soft_wrap=True)
 
 
 @contextmanager
@@ -98,4 +114,5 @@ def failing_in_words(command: str) -> Iterator[None]:
 
 def print_json(document: Any) -> None:
     """One JSON document on standard output, at once."""
-    Terminal().out(json.dumps(document, indent=2), highlight=False)
+    # It is ASCII by now, and escapes what it has to; a terminal wants one more.
+    Terminal().lines(json.dumps(document, indent=2).replace("\x7f", "\\u007f"))

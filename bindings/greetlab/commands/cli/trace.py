@@ -10,9 +10,9 @@ import typer
 from rich.columns import Columns
 from rich.padding import Padding
 from rich.table import Table
-from rich.text import Text
 
 from greetlab.commands.cli.shared import Json, Terminal, failing_in_words, print_json
+from greetlab.views.words import Text
 
 if TYPE_CHECKING:
     from greetlab.trace.consistency import Problem
@@ -54,7 +54,7 @@ def trace(
         if as_json:
             print_json(_events(read))
         else:
-            Terminal(highlight=False).print(read.story(), markup=False, soft_wrap=True)
+            Terminal().lines(read.story())
     elif as_json:
         print_json(asdict(summarize(read)))
     else:
@@ -70,7 +70,7 @@ def _events(read: Trace) -> list[dict[str, object]]:
             "who": event.who,
             "kind": event.kind,
             "certainty": event.certainty,
-            "sentence": str(event).partition("ms  ")[2],
+            "sentence": event.sentence + event.mark,
         }
         for event in read
     ]
@@ -79,7 +79,7 @@ def _events(read: Trace) -> list[dict[str, object]]:
 def _show_check(read: Trace, found: list[Problem]) -> None:
     from greetlab.trace.consistency import RULES
 
-    console = Terminal(highlight=False)
+    console = Terminal()
     console.print()
     for rule, claim in RULES.items():
         broken = [problem for problem in found if problem.rule == rule]
@@ -94,7 +94,7 @@ def _show_check(read: Trace, found: list[Problem]) -> None:
 
 
 def _show(summary: Summary, file: Path) -> None:
-    console = Terminal(highlight=False)
+    console = Terminal()
     console.print()
     dropped = f", {summary.dropped:,} dropped" if summary.dropped else ""
     title = f"{summary.events:,} events in {summary.seconds:.3f} s{dropped}"

@@ -8,10 +8,10 @@ import signal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE
 from greetlab.commands.cli.shared import Json, Terminal, failing_in_words, print_json
+from greetlab.views.words import Text
 
 if TYPE_CHECKING:
     from greetlab.clusters.local import LocalCluster
@@ -31,7 +31,7 @@ def up(
     """
     from greetlab.clusters.cluster import Cluster
 
-    console = Terminal(highlight=False, quiet=as_json)
+    console = Terminal(quiet=as_json)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, also while it starts
     with (
         contextlib.suppress(KeyboardInterrupt),

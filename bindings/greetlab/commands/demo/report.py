@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-from html import escape
+import html
 
 from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE
 from greetlab.commands.demo.story import COST_REQUESTS, REQUESTS, Story
 from greetlab.dns.lookup import nslookup
+from greetlab.text import markup
 from greetlab.views import plot
 from greetlab.views.plot import Picture
 from greetlab.views.widget import Flow
@@ -37,7 +38,7 @@ def report(story: Story, requests: Picture) -> str:
         "<h2>What DNS says</h2>",
         "<div class='pair'>",
         *(
-            f"<pre>$ nslookup {escape(name)}\n{escape(nslookup(answer).expandtabs())}</pre>"
+            f"<pre>$ nslookup {markup(name)}\n{_lines(nslookup(answer).expandtabs())}</pre>"
             for name, answer in story.lookups.items()
         ),
         "</div>",
@@ -51,7 +52,7 @@ def report(story: Story, requests: Picture) -> str:
         "<h2>Did the story hold?</h2>",
         "<ul>",
         *(
-            f"<li class='{'held' if check.held else 'broken'}'>{escape(check.claim)}</li>"
+            f"<li class='{'held' if check.held else 'broken'}'>{markup(check.claim)}</li>"
             for check in story.checks
         ),
         "</ul>",
@@ -67,19 +68,23 @@ _MOVING = (
 )
 
 
+def _lines(text: str) -> str:
+    return "\n".join(map(markup, text.split("\n")))
+
+
 def _image(picture: Picture) -> str:
     data = base64.b64encode(picture.png()).decode()
-    return f'<img alt="{escape(picture.alt)}" src="data:image/png;base64,{data}">'
+    return f'<img alt="{markup(picture.alt)}" src="data:image/png;base64,{data}">'
 
 
 def _frame(document: str) -> str:
     """A whole page within the page, so that neither's style is the other's."""
-    return f'<iframe title="The animated request flow" srcdoc="{escape(document)}"></iframe>'
+    return f'<iframe title="The animated request flow" srcdoc="{html.escape(document)}"></iframe>'
 
 
 def _costs(story: Story) -> str:
     rows = "".join(
-        f"<tr><td>{escape(cost.mode)}</td><td>{cost.opened_per_1000:,.0f}</td>"
+        f"<tr><td>{markup(cost.mode)}</td><td>{cost.opened_per_1000:,.0f}</td>"
         f"<td>{cost.calls.percentile(50) * 1e3:.2f} ms</td>"
         f"<td>{cost.calls.percentile(99) * 1e3:.2f} ms</td><td>{len(cost.calls.pods)}</td></tr>"
         for cost in story.costs

@@ -7,7 +7,6 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
-from rich.text import Text
 
 from greetlab.channels.calls import Calls
 from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE
@@ -15,6 +14,7 @@ from greetlab.commands.demo.story import COST_REQUESTS, Story
 from greetlab.dns.lookup import nslookup
 from greetlab.views.palette import pod_styles
 from greetlab.views.strip import strip
+from greetlab.views.words import Text
 
 
 class Screen:
@@ -51,7 +51,11 @@ class Screen:
 
     def _lookups(self, story: Story) -> tuple[str, RenderableType]:
         answers = [
-            Text.assemble((f"$ nslookup {name}\n", "bold"), nslookup(lookup).expandtabs() + "\n")
+            Group(
+                Text(f"$ nslookup {name}", "bold"),
+                *map(Text, nslookup(lookup).expandtabs().split("\n")),
+                Text(),
+            )
             for name, lookup in story.lookups.items()
         ]
         return "1  Two Services, the same pods: what DNS says", Group(

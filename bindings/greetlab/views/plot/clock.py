@@ -8,6 +8,7 @@ from typing import Literal
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from greetlab.text import plain
 from greetlab.views.plot.reading import Reading
 from greetlab.views.plot.style import INK, NORMAL, SMALL
 
@@ -60,6 +61,7 @@ class WordLine:
 
         until: where the next thing on the line begins. Returns whether there was room.
         """
+        word = plain(word)
         width = self._letter * (len(word) + 1)
         if begin < self._free:
             return False

@@ -18,6 +18,7 @@ from greetlab.views.plot.style import (
     bare,
     dark_on,
     keys,
+    label,
     plural,
     rows,
 )
@@ -154,6 +155,6 @@ def _address(
     if pitch < 0.2 or end - begin < 0.25 * (limits[1] - limits[0]) or found.pod[number] < 0:
         return
     axes.text(
-        begin + 0.01 * (limits[1] - limits[0]), row, _ip(reading, number), fontsize=SMALL,
+        begin + 0.01 * (limits[1] - limits[0]), row, label(_ip(reading, number)), fontsize=SMALL,
         color=dark_on(color), va="center_baseline", zorder=5, clip_on=True,
     )  # fmt: skip

@@ -28,6 +28,7 @@ from greetlab.views.plot.style import (
     Picture,
     bare,
     keys,
+    label,
     pitch_for,
     plural,
     rows,
@@ -142,11 +143,11 @@ def _draw(
     strip.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     strip.xaxis.set_major_formatter("{x:,.0f}")
     strip.set_title(
-        "  \u00b7  ".join(filter(None, (run.title, run.connections))),
+        "  \u00b7  ".join(filter(None, (label(run.title), run.connections))),
         loc="left", fontsize=NORMAL, color=INK,
     )  # fmt: skip
     bare(strip)
-    rows(strip, [*names, *(label for label, _, _ in extra)], pitch)
+    rows(strip, [*names, *(name for name, _, _ in extra)], pitch)
     if len(number) > MARKS:  # else the marks themselves have the shapes
         keys(strip, styles, pitch)
     _shares(share, np.bincount(row[row >= 0], minlength=len(styles)), len(names), styles, pitch)

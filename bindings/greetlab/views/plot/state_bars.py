@@ -26,6 +26,7 @@ from greetlab.views.plot.style import (
     Picture,
     bare,
     keys,
+    label,
     pitch_for,
     plural,
     quiet,
@@ -67,7 +68,7 @@ def states(trace: Trace, *, cluster: Cluster | None = None, title: str = "") -> 
     limits = (reading.begin - 0.01 * reading.seconds, 1.01 * reading.seconds or 1e-6)
     inches = WIDTH - 1.8
     quiet(axes[0])
-    axes[0].set_title(reading.title, loc="left", fontsize=NORMAL, color=INK)
+    axes[0].set_title(label(reading.title), loc="left", fontsize=NORMAL, color=INK)
     changes = pod_changes(axes[1:], axes[0], reading, limits, inches)
     bars: Axes = axes[-1]
     bars.set_label("states")

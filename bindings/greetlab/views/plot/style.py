@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from html import escape
 from io import BytesIO
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
+from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation
 
+from greetlab.text import lines, markup, plain
 from greetlab.views.palette import PodStyle
 
 INK = "#222222"
@@ -32,12 +35,17 @@ SMALL, NORMAL, LARGE = 10, 12, 15
 """Sizes of text, in points."""
 WIDTH = 10.0
 """Of a figure, in inches."""
+LONGEST = 80
+"""Letters of a name that are shown."""
 CLOSE = 0.17
 """Rows that are closer together than this many inches have no room for words of their own."""
 
 
 class Picture(Figure):
     """A figure with a summary in words for whoever cannot see it.
+
+    Whatever it says is only text: "$" begins no formula. What is named from outside has to be a
+    `label`, too: a newline may be the picture's own.
 
     alt: that summary. A notebook shows it as the image's alternative text.
     """
@@ -49,13 +57,34 @@ class Picture(Figure):
     def head(self, title: str, worlds: Iterable[str]) -> None:
         """The title, and the badge of the world, or worlds, that it shows."""
         # constrained_layout keeps room for a suptitle; an empty one would still take a line.
-        self.suptitle(title or " ", x=0.01, ha="left", weight="bold", color=INK, fontsize=LARGE)
-        badge = ", ".join(sorted({world for world in worlds if world}))
+        self.suptitle(
+            label(title) or " ", x=0.01, ha="left", weight="bold", color=INK, fontsize=LARGE
+        )
+        badge = ", ".join(sorted({label(world) for world in worlds if world}))
         if badge:
             self.text(
                 0.99, 1 - 0.09 / self.get_figheight(), badge, ha="right", va="top", fontsize=SMALL,
                 color="white", weight="bold", bbox={"boxstyle": "round", "fc": INK, "ec": "none"},
             )  # fmt: skip
+
+    @property
+    def alt(self) -> str:
+        """The summary in words."""
+        return self._alt
+
+    @alt.setter
+    def alt(self, words: str) -> None:
+        self._alt = plain(words)
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draws it, as every backend asks for."""
+        # The ticks of an axis are made while it is drawn, and take it from rcParams.
+        with rc_context({"text.parse_math": False}):
+            for text in self.findobj(Text):
+                assert isinstance(text, Text)
+                text.set_parse_math(False)
+                text.set_text(lines(text.get_text().split("\n")))
+            super().draw(renderer)
 
     def png(self) -> bytes:
         """The image as a file."""
@@ -67,12 +96,19 @@ class Picture(Figure):
         png, width = self.png(), round(self.get_figwidth() * 96)
         # JupyterLab takes the width from the metadata, but not the alternative text.
         source = f"data:image/png;base64,{b64encode(png).decode()}"
-        html = f'<img alt="{escape(self.alt)}" width="{width}" src="{source}">'
+        html = f'<img alt="{markup(self.alt)}" width="{width}" src="{source}">'
         shown = {"alt": self.alt, "width": width}
         return (
             {"text/html": html, "image/png": png, "text/plain": self.alt},
             {"image/png": shown},
         )
+
+
+def label(name: str) -> str:
+    """A name from outside on one line, with its middle left out where it would fill the figure."""
+    name = plain(name)
+    half = LONGEST // 2
+    return name if len(name) <= LONGEST else f"{name[:half]}\u2026{name[-half:]}"
 
 
 def bare(axes: Axes) -> None:
@@ -97,7 +133,7 @@ def rows(axes: Axes, labels: Sequence[str], pitch: float) -> None:
     """
     every = max(1, round(CLOSE / pitch + 0.49)) if pitch < CLOSE else 1
     shown = range(0, len(labels), every)
-    axes.set_yticks(list(shown), [labels[row] for row in shown])
+    axes.set_yticks(list(shown), [label(labels[row]) for row in shown])
     axes.set_ylim(max(len(labels), 1) - 0.4, -0.6)
     axes.tick_params(axis="y", labelsize=min(NORMAL, max(7.0, 45 * pitch * every)), pad=6)
     if every == 1:

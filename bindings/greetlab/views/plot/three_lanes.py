@@ -26,6 +26,7 @@ from greetlab.views.plot.style import (
     Picture,
     bare,
     keys,
+    label,
     pitch_for,
     plural,
     quiet,
@@ -86,7 +87,7 @@ def lanes(
         top, dns, connections, requests = grid[:, column]
         heading = titles[column] if titles else reading.title
         quiet(top)
-        top.set_title(heading, loc="left", fontsize=NORMAL + 1, color=INK, weight="bold")
+        top.set_title(label(heading), loc="left", fontsize=NORMAL + 1, color=INK, weight="bold")
         changes = pod_changes([dns, connections, requests], top, reading, limits, inches)
         words = [
             _draw_dns(dns, reading, limits, inches),
@@ -95,10 +96,10 @@ def lanes(
         ]
         if rows_here is not None:
             connections.set_ylim(most - 0.4, -0.6)
-        for axes, label, word in zip(
+        for axes, name, word in zip(
             (dns, connections, requests), ("dns", "connections", "requests"), words, strict=True
         ):
-            axes.set_label(label)
+            axes.set_label(name)
             axes.set_title(word, loc="left", fontsize=NORMAL, color=QUIET, pad=3)
         time_axis(requests, limits, "the client began")
         told.append(f"{heading}: {'; '.join([*words, *changes])}")
@@ -218,9 +219,9 @@ def _legend(picture: Picture) -> None:
         for line in axes.lines
         if np.isfinite(np.asarray(line.get_xdata(), float)).any()
     } | {"connecting"}
-    shown = [label for label in signs if label in drawn]
+    shown = [sign for sign in signs if sign in drawn]
     if shown != ["connecting"]:
         picture.legend(
-            [signs[label] for label in shown], [words[label] for label in shown], ncols=len(shown),
+            [signs[sign] for sign in shown], [words[sign] for sign in shown], ncols=len(shown),
             loc="outside lower left", frameon=False, fontsize=SMALL, labelcolor=INK,
         )  # fmt: skip

@@ -23,6 +23,7 @@ from greetlab.views.plot.style import (
     WIDTH,
     Picture,
     bare,
+    label,
     plural,
     quiet,
     rows,
@@ -93,11 +94,12 @@ def _draw_way(axes: Axes, answer: Lookup, names: dict[str, str]) -> None:
     axes.set_xlim(0, 1)
     axes.set_ylim(count - 0.5, -0.5)
     middle = (count - 1) / 2
-    room = 0.31 * WIDTH * 72 / (0.68 * max(len(answer.name), 1))  # bold letters, that wide
+    name = label(answer.name)
+    room = 0.31 * WIDTH * 72 / (0.68 * max(len(name), 1))  # bold letters, that wide
     axes.text(
         0,
         middle,
-        answer.name,
+        name,
         va="center",
         fontsize=min(NORMAL + 1, room),
         weight="bold",
@@ -106,7 +108,7 @@ def _draw_way(axes: Axes, answer: Lookup, names: dict[str, str]) -> None:
     styles = pod_styles(names.values())
     for row, address in enumerate(shown):
         _arrow(axes, (0.32, middle), (0.44, row))
-        axes.text(0.45, row, address, va="center", fontsize=NORMAL, color=INK)
+        axes.text(0.45, row, label(address), va="center", fontsize=NORMAL, color=INK)
         if not names:
             continue
         _arrow(axes, (0.62, row), (0.74, row))
@@ -117,7 +119,7 @@ def _draw_way(axes: Axes, answer: Lookup, names: dict[str, str]) -> None:
         else:
             style = styles[pod]
             axes.plot([0.76], [row], style.marker, color=style.color, ms=8, mew=0, label=pod)
-            axes.text(0.78, row, pod, va="center", fontsize=NORMAL, color=INK)
+            axes.text(0.78, row, label(pod), va="center", fontsize=NORMAL, color=INK)
     if more:
         axes.text(0.45, count - 1, f"and {more:,} more", va="center", fontsize=NORMAL, color=QUIET)
     if not shown:
@@ -210,7 +212,7 @@ def _draw_packet(axes: Axes, fields: list[PacketField]) -> None:
         axes.text(0.13, row, field.name, va="center", fontsize=SMALL, color=INK)
         axes.text(0.25, row, _hex(field.octets), va="center", fontsize=SMALL - 1, color=QUIET,
                   family="monospace")  # fmt: skip
-        axes.text(0.58, row, field.meaning, va="center", fontsize=SMALL, color=INK)
+        axes.text(0.58, row, label(field.meaning), va="center", fontsize=SMALL, color=INK)
     if len(shown) < len(fields):
         axes.text(0, len(shown), f"and {len(fields) - len(shown)} more fields", va="center",
                   fontsize=SMALL, color=QUIET)  # fmt: skip

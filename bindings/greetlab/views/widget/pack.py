@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import zlib
 from typing import Any
 
 import numpy as np
 
+from greetlab.text import plain
 from greetlab.trace.replay import TABLES, replayed
 from greetlab.trace.trace import CERTAINTIES, KINDS, STATUS_NAMES, Trace
 from greetlab.views.palette import FAILED, pod_styles
@@ -44,7 +46,8 @@ def pack(trace: Trace, title: str = "") -> bytes:
     rows = with_causes(trace, trace.rows)
     words: dict[str, int] = {"": 0}
     core = trace.core
-    templates, sentence = core.sentences(rows, CALL)
+    mark = secrets.token_hex(8)  # what no word of the trace can have
+    templates, sentence = core.sentences(rows, mark)
     causes = np.full(len(core) + 1, -1, dtype=np.int64)
     causes[rows] = np.arange(len(rows))  # the last stays -1: "not here"
     columns: dict[str, Column] = {
@@ -73,8 +76,8 @@ def pack(trace: Trace, title: str = "") -> bytes:
     place = topology(trace)
     styles = pod_styles(place.pods)
     header: dict[str, Any] = {
-        "world": trace.world,
-        "title": title or _title(trace),
+        "world": plain(trace.world),
+        "title": plain(title or _title(trace)),
         "summary": summary(trace),
         "kinds": KINDS,
         "certainties": CERTAINTIES,
@@ -86,14 +89,14 @@ def pack(trace: Trace, title: str = "") -> bytes:
             table: {name: kind for name, (kind, _) in kinds.items()}
             for table, kinds in TABLES.items()
         },
-        "words": list(words),
-        "sentences": templates,
+        "words": [plain(word) for word in words],
+        "sentences": [plain(template).replace(mark, CALL) for template in templates],
         "pods": [
-            {"name": name, "address": place.pods[name], "color": style.color,
+            {"name": plain(name), "address": plain(place.pods[name]), "color": style.color,
              "marker": style.marker}
             for name, style in sorted(styles.items(), key=_natural)
         ],
-        "virtual": place.virtual,
+        "virtual": [plain(address) for address in place.virtual],
         "failed": FAILED.color,
         "dropped": trace.dropped,
     }  # fmt: skip
@@ -131,7 +134,7 @@ def summary(trace: Trace) -> str:
         counts = f"{len(per_pod)} pods, {least} to {most} each"
     connections = len(trace.of("Connected"))
     over = f"{connections} connection{'' if connections == 1 else 's'}"
-    return (
+    return plain(
         f"{trace.world}, {_title(trace)}: {len(ended)} calls over {over}. "
         f"Answered by {counts or 'nobody'}; {failed} failed."
     )

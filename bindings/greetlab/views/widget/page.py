@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import html
 from collections.abc import Sequence
-from html import escape
 from importlib.resources import files
 
+from greetlab.text import lines
 from greetlab.views.widget.modules import join
 
 
@@ -38,7 +39,7 @@ def document(blocks: Sequence[bytes], summary: str) -> str:
     """
     data = ", ".join(f'"{base64.b64encode(block).decode()}"' for block in blocks)
     return _PAGE.format(
-        summary=escape(summary),
+        summary=html.escape(lines(summary.split("\n"))),
         style=style(),
         script=_flow(),
         data=data,
