@@ -43,7 +43,8 @@ def test_http2_holds_in_memory_under_asan_and_ubsan(tmp_path):
     built = subprocess.run(
         ["c++", "-std=c++20", "-O1", "-g1", "-fsanitize=address,undefined", "-I", ROOT / "cpp",
          '-DGREETLAB_VERSION="test"', ROOT / "tests" / "cpp" / "http2_in_memory.cc",
-         *(ROOT / "cpp" / "http2").glob("*.cc"), "-lnghttp2", "-o", program],
+         *(ROOT / "cpp" / "http2").glob("*.cc"), ROOT / "cpp" / "core" / "printable.cc",
+         "-lnghttp2", "-o", program],
         capture_output=True, text=True,
     )  # fmt: skip
     assert built.returncode == 0, built.stderr

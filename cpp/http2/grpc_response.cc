@@ -135,7 +135,8 @@ Status GrpcResponse::end(std::uint32_t error, bool answered, std::string_view lo
   }
   if (grpc_status_) {
     const Code code = code_of(*grpc_status_);
-    if (code != Code::ok) return {code, utf8(percent_decoded(grpc_message_))};  // JSON and Python have nothing else
+    if (code != Code::ok)
+      return {code, utf8(percent_decoded(grpc_message_))};  // JSON and Python have nothing else
     if (!partial_.empty()) return {Code::internal, "the last message is cut off"};
     if (unary_ && messages_ == 0) return {Code::unimplemented, "the answer has no message"};
     return {};
