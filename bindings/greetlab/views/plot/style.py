@@ -35,8 +35,10 @@ SMALL, NORMAL, LARGE = 10, 12, 15
 """Sizes of text, in points."""
 WIDTH = 10.0
 """Of a figure, in inches."""
-LONGEST = 80
+LONGEST = 100
 """Letters of a name that are shown."""
+BESIDE = 50
+"""As many beside a row: what is longer, in capitals, would leave the row no room."""
 CLOSE = 0.17
 """Rows that are closer together than this many inches have no room for words of their own."""
 
@@ -104,11 +106,11 @@ class Picture(Figure):
         )
 
 
-def label(name: str) -> str:
+def label(name: str, longest: int = LONGEST) -> str:
     """A name from outside on one line, with its middle left out where it would fill the figure."""
     name = plain(name)
-    half = LONGEST // 2
-    return name if len(name) <= LONGEST else f"{name[:half]}\u2026{name[-half:]}"
+    half = longest // 2
+    return name if len(name) <= longest else f"{name[:half]}\u2026{name[-half:]}"
 
 
 def bare(axes: Axes) -> None:
@@ -126,14 +128,15 @@ def quiet(axes: Axes) -> None:
     axes.tick_params(labelleft=False, labelbottom=False)
 
 
-def rows(axes: Axes, labels: Sequence[str], pitch: float) -> None:
+def rows(axes: Axes, labels: Sequence[str], pitch: float, longest: int = BESIDE) -> None:
     """Labelled rows, the first on top, each with a thin line.
 
     pitch: inches from one row to the next; where they are too close, only some have their label.
+    longest: letters of a label.
     """
     every = max(1, round(CLOSE / pitch + 0.49)) if pitch < CLOSE else 1
     shown = range(0, len(labels), every)
-    axes.set_yticks(list(shown), [label(labels[row]) for row in shown])
+    axes.set_yticks(list(shown), [label(labels[row], longest) for row in shown])
     axes.set_ylim(max(len(labels), 1) - 0.4, -0.6)
     axes.tick_params(axis="y", labelsize=min(NORMAL, max(7.0, 45 * pitch * every)), pad=6)
     if every == 1:

@@ -136,7 +136,7 @@ def _draw_queries(axes: Axes, answer: Lookup, limits: tuple[float, float]) -> No
     axes.set_label("queries")
     queries = answer.queries[:_MOST_QUERIES]
     bare(axes)
-    rows(axes, [f"{query.type}  {query.name}" for query in queries], 0.3)
+    rows(axes, [f"{query.type}  {query.name}" for query in queries], 0.3, 90)
     axes.tick_params(axis="y", labelsize=SMALL)
     left = len(answer.queries) - len(queries)
     axes.set_title(
