@@ -232,10 +232,10 @@ def test_a_bad_answer_has_stock_grpcs_status_and_does_no_harm(engine, bad):
     timeout = 0.5 if expected == "DEADLINE_EXCEEDED" else 9
     with serving(script, answers) as target, Channel(target, engine=engine) as channel:
         assert channel.greet("A", timeout=timeout).by_status == {expected: 1}
-        # gRPC's own may not have noticed yet that the server has hung up, and call into that.
+        # gRPC's own may meet the connection that the first call has broken: where the server has
+        # hung up, or where it says of all calls what was wrong with one.
         calls = channel.greet("A", wait_for_ready=True)
         if engine == "grpc" and not calls.ok:
-            assert calls.errors == ["Socket closed"]
             calls = channel.greet("A", wait_for_ready=True)
         assert calls.ok == 1
 

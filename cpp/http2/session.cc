@@ -13,6 +13,15 @@ namespace {
 constexpr std::int32_t kStreamWindow = 4 * 1024 * 1024 + 64 * 1024;
 constexpr std::int32_t kConnectionWindow = 4 * kStreamWindow;
 
+/// RFC 9113 8.2.1 forbids a space at a value's ends; gRPC's servers send it there where a status
+/// message has one, and its clients take it.
+nghttp2_option* lenient() {
+  nghttp2_option* option = nullptr;
+  if (nghttp2_option_new(&option) != 0) throw std::bad_alloc();
+  nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
+  return option;
+}
+
 std::string_view text(const std::uint8_t* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
 }
@@ -154,7 +163,8 @@ Http2Session::Http2Session(Watcher& watcher, bool observes, std::int32_t first_s
   // Made once, and never freed: all sessions have the same two.
   static nghttp2_session_callbacks* const quiet = Callbacks::make(false);
   static nghttp2_session_callbacks* const telling = Callbacks::make(true);
-  if (nghttp2_session_client_new(&session_, observes ? telling : quiet, this) != 0) {
+  static nghttp2_option* const options = lenient();
+  if (nghttp2_session_client_new2(&session_, observes ? telling : quiet, this, options) != 0) {
     throw std::bad_alloc();
   }
   nghttp2_session_set_next_stream_id(session_, first_stream);
