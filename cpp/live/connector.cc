@@ -18,17 +18,17 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
                                         public GreetCall::Carrier,
                                         public Transport::Owner {
  public:
-  Connection(LiveConnector& world, ConnectionId id, const Dial& dial, Link::Watcher& watcher)
-      : loop_(world.loop_),
-        trace_(world.trace_),
-        world_(world),
+  Connection(LiveConnector& connector, ConnectionId id, const Dial& dial, Link::Watcher& watcher)
+      : loop_(connector.loop_),
+        trace_(connector.trace_),
+        connector_(connector),
         id_(id),
         dial_(dial),
         watcher_(&watcher),
         transport_(std::make_shared<Transport>(loop_, *this)) {
     started_ = trace_.emit(dial_.who, dial_.cause,
                            [&] { return ConnectStarted{dial_.subchannel, id_, dial_.attempt}; });
-    transport_->connect(dial_.address, world_.source_ip_);
+    transport_->connect(dial_.address, connector_.source_ip_);
     deadline_ = loop_.at(dial_.deadline, [this] {
       fail(transport_->connected() ? "connected, but no answer in time: is it an HTTP/2 server?"
                                    : "connect: no answer in time");
@@ -106,7 +106,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   // --- Calls
 
   void start(GreetCall& call) {
-    call.send(transport_->session(), world_.authority_);
+    call.send(transport_->session(), connector_.authority_);
     transport_->touch();
   }
 
@@ -159,16 +159,16 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   // up.
   EventId why_lost() const {
     EventId cause = up_;
-    const auto by_ip = world_.ended_ips_.find(dial_.address.ip);
-    if (by_ip != world_.ended_ips_.end()) cause = std::max(cause, by_ip->second);
-    const auto by_name = world_.ended_pods_.find(pod_);
-    if (by_name != world_.ended_pods_.end()) cause = std::max(cause, by_name->second);
+    const auto by_ip = connector_.ended_ips_.find(dial_.address.ip);
+    if (by_ip != connector_.ended_ips_.end()) cause = std::max(cause, by_ip->second);
+    const auto by_name = connector_.ended_pods_.find(pod_);
+    if (by_name != connector_.ended_pods_.end()) cause = std::max(cause, by_name->second);
     return cause;
   }
 
   Loop& loop_;
   Trace& trace_;
-  const LiveConnector& world_;
+  const LiveConnector& connector_;
   const ConnectionId id_;
   const Dial dial_;
   Link::Watcher* watcher_;  // nullptr: it wants to hear no more

@@ -15,27 +15,27 @@ namespace {
 
 class Fixed final : public ResolverFactory {
  public:
-  Fixed(const Target& target, ResolverWorld world) : target_(target), world_(world) {}
+  Fixed(const Target& target, ResolverPorts ports) : target_(target), ports_(ports) {}
 
   std::unique_ptr<Resolver> make(Rng&, Symbol) override {
-    return std::make_unique<StaticResolver>(world_.loop, target_.addresses);
+    return std::make_unique<StaticResolver>(ports_.loop, target_.addresses);
   }
 
  private:
   const Target& target_;
-  const ResolverWorld world_;
+  const ResolverPorts ports_;
 };
 
 class LookedUp final : public ResolverFactory {
  public:
-  LookedUp(const Target& target, ResolverWorld world)
-      : target_(target), world_(world), dns_(config_of(target)) {}
+  LookedUp(const Target& target, ResolverPorts ports)
+      : target_(target), ports_(ports), dns_(config_of(target)) {}
 
   std::unique_ptr<Resolver> make(Rng& rng, Symbol who) override {
     return std::make_unique<PollingResolver>(
-        PollingResolver::Ports{world_.loop, rng, world_.trace, who},
-        std::make_unique<LiveNameLookup>(world_.loop, dns_, world_.trace, who, target_),
-        world_.cooldown);
+        PollingResolver::Ports{ports_.loop, rng, ports_.trace, who},
+        std::make_unique<LiveNameLookup>(ports_.loop, dns_, ports_.trace, who, target_),
+        ports_.cooldown);
   }
 
  private:
@@ -46,27 +46,27 @@ class LookedUp final : public ResolverFactory {
   }
 
   const Target& target_;
-  const ResolverWorld world_;
+  const ResolverPorts ports_;
   DnsResolver dns_;
 };
 
 using Made = std::unique_ptr<ResolverFactory>;
 
-Made fixed(const Target& target, ResolverWorld world) {
-  return std::make_unique<Fixed>(target, world);
+Made fixed(const Target& target, ResolverPorts ports) {
+  return std::make_unique<Fixed>(target, ports);
 }
 
 // A name that is an IP address already needs no lookup.
-Made looked_up(const Target& target, ResolverWorld world) {
-  if (!target.addresses.empty()) return fixed(target, world);
-  return std::make_unique<LookedUp>(target, world);
+Made looked_up(const Target& target, ResolverPorts ports) {
+  if (!target.addresses.empty()) return fixed(target, ports);
+  return std::make_unique<LookedUp>(target, ports);
 }
 
 struct Scheme {
   std::string_view name;
   std::string_view example;                // for who has written something else; mostly none
   Target (*parse)(std::string_view rest);  // what follows "name:"
-  Made (*make)(const Target& target, ResolverWorld world);
+  Made (*make)(const Target& target, ResolverPorts ports);
 };
 
 constexpr std::array kSchemes{
@@ -112,8 +112,8 @@ Target parse_target(std::string_view text) {
   }
 }
 
-std::unique_ptr<ResolverFactory> make_resolver_factory(const Target& target, ResolverWorld world) {
-  return std::ranges::find(kSchemes, target.scheme, &Scheme::name)->make(target, world);
+std::unique_ptr<ResolverFactory> make_resolver_factory(const Target& target, ResolverPorts ports) {
+  return std::ranges::find(kSchemes, target.scheme, &Scheme::name)->make(target, ports);
 }
 
 }  // namespace greetlab

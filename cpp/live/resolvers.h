@@ -25,7 +25,7 @@ class ResolverFactory {
 };
 
 /// What a factory needs of the world. What it refers to outlives it.
-struct ResolverWorld {
+struct ResolverPorts {
   Loop& loop;
   Trace& trace;
   Duration cooldown;
@@ -35,6 +35,6 @@ struct ResolverWorld {
 Target parse_target(std::string_view text);
 
 /// @param target outlives the factory.
-std::unique_ptr<ResolverFactory> make_resolver_factory(const Target& target, ResolverWorld world);
+std::unique_ptr<ResolverFactory> make_resolver_factory(const Target& target, ResolverPorts ports);
 
 }  // namespace greetlab

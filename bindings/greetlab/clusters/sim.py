@@ -100,8 +100,8 @@ class SimChannel(GreetChannel):
         return self._start(Load("", "", n, concurrency, every, timeout, wait_for_ready).checked())
 
     def _start(self, load: Load) -> _core.SimLoad:
-        def begin(world: SimCluster) -> _core.SimLoad:
-            channel = world.channels[self._number]._channel
+        def begin(cluster: SimCluster) -> _core.SimLoad:
+            channel = cluster.channels[self._number]._channel
             return channel.start_load(
                 load.n, load.concurrency, load.every, load.timeout, load.wait_for_ready
             )
@@ -110,7 +110,7 @@ class SimChannel(GreetChannel):
         return begun
 
     def _await_ready(self, all: bool, pods: int | None, timeout: float) -> bool:
-        self._cluster._do(lambda world: world.channels[self._number]._channel.connect())
+        self._cluster._do(lambda cluster: cluster.channels[self._number]._channel.connect())
         end = self._cluster.seconds + timeout
 
         def ready() -> bool:
@@ -127,7 +127,7 @@ class SimChannel(GreetChannel):
                 continue
             if pods is None or end <= again:
                 return False
-            self._cluster._do(lambda world: world.channels[self._number]._channel.look_again())
+            self._cluster._do(lambda cluster: cluster.channels[self._number]._channel.look_again())
             again += 1
         return True
 
@@ -150,7 +150,7 @@ class SimChannel(GreetChannel):
 
     def close(self) -> None:
         """Cancels what is in flight and closes the connections. Closing twice is fine."""
-        self._cluster._do(lambda world: world.channels[self._number]._channel.close())
+        self._cluster._do(lambda cluster: cluster.channels[self._number]._channel.close())
 
     def calls(self, load: _core.SimLoad) -> Calls:
         """What became of the calls that `start` began.
@@ -273,7 +273,7 @@ class SimCluster(Cluster, Faults):
         """Looks a name up as a pod would: search list, ndots:5 and all. Takes its virtual time."""
         if set(types) != {"A", "AAAA"}:
             raise ValueError(f"types {types!r}: the virtual DNS is asked for A and AAAA together")
-        found: Lookup = self._do(lambda world: world._core.lookup(name))
+        found: Lookup = self._do(lambda cluster: cluster._core.lookup(name))
         return found
 
     @takes([one for one in DEFAULTS if one[0] not in _NOT_HERE])
@@ -293,10 +293,10 @@ class SimCluster(Cluster, Faults):
             raise ValueError(f"engine {what.engine!r}: the sim has {ENGINES[0]!r} only")
         title = f"{service}, {channel_title(options)}"
 
-        def make(world: SimCluster) -> SimChannel:
-            core = world._core.open_channel(service, what.config, **what.core)
-            world.channels.append(SimChannel(world, len(world.channels), core, title))
-            return world.channels[-1]
+        def make(cluster: SimCluster) -> SimChannel:
+            core = cluster._core.open_channel(service, what.config, **what.core)
+            cluster.channels.append(SimChannel(cluster, len(cluster.channels), core, title))
+            return cluster.channels[-1]
 
         made: SimChannel = self._do(make)
         return made
@@ -306,31 +306,31 @@ class SimCluster(Cluster, Faults):
     def scale(self, pods: int) -> None:
         """Adds pods, or drains the newest ones, until this many serve."""
         arguments.whole("pods", pods, 0, 10_000)
-        self._do(lambda world: world._core.scale(pods))
+        self._do(lambda cluster: cluster._core.scale(pods))
 
     def kill(self, pod: str) -> None:
         """Ends a pod at once: its connections are reset, and its address refuses."""
-        self._do(lambda world: world._core.kill(pod))
+        self._do(lambda cluster: cluster._core.kill(pod))
 
     def lose(self, pod: str) -> None:
         """Takes a pod's machine away: its connections fall silent, its address swallows packets."""
-        self._do(lambda world: world._core.lose(pod))
+        self._do(lambda cluster: cluster._core.lose(pod))
 
     def restart(self, pod: str) -> None:
         """Makes a pod serve again at the same address, killing it first if it still runs."""
-        self._do(lambda world: world._core.restart(pod))
+        self._do(lambda cluster: cluster._core.restart(pod))
 
     def drain(self, pod: str) -> None:
         """Deletes a pod: off the endpoints after `endpoint_lag`, GOAWAY after `pre_stop`, both
         counted from now; its calls may go on for `grace` after that.
         """
-        self._do(lambda world: world._core.drain(pod))
+        self._do(lambda cluster: cluster._core.drain(pod))
 
     def rollout(self, *, max_surge: int = 1, max_unavailable: int = 0) -> None:
         """Replaces the pods by new ones, as time passes; see `Cluster.rollout`."""
         arguments.whole("max_surge", max_surge, 0)
         arguments.whole("max_unavailable", max_unavailable, 0)
-        self._do(lambda world: world._core.rollout(max_surge, max_unavailable))
+        self._do(lambda cluster: cluster._core.rollout(max_surge, max_unavailable))
 
     def wait_rollout(self, timeout: float = 60.0) -> Self:
         """Lets time pass until all pods are new and ready.
@@ -361,18 +361,18 @@ class SimCluster(Cluster, Faults):
         arguments.number("latency", most, 0, 1e6)
         if not least <= most:
             raise ValueError(f"latency {latency!r}: seconds, 0 or more, the smaller one first")
-        self._do(lambda world: world._core.slow(pod, least, most))
+        self._do(lambda cluster: cluster._core.slow(pod, least, most))
 
     def fail(self, pod: str, rate: float) -> None:
         """Makes a pod fail this share of its calls (0 to 1) with UNAVAILABLE."""
         arguments.number("rate", rate, 0, 1)
-        self._do(lambda world: world._core.fail(pod, rate))
+        self._do(lambda cluster: cluster._core.fail(pod, rate))
 
     def set_serving(self, pod: str, serving: bool) -> None:
         """Sets what a pod's health says: the readiness probe has it off the endpoints, or back on
         them. Connections to it stay, and so do their calls.
         """
-        self._do(lambda world: world._core.set_serving(pod, serving))
+        self._do(lambda cluster: cluster._core.set_serving(pod, serving))
 
     def close(self) -> None:
         """There is nothing to close: it is only memory."""
