@@ -84,5 +84,11 @@ fuzz() {
   done
 }
 
-for part in "${@:-asan tsan fuzz}"; do for one in $part; do "$one"; done; done
+# What takes real time, and is no part of ./run test for that.
+slow() {
+  say "slow: the tests that wait"
+  (cd "$here" && GREETLAB_GUARD=1 "$here/.venv/bin/python" -m pytest -q tests/test_http2.py -k twenty_seconds)
+}
+
+for part in "${@:-asan tsan fuzz slow}"; do for one in $part; do "$one"; done; done
 say "guard: all good"
