@@ -120,7 +120,7 @@ def is_drawn(picture, *names):
 # The one place.
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.text() | HOSTILE)
 def test_plain_text_does_nothing_and_all_else_is_as_it_was(text):
     shown = is_text(plain(text), but="")
@@ -207,7 +207,7 @@ def test_a_trace_is_told_a_line_an_event(tmp_path, word):
 
 
 @given(HOSTILE)
-@quickly
+@settings(quickly, max_examples=4)
 def test_the_trace_command_says_it_as_it_is(tmp_path, wide, word):
     path = trace_file(tmp_path, word)
     for flags in ((), ("--story",), ("--check",)):
@@ -270,6 +270,13 @@ def test_the_flow_is_words_in_its_page_in_its_picture_and_without_it(tmp_path, w
     assert page.count("</script") == harmless.count("</script") == 1
     is_text(flow.alt)
     assert flow.png().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("word", ["$x_1$", "$\\frac{$", "long-" * 40], ids=["math", "bad", "long"])
+@pytest.mark.parametrize("traces", [1, 2])
+def test_the_flow_s_still_picture_can_be_drawn(tmp_path, word, traces):
+    trace = gl.Trace.load(trace_file(tmp_path, word))
+    gl.Flow(*[trace] * traces, titles=(word,) * traces).png()
 
 
 def test_a_nul_in_a_word_is_no_call_s_number(tmp_path):
@@ -581,7 +588,7 @@ def test_what_a_pod_logs_is_words_and_its_trace_is_whole(kubectl, server, wide):
 
 
 @given(HOSTILE)
-@settings(quickly, max_examples=2)
+@settings(quickly, max_examples=1)
 def test_the_demos_report_and_screen_are_words(server, channel, tmp_path, wide, word):
     def told(word):
         server.say([word])

@@ -18,28 +18,31 @@ MOST = 12  # pods; of more, the first ones are drawn
 def picture(blocks: Sequence[bytes]) -> bytes:
     """A PNG of packed traces, side by side, as they were in the end; empty blocks are left out."""
     # matplotlib takes longer to import than all the rest, and a live notebook needs no still.
-    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    from greetlab.views.plot.style import Picture
 
     shown = [unpack(block) for block in blocks if block]
     most = max(min(len(header["pods"]), MOST) for header, _ in shown)
-    layout = ConstrainedLayoutEngine(wspace=0.06)
-    figure = Figure(figsize=(9, 1.5 + 0.52 * max(most, 3)), dpi=160, layout=layout)
+    figure = Picture(9, 1.5 + 0.52 * max(most, 3))
+    figure.set_layout_engine(ConstrainedLayoutEngine(wspace=0.06))
     for axes, (header, columns) in zip(
         figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True
     ):
         _panel(axes, header, columns)
     out = BytesIO()
-    figure.savefig(out, format="png", facecolor="white")
+    figure.savefig(out, format="png", dpi=160)
     return out.getvalue()
 
 
 def _panel(axes: Any, header: dict[str, Any], columns: dict[str, Column]) -> None:
+    from greetlab.views.plot.style import label
+
     axes.set(xlim=(0, 10), ylim=(0, 1))
     axes.axis("off")
-    axes.set_title(header["title"], loc="left", fontsize=11, weight="bold", color=INK)
+    axes.set_title(label(header["title"], 45), loc="left", fontsize=11, weight="bold", color=INK)
     axes.text(
-        10, 1.02, header["world"], ha="right", va="bottom", fontsize=8, color="white",
+        10, 1.02, label(header["world"], 10), ha="right", va="bottom", fontsize=8, color="white",
         weight="bold", bbox={"boxstyle": "round", "fc": INK, "ec": "none"},
     )  # fmt: skip
     pods = header["pods"][:MOST]
@@ -66,7 +69,7 @@ def _panel(axes: Any, header: dict[str, Any], columns: dict[str, Column]) -> Non
                 solid_capstyle="round", zorder=1,
             )  # fmt: skip
         axes.plot([6.65], [y], pod["marker"], color=pod["color"], ms=9, mew=0)
-        axes.text(7.0, y, pod["name"], va="center", fontsize=10, color=INK)
+        axes.text(7.0, y, label(pod["name"], 45), va="center", fontsize=10, color=INK)
         axes.text(
             10, y, f"{count:,}", va="center", ha="right", fontsize=12, weight="bold",
             color=INK if count else QUIET,
