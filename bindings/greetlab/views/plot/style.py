@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import Any
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
@@ -80,13 +79,11 @@ class Picture(Figure):
 
     def draw(self, renderer: RendererBase) -> None:
         """Draws it, as every backend asks for."""
-        # The ticks of an axis are made while it is drawn, and take it from rcParams.
-        with rc_context({"text.parse_math": False}):
-            for text in self.findobj(Text):
-                assert isinstance(text, Text)
-                text.set_parse_math(False)
-                text.set_text(lines(text.get_text().split("\n")))
-            super().draw(renderer)
+        for text in self.findobj(Text):
+            assert isinstance(text, Text)
+            text.set_parse_math(False)
+            text.set_text(lines(text.get_text().split("\n")))
+        super().draw(renderer)
 
     def png(self) -> bytes:
         """The image as a file."""
