@@ -19,7 +19,7 @@ import grpc
 import pytest
 from bad_dns import PORT, BadServer, answer, asked_for
 from command_line import greetlab
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from kube_world import LAB_1, built, greeting, recorded
 from matplotlib.text import Text
@@ -55,6 +55,7 @@ ALL = "".join(PIECES)
 LIST = [*(f"{number}-{piece}" for number, piece in enumerate(PIECES)), ALL]
 quickly = settings(
     max_examples=8, deadline=None,
+    phases=[Phase.reuse, Phase.generate],  # one that takes long is not tried for a shorter word
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 
