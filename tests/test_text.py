@@ -282,6 +282,12 @@ def test_the_flow_s_still_picture_can_be_drawn(tmp_path, word, traces):
     gl.Flow(*[trace] * traces, titles=(word,) * traces).png()
 
 
+@pytest.mark.parametrize("word", ["long-" * 40, "$x^$"])
+def test_the_still_picture_of_a_long_word_is_drawn(tmp_path, word):
+    flow = gl.Flow(gl.Trace.load(trace_file(tmp_path, word)), titles=(word,))
+    assert flow.png().startswith(b"\x89PNG")
+
+
 def test_a_nul_in_a_word_is_no_call_s_number(tmp_path):
     trace = gl.Trace.load(trace_file(tmp_path, "\0"))
     header, _ = unpack(pack(trace))
