@@ -90,8 +90,6 @@ void Load::on_end(Slot& slot, const CallResult& result) {
   } else {
     log_.failed(slot.row, now_ns(), static_cast<int>(result.status.code), result.status.message);
   }
-  // Cancelled: by us, or because the channel is being closed. There will be no next one.
-  if (result.status.code == Code::cancelled) return give_up_the_rest();
   if (config_.interval.count() > 0) {
     free_.push_back(&slot);
     return;
