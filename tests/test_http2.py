@@ -249,6 +249,17 @@ def test_a_message_is_percent_decoded(engine):
         assert channel.greet("A").errors == ["no such grüße%"]
 
 
+def test_a_server_that_cancels_a_call_does_not_end_the_load():
+    """A C++ server that is told to end does so to what has just come (grpc/grpc issue 41785)."""
+
+    def script(peer):
+        peer.say(peer.request(), [*OK, ("grpc-status", "1"), ("grpc-message", "no")], last=True)
+        answers(peer)
+
+    with serving(script) as target, Channel(target) as channel:
+        assert channel.greet("A", times=5).by_status == {"OK": 4, "CANCELLED": 1}
+
+
 # --- Answers that are good, though strange -------------------------------------------------------
 
 
