@@ -201,7 +201,9 @@ bool Loop::drive(Waiter& waiter, const Interrupted& interrupted) {
       break;
     }
   }
-  end_turn();  // who serves next may not come at once
+  // There may have been no turn, and who serves next may not come at once, or wait for ever.
+  end_turn();
+  tell_waiters();
   return finished;
 }
 

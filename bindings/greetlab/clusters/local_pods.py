@@ -233,6 +233,7 @@ class LocalPods:
                 self._timers.discard(timer)
                 if not self._closed and pod.starts == life:
                     what(pod)
+                    self._changed.notify_all()
 
         timer = threading.Timer(seconds, due)
         timer.daemon = True
