@@ -14,7 +14,10 @@ Metric = Literal[
     "cpu_us",
     "seconds",
     "nanoseconds",
+    "instructions",
+    "system_calls",
     "allocations",
+    "bytes_per_connection",
     "bytes_per_event",
     "save_seconds",
     "load_seconds",
@@ -25,7 +28,8 @@ Sample = Mapping[Metric, float]
 
 calls_per_second: calls, or lookups, by wall time. p50_us: their median latency, microseconds.
 cpu_us: CPU time per call, microseconds, of the process that the row names. seconds: that it all
-took. nanoseconds, allocations: of one of them.
+took. nanoseconds, allocations, instructions (of user mode), system_calls: of one of them.
+bytes_per_connection: resident memory.
 """
 
 
@@ -56,8 +60,6 @@ class Bar:
     """What `ours` is held to: `least` at least, or `most` at most.
 
     peer: whose figure ours is divided by. None = ours is held to the number as it is.
-    above: a contender that is taken off both before they are divided: of two proxies, what each
-        adds to a call without one.
     """
 
     ours: str
@@ -65,15 +67,11 @@ class Bar:
     metric: Metric = "calls_per_second"
     least: float | None = None
     most: float | None = None
-    above: str | None = None
 
     def figure(self, round_: Mapping[str, Sample]) -> float:
         """What is held to the bar, by the samples of one round."""
-        nothing = round_[self.above][self.metric] if self.above else 0.0
-        ours = round_[self.ours][self.metric] - nothing
-        if self.peer is None:
-            return ours
-        return ours / (round_[self.peer][self.metric] - nothing)
+        ours = round_[self.ours][self.metric]
+        return ours if self.peer is None else ours / round_[self.peer][self.metric]
 
     def met(self, figure: float) -> bool:
         """Whether this figure is good enough."""
@@ -109,6 +107,7 @@ class Row:
     cpu_of: whose CPU time is told.
     times: the rounds of other rows. More of them, each with fewer calls, are for contenders that
         are close: which core and which memory a process gets is luck, and lasts as long as it does.
+        None = what is counted repeats: one round, and none before it.
     """
 
     name: str
@@ -116,7 +115,13 @@ class Row:
     bars: Sequence[Bar]
     contenders: Callable[[Effort], AbstractContextManager[Mapping[str, Run]]]
     cpu_of: Literal["client", "server", "proxy"] = "client"
-    times: int = 1
+    times: int | None = 1
+
+    def samples(self, runs: Mapping[str, Run], effort: Effort) -> dict[str, list[Sample]]:
+        """What its contenders tell, round by round."""
+        if self.times is None:
+            return {name: [run()] for name, run in runs.items()}
+        return interleave(runs, effort.rounds * self.times)
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,7 @@ def measure(row: Row, effort: Effort) -> Outcome:
     """Measures a row. One that cannot be, or that breaks, is an outcome like any other."""
     try:
         with row.contenders(effort) as runs:
-            return Outcome(row, interleave(runs, effort.rounds * row.times))
+            return Outcome(row, row.samples(runs, effort))
     except Skipped as skipped:
         return Outcome(row, skipped=str(skipped))
     except BrokenError as error:

@@ -128,6 +128,15 @@ def native_client(
     return [peer("native_client"), *flags, *(["--tuned"] if tuned else [])]
 
 
+def lab_client(
+    server: Server, *, policy: str = "round_robin", concurrency: int = 64, trace_capacity: int = 0
+) -> list[str | Path]:
+    """The command of the lab's channel, driven from C++ as `native_client` drives gRPC's."""
+    flags = ["--target", server.target, "--policy", policy, "--backends", str(server.backends)]
+    flags += ["--concurrency", str(concurrency), "--trace-capacity", str(trace_capacity)]
+    return [peer("lab_client"), *flags]
+
+
 def blocking_client(server: Server, *, engine: str, threads: int) -> list[str | Path]:
     """The command of C++ threads that wait for each answer: "lab", or "grpc": its sync stub."""
     flags = ["--target", server.target, "--engine", engine, "--threads", str(threads)]

@@ -35,7 +35,10 @@ METRICS: Mapping[Metric, Words] = {
     "cpu_us": Words("CPU µs per call", 2),
     "seconds": Words("seconds", 3),
     "nanoseconds": Words("ns", 2),
-    "allocations": Words("allocations", 0),
+    "instructions": Words("instructions", 0),
+    "system_calls": Words("system calls", 2),
+    "allocations": Words("allocations", 1),
+    "bytes_per_connection": Words("bytes per connection", 0),
     "bytes_per_event": Words("bytes per event", 1),
     "save_seconds": Words("save, seconds", 4),
     "load_seconds": Words("load, seconds", 4),
@@ -211,8 +214,6 @@ def _metrics(outcome: Outcome) -> list[Metric]:
 def _what_in_words(bar: Bar) -> str:
     """What is measured: "calls/s: a / b", or "seconds: a"."""
     sides = [bar.ours] if bar.peer is None else [bar.ours, bar.peer]
-    if bar.above:
-        sides = [f"({side} - {bar.above})" for side in sides]
     return f"{METRICS[bar.metric].label}: {' / '.join(sides)}"
 
 

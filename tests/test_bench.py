@@ -3,12 +3,13 @@
 import json
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 from bench import __main__ as command_line
-from bench import processes, report, rows
+from bench import counting, processes, report, rows
 from bench.curves import Curve, Panel, Point
 from bench.measure import (
     FULL,
@@ -117,16 +118,30 @@ def test_a_bar_without_a_peer_holds_the_number_itself():
     assert [(f.spread.median, f.verdict) for f in outcome.figures] == [(0.4, "pass")]
 
 
-def test_what_is_added_above_a_third_is_compared():
-    # Our proxy adds 20 to the 100 of a call without one, the other adds 50.
-    bar = Bar("ours", "other", "p50_us", most=0.5, above="direct")
-    contenders = {
-        "direct": always(p50_us=100.0),
-        "ours": always(p50_us=120.0),
-        "other": always(p50_us=150.0),
-    }
-    [figure] = measure(row([bar], **contenders), Effort(1)).figures
-    assert (figure.spread.median, figure.verdict) == (0.4, "pass")
+def test_what_is_counted_is_counted_once():
+    outcome = measure(replace(row(a=samples(1.0, 2.0)), times=None), Effort(rounds=3))
+    assert outcome.samples == {"a": [{"calls_per_second": 1.0}]}
+
+
+def test_a_call_takes_what_a_longer_run_takes_more():
+    # Whatever the process does once (100) is in neither.
+    run = counting.counted(lambda calls: ["true", str(calls)], 10, "instructions")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(counting._COUNTERS, "instructions", lambda command: 100 + 7 * int(command[1]))
+        assert run() == {"instructions": 7.0}
+
+
+def test_straces_table_is_read():
+    table = """% time     seconds  usecs/call     calls    errors syscall
+------ ----------- ----------- --------- --------- ----------------
+ 60.00    0.000300           1       299         2 read
+------ ----------- ----------- --------- --------- ----------------
+100.00    0.000500           1       301         2 total
+"""
+    assert counting.system_calls_of(table) == 301
+    assert counting.system_calls_of(table.replace("         2 total", "           total")) == 301
+    with pytest.raises(BrokenError, match="nothing was counted: ''"):
+        counting.system_calls_of("")
 
 
 def test_a_contender_that_does_not_tell_of_a_metric_has_no_spread_of_it():
@@ -248,7 +263,6 @@ def test_a_bar_that_is_not_met_is_shown_and_kept_and_no_error(fake_rows, tmp_pat
             "metric": "calls_per_second",
             "least": 1.4,
             "most": None,
-            "above": None,
             "figure": {"median": 1.2, "least": 1.2, "most": 1.2},
             "verdict": "short",
         }

@@ -122,18 +122,21 @@ bool all_take_turns(ClosedLoop& loop, std::size_t backends) {
 }
 
 int measure(const Flags& flags) {
+  const Resident before;
   ClosedLoop loop(dial(flags));
-  const auto patience = Clock::now() + std::chrono::seconds(10);
+  const auto patience = Clock::now() + std::chrono::seconds(60);
   while (!all_take_turns(loop, flags.backends)) {
     if (Clock::now() > patience) {
-      std::fprintf(stderr, "native_client: not all of %zu backends took turns within 10 s\n",
+      std::fprintf(stderr, "native_client: not all of %zu backends took turns within 60 s\n",
                    flags.backends);
       return 1;
     }
   }
   loop.run(flags.warm_up, flags.concurrency);
   const Measurement measurement;
-  measurement.report(loop.run(flags.calls, flags.concurrency));
+  measurement.report(
+      loop.run(flags.calls, flags.concurrency),
+      {{"bytes_per_connection", before.grown() / static_cast<double>(flags.backends)}});
   return 0;
 }
 

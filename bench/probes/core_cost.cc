@@ -19,6 +19,7 @@
 #include "core/virtual_clock.h"
 #include "lb/policies/registry.h"
 #include "lb/pooled_subchannel.h"
+#include "sim/load.h"
 #include "sim/network.h"
 #include "sim/pod.h"
 #include "trace/trace.h"
@@ -171,6 +172,27 @@ int emit(std::uint64_t events, bool recorded) {
   });
 }
 
+// Calls in a virtual cluster: a client of all its pods, with 64 calls in flight, and no trace.
+int simulate(std::uint64_t calls, std::uint32_t pods) {
+  SimConfig config;
+  config.trace_capacity = 0;
+  config.pods = pods;
+  SimCluster cluster(config);
+  ChannelOptions options;
+  options.target = "greetserver-headless";
+  options.policy.policy = "round_robin";
+  Channel& channel = cluster.open_channel(options);
+  const auto call = [&](std::uint64_t count) {
+    const auto load =
+        start_load(cluster, channel, {count, 64, {}, std::chrono::seconds(5), false}, {});
+    while (!load->done() && cluster.clock().step()) {
+    }
+    return load->done();
+  };
+  call(std::max<std::uint64_t>(pods, 64));
+  return measure(calls, [&] { return call(calls); });
+}
+
 }  // namespace
 }  // namespace greetlab::bench
 
@@ -188,7 +210,12 @@ int main(int argc, char** argv) {
   auto* emit = app.add_subcommand("emit", "An event.");
   emit->add_option("--times", times)->required();
   emit->add_flag("--recorded", recorded, "Into a recording; else nobody hears it.");
+  auto* simulate = app.add_subcommand("simulate", "A simulated call.");
+  std::uint32_t pods = 3;
+  simulate->add_option("--times", times)->required();
+  simulate->add_option("--pods", pods)->check(CLI::Range(1, 1'000));
   CLI11_PARSE(app, argc, argv);
-  return *pick ? greetlab::bench::pick(policy, backends, times)
-               : greetlab::bench::emit(times, recorded);
+  if (*pick) return greetlab::bench::pick(policy, backends, times);
+  if (*simulate) return greetlab::bench::simulate(times, pods);
+  return greetlab::bench::emit(times, recorded);
 }

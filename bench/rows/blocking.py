@@ -34,13 +34,13 @@ ROWS = (
     Row(
         "blocking-1",
         "One blocking caller",
-        (Bar(LAB, STUB, "p50_us", most=1.1),),
+        (Bar(LAB, STUB, "p50_us", most=0.9),),
         partial(_contenders, threads=1, usual=8_000),
     ),
     Row(
         "blocking-16",
         "16 blocking callers on one channel",
-        (Bar(LAB, STUB, least=1.5),),
+        (Bar(LAB, STUB, least=1.6),),
         partial(_contenders, threads=16, usual=20_000),
         times=2,
     ),

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from bench import processes
+from bench import counting, processes
 from bench.measure import Bar, BrokenError, Effort, Row, Run, Sample
 from greetlab import executables
 
@@ -58,6 +58,29 @@ def _contenders(effort: Effort, *, in_flight: int, usual: int) -> Iterator[Mappi
 
 
 @contextmanager
+def _counted(_: Effort) -> Iterator[Mapping[str, Run]]:
+    program = processes.require_program("haproxy", "haproxy")
+    calls = 500
+    with ExitStack() as stack:
+        direct = stack.enter_context(processes.serving(processes.cq_server()))
+
+        def sample(server: processes.Server) -> Sample:
+            client = processes.native_client(server, tuned=True, concurrency=1)
+            short, long = (_system_calls(server, client, each) for each in (calls, 3 * calls))
+            return {"system_calls": (long - short) / (2 * calls)}
+
+        yield {
+            OURS: partial(sample, stack.enter_context(_clusterip(direct))),
+            HAPROXY: partial(sample, stack.enter_context(_haproxy(program, direct))),
+        }
+
+
+def _system_calls(proxy: processes.Server, client: list[str | Path], calls: int) -> int:
+    command = [*client, "--calls", str(calls), "--warm-up", "1"]
+    return counting.system_calls_while(proxy.pid, partial(processes.report_of, command))
+
+
+@contextmanager
 def _clusterip(server: processes.Server) -> Iterator[processes.Server]:
     backend = server.target.removeprefix("ipv4:")
     address = processes.free_address()
@@ -86,11 +109,11 @@ def _haproxy(program: Path, server: processes.Server) -> Iterator[processes.Serv
                 it.kill()
 
 
-def _row(in_flight: int, usual: int, bar: Bar) -> Row:
+def _row(in_flight: int, usual: int, bar: Bar | None) -> Row:
     return Row(
         f"clusterip-{in_flight}",
         f"Through a proxy, {in_flight} in flight",
-        (bar,),
+        (bar,) if bar else (),
         partial(_contenders, in_flight=in_flight, usual=usual),
         cpu_of="proxy",
     )
@@ -98,5 +121,12 @@ def _row(in_flight: int, usual: int, bar: Bar) -> Row:
 
 ROWS = (
     _row(64, 30_000, Bar(OURS, HAPROXY, least=1.0)),
-    _row(1, 4_000, Bar(OURS, HAPROXY, "p50_us", most=0.5, above=DIRECT)),
+    _row(1, 4_000, None),
+    Row(
+        "clusterip-counted",
+        "What a call takes of a proxy, one at a time: two messages",
+        (Bar(OURS, HAPROXY, "system_calls", most=0.8),),
+        _counted,
+        times=None,
+    ),
 )

@@ -62,7 +62,7 @@ ROWS = (
         "A pick of round_robin and its READY subchannel's connection, one after the other",
         (
             Bar(_name(10_000), _name(3), "nanoseconds", most=1.2),
-            Bar(_name(10_000), None, "nanoseconds", most=50),
+            Bar(_name(10_000), None, "nanoseconds", most=5),
         ),
         _picks,
     ),
@@ -80,7 +80,7 @@ ROWS = (
         "emit",
         "An event with a word in it",
         (
-            Bar(UNHEARD, None, "nanoseconds", most=5),
+            Bar(UNHEARD, None, "nanoseconds", most=2),
             Bar(UNHEARD, None, "allocations", most=0),
         ),
         _events,

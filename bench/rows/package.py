@@ -47,15 +47,15 @@ ROWS = (
     Row(
         "import",
         "import greetlab, in a fresh interpreter; grpcio's for scale",
-        (Bar("greetlab", None, "seconds", most=0.150),),
+        (Bar("greetlab", None, "seconds", most=0.120),),
         _imports,
     ),
     Row(
         "cluster",
         "A local cluster, until every pod serves",
         (
-            Bar(_name(3), None, "seconds", most=0.5),
-            Bar(_name(100), None, "seconds", most=5.0),
+            Bar(_name(3), None, "seconds", most=0.2),
+            Bar(_name(100), None, "seconds", most=1.5),
             # Linear: ten times the pods, and at the most that much more of time.
             Bar(_name(100), _name(10), "seconds", most=10.0),
         ),

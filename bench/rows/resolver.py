@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from bench import processes
+from bench import counting, processes
 from bench.measure import Bar, Effort, Row, Run
 
 OURS, ARES, PYTHON = "lab", "c-ares", "dnspython"
@@ -47,21 +47,44 @@ def _contenders(effort: Effort, *, in_flight: int, usual: int) -> Iterator[Mappi
         }
 
 
+@contextmanager
+def _counted(_: Effort, *, in_flight: int) -> Iterator[Mapping[str, Run]]:
+    with processes.serving(processes.dns_server()) as server:
+        flags = ["--server", server.target.removeprefix("ipv4:"), "--in-flight", str(in_flight)]
+        yield {
+            engine: counting.counted(
+                counting.with_calls([processes.peer("dns_client"), "--engine", engine, *flags]),
+                3_000,
+                "instructions",
+            )
+            for engine in (OURS, ARES)
+        }
+
+
 ROWS = (
     Row(
         "resolver-1",
         "Lookups of a name's A records, one at a time",
-        (Bar(OURS, ARES, least=0.9), Bar(OURS, PYTHON, least=4.0)),
+        (),
         partial(_contenders, in_flight=1, usual=10_000),
     ),
     Row(
         "resolver-100",
         "Lookups of a name's A records, 100 in flight",
         (
-            Bar(OURS, ARES, least=0.9),
             Bar(OURS, PYTHON, least=40.0),
             Bar(OURS, PYTHON_IN_SEQUENCE, least=40.0),
         ),
         partial(_contenders, in_flight=100, usual=80_000),
+    ),
+    *(
+        Row(
+            f"resolver-{in_flight}-counted",
+            f"What a lookup takes, {in_flight} in flight",
+            (Bar(OURS, ARES, "instructions", most=1.3),),
+            partial(_counted, in_flight=in_flight),
+            times=None,
+        )
+        for in_flight in (1, 100)
     ),
 )

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from bench import processes
+from bench import counting, processes
 from bench.curves import Curve, Panel, Point
 from bench.measure import Bar, Effort, Row, Run
 
@@ -62,18 +62,41 @@ def _of_clients(clients: int) -> str:
     return f"{clients:,} client{'s' * (clients > 1)}"
 
 
+@contextmanager
+def _counted(_: Effort) -> Iterator[Mapping[str, Run]]:
+    program = processes.peer("core_cost")
+
+    def command(pods: int, calls: int) -> list[str | Path]:
+        return [program, "simulate", "--times", str(calls), "--pods", str(pods)]
+
+    yield {
+        _of_pods(pods): counting.counted(
+            partial(command, pods), 10_000, "instructions", "allocations"
+        )
+        for pods in (3, 1_000)
+    }
+
+
 ROWS = (
     Row(
         "simulator",
         "The simulator: a client with 64 calls in flight; SimPy: the same over 3 pods",
         (
-            Bar(_of_pods(3), None, least=1_000_000),
             # The model in which all can happen to a call that can in ours. The others show how much
             # of that is SimPy's: calls that nothing can happen to.
             Bar(_of_pods(3), SIMPY, least=50),
-            Bar(_of_pods(1_000), _of_pods(3), "cpu_us", most=1.5),
         ),
         _pods,
+    ),
+    Row(
+        "simulator-counted",
+        "What a simulated call takes, with few and with many pods",
+        (
+            Bar(_of_pods(3), None, "instructions", most=1_000),
+            Bar(_of_pods(1_000), _of_pods(3), "instructions", most=1.3),
+        ),
+        _counted,
+        times=None,
     ),
     Row(
         "simulator-clients",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
-from bench import processes
+from bench import counting, processes
 from bench.measure import Bar, Effort, Row, Run
 
 TRACED, UNTRACED = "lab, traced", "lab, untraced"
@@ -33,11 +33,31 @@ def _contenders(effort: Effort) -> Iterator[Mapping[str, Run]]:
         }
 
 
+@contextmanager
+def _counted(_: Effort) -> Iterator[Mapping[str, Run]]:
+    with processes.serving(processes.cq_server(BACKENDS), BACKENDS) as server:
+        yield {
+            name: counting.counted(
+                counting.with_calls(processes.lab_client(server, trace_capacity=capacity)),
+                3_000,
+                "instructions",
+            )
+            for name, capacity in ((TRACED, 1_000_000), (UNTRACED, 0))
+        }
+
+
 ROWS = (
     Row(
         "trace",
         f"The lab channel with and without a trace, {BACKENDS} backends, 64 in flight",
-        (Bar(TRACED, UNTRACED, least=0.9),),
+        (),
         _contenders,
+    ),
+    Row(
+        "trace-counted",
+        f"What a call of the lab's channel takes with and without a trace, {BACKENDS} backends",
+        (Bar(TRACED, UNTRACED, "instructions", most=1.15),),
+        _counted,
+        times=None,
     ),
 )
