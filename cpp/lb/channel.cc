@@ -39,7 +39,7 @@ Channel::Channel(Ports ports, ChannelConfig config, MakeResolver make_resolver)
       pool_({ports_.clock, ports_.connector, rng_, ports_.trace, who_}) {}
 
 Channel::~Channel() {
-  self_.reset();
+  in_flight_.reset();
   const Outcome cancelled{{Code::cancelled, "the channel was closed"}};
   queue_.clear();
   // In the order in which they were started: how a hash table orders them differs between
@@ -67,16 +67,26 @@ CallId Channel::call(SubchannelCall& subchannel_call, const CallOptions& options
   const auto id = ports_.trace.next_call();
   const EventId started = ports_.trace.emit(
       who_, EventId::none, [&] { return CallStarted{id, options.wait_for_ready}; });
-  Call& call = calls_[id];
+  Call& call = add_call(id);
   call.subchannel_call = &subchannel_call;
   call.options = options;
   call.done = std::move(done);
   call.event = started;
+  call.cancelled = false;
+  call.unsent = 0;
   connect(started);
   starting_ = id;
   pick(id, call);
   starting_ = CallId{};
   return id;
+}
+
+Channel::Call& Channel::add_call(CallId id) {
+  if (spare_.empty()) return calls_[id];
+  Calls::node_type node = std::move(spare_.back());
+  spare_.pop_back();
+  node.key() = id;
+  return calls_.insert(std::move(node)).position->second;
 }
 
 void Channel::cancel(CallId id) {
@@ -128,10 +138,7 @@ void Channel::send(CallId id, Call& call, PickTo to, Link& link) {
   call.attempt.emplace(link.id(), std::move(to.tracker));
   call.event = ports_.trace.emit(who_, picker_event_,
                                  [&] { return Picked{id, to.subchannel->id(), link.id()}; });
-  link.send(id, *call.subchannel_call, call.options.deadline, call.event,
-            [weak = std::weak_ptr(self_), id](const Outcome& outcome, EventId cause) {
-              if (const auto self = weak.lock()) (*self)->on_outcome(id, outcome, cause);
-            });
+  link.send(id, *call.subchannel_call, call.options.deadline, call.event, {in_flight_, id});
 }
 
 void Channel::end_attempt(Call& call, const Outcome& outcome) {
@@ -170,7 +177,7 @@ void Channel::end(CallId id, const Outcome& outcome, EventId cause) {
                                           [this, id, outcome, cause] { end(id, outcome, cause); });
     return;
   }
-  const auto node = calls_.extract(id);
+  Calls::node_type node = calls_.extract(id);
   Call& call = node.mapped();
   const auto connection = call.attempt ? call.attempt->connection : ConnectionId::none;
   end_attempt(call, outcome);
@@ -178,7 +185,10 @@ void Channel::end(CallId id, const Outcome& outcome, EventId cause) {
     return CallEnded{id, outcome.status.code, connection, outcome.pod,
                      ports_.trace.symbol(outcome.status.message)};
   });
-  call.done({id, outcome.status, outcome.pod, connection});
+  call.timer.cancel();
+  const Done done = std::exchange(call.done, nullptr);
+  spare_.push_back(std::move(node));
+  done({id, outcome.status, outcome.pod, connection});
 }
 
 void Channel::drain_queue() {

@@ -102,10 +102,10 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   };
   /// What the application asked for.
   struct Call {
-    SubchannelCall* subchannel_call;
+    SubchannelCall* subchannel_call = nullptr;
     CallOptions options;
     Done done;
-    EventId event;                   // of its last step
+    EventId event{};                 // of its last step
     std::optional<Attempt> attempt;  // while one is under way
     bool cancelled = false;          // while it is: there will be no other one
     std::uint32_t unsent = 0;        // attempts that came to nothing
@@ -126,6 +126,7 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   // Resolver::Watcher
   bool on_resolution(const Resolution& answer, EventId cause) override;
 
+  Call& add_call(CallId id);
   void pick(CallId id, Call& call);
   void send(CallId id, Call& call, PickTo to, Link& link);
   void end_attempt(Call& call, const Outcome& outcome);
@@ -146,13 +147,22 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   SubchannelPool pool_;
   std::unique_ptr<LbPolicy> policy_;
   std::unique_ptr<Resolver> resolver_;
-  std::unordered_map<CallId, Call> calls_;
-  CallId starting_{};          // it is being started: it may not end yet
-  std::vector<CallId> queue_;  // in order of arrival
+  using Calls = std::unordered_map<CallId, Call>;
+  Calls calls_;
+  std::vector<Calls::node_type> spare_;  // of calls that have ended: the next ones need no memory
+  CallId starting_{};                    // it is being started: it may not end yet
+  std::vector<CallId> queue_;            // in order of arrival
   Timer leave_idle_;
   std::vector<std::weak_ptr<const Task>> on_close_;
   // Gone when we are: what is still in flight then must not tell us of its end.
-  std::shared_ptr<Channel*> self_ = std::make_shared<Channel*>(this);
+  struct InFlight final : Caller {
+    explicit InFlight(Channel& channel) : channel(channel) {}
+    void on_outcome(CallId call, const Outcome& outcome, EventId cause) override {
+      channel.on_outcome(call, outcome, cause);
+    }
+    Channel& channel;
+  };
+  std::shared_ptr<InFlight> in_flight_ = std::make_shared<InFlight>(*this);
 };
 
 }  // namespace greetlab

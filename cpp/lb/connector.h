@@ -2,8 +2,8 @@
 // the simulator.
 #pragma once
 
-#include <functional>
 #include <memory>
+#include <utility>
 
 #include "core/address.h"
 #include "core/status.h"
@@ -29,6 +29,41 @@ struct Outcome {
   bool unsent = false;
 };
 
+/// Who sends calls, and hears of their ends.
+class Caller {
+ public:
+  virtual ~Caller() = default;
+  virtual void on_outcome(CallId call, const Outcome& outcome, EventId cause) = 0;
+};
+
+/// One call's end, to be told to its caller if it is still there. It asks for no memory, as a
+/// std::function that holds as much would: there is one for each call that is sent.
+class Done {
+ public:
+  Done() = default;
+  Done(std::weak_ptr<Caller> caller, CallId call) : caller_(std::move(caller)), call_(call) {}
+  Done(const Done&) = default;
+  Done(Done&& other) noexcept
+      : caller_(std::move(other.caller_)), call_(std::exchange(other.call_, CallId{})) {}
+  Done& operator=(Done other) noexcept {
+    caller_.swap(other.caller_);
+    std::swap(call_, other.call_);
+    return *this;
+  }
+  ~Done() = default;
+
+  /// Nobody has been told yet.
+  explicit operator bool() const { return call_ != CallId{}; }
+
+  void operator()(const Outcome& outcome, EventId cause) const {
+    if (const auto caller = caller_.lock()) caller->on_outcome(call_, outcome, cause);
+  }
+
+ private:
+  std::weak_ptr<Caller> caller_;
+  CallId call_{};
+};
+
 /// One attempt to connect and, if it comes off, the connection. Destroying it gives up the attempt,
 /// or closes the connection as soon as the calls in flight on it have ended.
 class Link {
@@ -43,7 +78,7 @@ class Link {
     /// The connection is over for new calls. Calls in flight end by themselves.
     virtual void on_lost(EventId cause) = 0;
   };
-  using Done = std::function<void(Outcome, EventId cause)>;
+  using Done = greetlab::Done;
 
   virtual ~Link() = default;
 

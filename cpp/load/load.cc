@@ -13,6 +13,7 @@ std::shared_ptr<Load> Load::start(std::unique_ptr<LoadDriver> driver, Channel& c
     if (const auto self = weak.lock()) self->give_up_the_rest();
   });
   channel.on_close(load->on_close_);
+  if (!load->done()) load->self_ = load;
   if (config.interval.count() > 0) {
     load->start_by_the_clock();
     return load;
@@ -39,8 +40,7 @@ void Load::start_by_the_clock() {
   // would not see how long its calls would have waited. Late ones, one a task.
   const Time now = driver_->clock().now();
   due_ = (started_ == 0 ? now : due_) + config_.interval;
-  next_ = driver_->clock().at(std::max(due_, now),
-                              [self = shared_from_this()] { self->start_by_the_clock(); });
+  next_ = driver_->clock().at(std::max(due_, now), [this] { start_by_the_clock(); });
   Slot* const slot = free_.back();
   free_.pop_back();
   start_call(*slot);
@@ -52,9 +52,9 @@ void Load::start_call(Slot& slot) {
   log_.started(slot.row, now.time_since_epoch().count());
   slot.own_channel = driver_->open_channel();
   Channel& channel = slot.own_channel != nullptr ? *slot.own_channel : channel_;
-  slot.call = channel.call(
-      *slot.subchannel_call, {config_.wait_for_ready, now + config_.timeout},
-      [self = shared_from_this(), &slot](const CallResult& result) { self->on_end(slot, result); });
+  // What is held here fits into a std::function: a call more costs no memory.
+  slot.call = channel.call(*slot.subchannel_call, {config_.wait_for_ready, now + config_.timeout},
+                           [this, &slot](const CallResult& result) { on_end(slot, result); });
 }
 
 void Load::cancel() {
@@ -73,10 +73,12 @@ void Load::give_up_the_rest() {
     log_.failed(started_++, now_ns(), static_cast<int>(Code::cancelled), "not started: cancelled");
     ++ended_;
   }
+  if (done()) self_.reset();  // whoever asks for this holds us
 }
 
 void Load::on_end(Slot& slot, const CallResult& result) {
   ++ended_;
+  const std::shared_ptr<Load> last = done() ? std::exchange(self_, nullptr) : nullptr;
   slot.call.reset();
   if (slot.own_channel != nullptr) {
     // Not now: it is the channel that is telling us.
@@ -98,12 +100,12 @@ void Load::on_end(Slot& slot, const CallResult& result) {
   // All that end at once are followed at once, and together: what they send is written together.
   next_call_.push_back(&slot);
   if (next_call_.size() > 1) return;
-  next_ = driver_->clock().at(driver_->clock().now(), [self = shared_from_this()] {
-    std::swap(self->next_call_, self->following_);  // both keep their memory
-    for (Slot* waiting : self->following_) {
-      if (self->started_ < self->config_.calls) self->start_call(*waiting);
+  next_ = driver_->clock().at(driver_->clock().now(), [this] {
+    std::swap(next_call_, following_);  // both keep their memory
+    for (Slot* waiting : following_) {
+      if (started_ < config_.calls) start_call(*waiting);
     }
-    self->following_.clear();
+    following_.clear();
   });
 }
 

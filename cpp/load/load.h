@@ -41,7 +41,8 @@ class LoadDriver {
 };
 
 /// Calls through one channel, and what became of each. They go on while the clock does, whether
-/// or not anybody still holds the load. Lives on the clock's thread.
+/// or not anybody still holds the load: until they are over it holds itself. Lives on the clock's
+/// thread.
 class Load final : public std::enable_shared_from_this<Load> {
  public:
   /// Starts the first calls at once. Whoever closes the channel ends the load.
@@ -89,6 +90,7 @@ class Load final : public std::enable_shared_from_this<Load> {
   Time due_{};                    // the next one, by the clock
   Timer next_;
   std::shared_ptr<const Task> on_close_;  // of the channel
+  std::shared_ptr<Load> self_;            // until it is done
 };
 
 }  // namespace greetlab
