@@ -250,7 +250,7 @@ void pings_are_answered_and_frames_are_told() {
   client.frames.clear();
   client.session.receive(kSettings + frame(6, 0, 0, "12345678"));
   EXPECT(client.output() == frame(4, 1, 0) + frame(6, 1, 0, "12345678"));
-  EXPECT(client.frames.size() == 4 && !client.frames[1].sent && client.frames[1].type == 6);
+  EXPECT(client.frames.size() == 4 && !client.frames[1].sent && client.frames[1].type == FrameType::ping);
   EXPECT(client.frames[1].length == 8 && client.frames[3].sent && client.frames[3].flags == 1);
   client.session.ping();
   client.output();
