@@ -142,12 +142,12 @@ def _frames(reading: Reading) -> _Frames:
 
 
 def _wires(reading: Reading, shown: _Frames) -> list[_Wire]:
-    """The connections that have frames, in the order in which they were dialled."""
+    """The connections that have frames, in the order of their pods."""
     table = reading.trace.core.table("connections")
     row_of = {number: row for row, number in enumerate(table["id"].tolist())}
     found = reading.connections
     pod_of = dict(zip(found.key.tolist(), found.pod.tolist(), strict=True))
-    wires = []
+    wires: list[tuple[int, _Wire]] = []
     for number in dict.fromkeys(np.sort(shown.connection).tolist()):
         mine = shown.of(shown.connection == number)
         row = row_of.get(number, -1)
@@ -157,8 +157,9 @@ def _wires(reading: Reading, shown: _Frames) -> list[_Wire]:
         name = reading.pods[pod] if pod >= 0 else address or f"connection {number}"
         color = (reading.styles[name] if pod >= 0 else UNKNOWN).color
         streams = [stream for stream in dict.fromkeys(mine.stream.tolist()) if stream]
-        wires.append(_Wire(client, name, color, mine, streams))
-    return wires
+        place = pod if pod >= 0 else len(reading.pods)
+        wires.append((place, _Wire(client, name, color, mine, streams)))
+    return [wire for _, wire in sorted(wires, key=lambda one: one[0])]
 
 
 def _draw(axes: Axes, wire: _Wire, most: int, pitch: float) -> None:

@@ -385,7 +385,8 @@ class Flow {
           element("span", { class: "gl-when" }, line.slice(0, gap)),
           element("span", {}, `${depth ? "because " : ""}${line.slice(gap + 2)}`)));
     });
-    const frames = frameRows(model, this.chosen ?? {}, panel.view.position);
+    const position = this.clock.positions[panel.number][this.player.position];
+    const frames = frameRows(model, this.chosen ?? {}, position);
     this.chain.replaceChildren(
       element("header", {}, element("h4", {}, "Why?"),
         element("button", { type: "button", class: "gl-close", "aria-label": "Close",
