@@ -461,7 +461,8 @@ struct FrameSeen {
   }
   std::string sentence(const Teller& t) const {
     const std::string known = t.dialled(connection);
-    const std::string pod = known.empty() ? t.say("connection ", static_cast<std::uint32_t>(connection)) : known;
+    const std::string pod =
+        known.empty() ? t.say("connection ", static_cast<std::uint32_t>(connection)) : known;
     const std::string way = sent ? t.say(t.who, " \u2192 ", pod) : t.say(pod, " \u2192 ", t.who);
     const std::string words = flags_in_words(type, flags);
     return t.say(way, ": ", to_string(type), stream == 0 ? "" : t.say(", stream ", stream), ", ",

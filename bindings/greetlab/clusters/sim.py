@@ -287,8 +287,8 @@ class SimCluster(Cluster, Faults):
         """
         if options.get("frames"):
             raise ValueError(
-                "frames: nothing is put on a wire in the sim, so there are none to see; a channel of "
-                "Cluster.local() has them"
+                "frames: nothing is put on a wire in the sim, so there are none to see; a channel "
+                "of Cluster.local() has them"
             )
         for own in _NOT_HERE:
             if own in options:
