@@ -468,9 +468,9 @@ struct FrameSeen {
     return t.say(way, ": ", to_string(type), stream == 0 ? "" : t.say(", stream ", stream), ", ",
                  t.counted(length, "byte"), words.empty() ? "" : ", ", words);
   }
-  /// What no frame can have, in words; "" for one that can be. `word`: of a symbol.
-  template <class Words>
-  std::string_view fault(const Words& symbols) const {
+  /// What this one has that no frame can have, in words; "" where it can be: who reads facts from
+  /// outside asks.
+  std::string_view fault(const Symbols& symbols) const {
     const std::string& hex = symbols.word(payload);
     if (length > 0xffffff) return "field \"length\" is above 2^24 - 1";
     if (stream > 0x7fffffff) return "field \"stream\" is above 2^31 - 1";
