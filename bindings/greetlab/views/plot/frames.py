@@ -169,9 +169,8 @@ def _draw(axes: Axes, wire: _Wire, most: int, pitch: float) -> None:
     place = {stream: 2.7 + row for row, stream in enumerate(shown)}
     ticks = {0.0: f"{wire.client} \u2192", 1.0: f"{wire.pod} \u2192"}
     every = max(1, round(0.19 / pitch + 0.49)) if pitch < 0.19 else 1
-    for row, stream in enumerate(shown):
-        if row % every == 0:
-            ticks[2.7 + row] = f"stream {stream}"
+    for stream in shown[::every]:
+        ticks[place[stream]] = f"stream {stream}"
     axes.set_yticks(list(ticks), [label(tick, 24) for tick in ticks.values()])
     axes.tick_params(axis="y", labelsize=SMALL - 1, pad=4)
     axes.set_ylim(2.7 + len(shown) - 0.2 + 0.6 * (len(wire.streams) > most), -0.6)
@@ -203,7 +202,7 @@ def _draw(axes: Axes, wire: _Wire, most: int, pitch: float) -> None:
             axes.scatter(
                 mine.when, y, s=size**2 * (1.6 if marker in "*|" else 1), marker=marker,
                 facecolors=colors if thin or not sent else "white", zorder=3,
-                **({} if thin else {"edgecolors": colors}), linewidths=1.4 if thin else 0.9,
+                edgecolors=None if thin else colors, linewidths=1.4 if thin else 0.9,
             )  # fmt: skip
     if len(wire.streams) > most:
         axes.text(
