@@ -129,12 +129,17 @@ def native_client(
 
 
 def lab_client(
-    server: Server, *, policy: str = "round_robin", concurrency: int = 64, trace_capacity: int = 0
+    server: Server,
+    *,
+    policy: str = "round_robin",
+    concurrency: int = 64,
+    trace_capacity: int = 0,
+    frames: bool = False,
 ) -> list[str | Path]:
     """The command of the lab's channel, driven from C++ as `native_client` drives gRPC's."""
     flags = ["--target", server.target, "--policy", policy, "--backends", str(server.backends)]
     flags += ["--concurrency", str(concurrency), "--trace-capacity", str(trace_capacity)]
-    return [peer("lab_client"), *flags]
+    return [peer("lab_client"), *flags, *(["--frames"] if frames else [])]
 
 
 def blocking_client(server: Server, *, engine: str, threads: int) -> list[str | Path]:

@@ -146,6 +146,7 @@ void for_each_table(const Replay& replay, F&& f) {
   f(replay.subchannels());
   f(replay.connections());
   f(replay.calls());
+  f(replay.frames());
 }
 
 py::dict table(const TraceHandle& trace, std::string_view name) {
@@ -409,6 +410,7 @@ The tables of a trace (`Trace.table`), and what the numbers of each of their col
 and the column with the row that it was known since: {table: {column: (kind, since)}}.)");
   module.def("connectivity_states", &words_of<ConnectivityState>, "By number.");
   module.def("status_codes", &words_of<Code>, "gRPC's, by number.");
+  module.def("frame_types", &words_of<FrameType>, "HTTP/2's, by number; and two that have none.");
   module.def("certainties", &words_of<Certainty>, "How a fact can be known, by number.");
 
   module.def(

@@ -67,6 +67,29 @@ virtual.greet("Ada", times=60)
 gl.Flow(virtual.trace)
 
 # %% [markdown]
+# ## What multiplexing is
+#
+# One connection, so does each request wait for the answer before it? We make 60 calls at once, and
+# look at the wire: `frames=True` keeps every HTTP/2 frame. **How many of the 60 have left before
+# the first answer comes back?** Type your guess, then run it.
+
+# %%
+guess = 1  # your guess: 1 to 60
+with cluster.channel("greetserver", frames=True) as client:
+    client.wait_ready().load(60, concurrency=60)
+wire = client.trace.of("FrameSeen")
+answer = wire.first("FrameSeen", type="HEADERS", sent=False)
+left = [frame for frame in wire.of("FrameSeen", type="HEADERS", sent=True) if frame.id < answer.id]
+print(f"{len(left)} requests had left when the first answer came; your guess was {guess}")
+print(*wire.of("FrameSeen", stream=answer.stream), sep="\n")
+gl.plot.frames(client.trace, title="60 calls, one connection")
+
+# %% [markdown]
+# A call is a *stream*: its frames carry its number, so those of many calls alternate on one wire,
+# and no call waits for another's answer ([RFC 9113, 5](https://www.rfc-editor.org/rfc/rfc9113#section-5)).
+# So one connection is enough for a client, and nothing ever makes it open a second one. That is why
+# it sticks. (Behind a `gl.Flow` of such a trace, a click on a request shows the bytes.)
+#
 # ## Another policy
 #
 # The article's client sets `{"loadBalancingPolicy":"round_robin"}`. We change only that, and stay
@@ -171,7 +194,6 @@ gl.check("02.headless-and-sticky", client)
 clients = [world.channel("greetserver")]  # change this line
 gl.check("02.luck-of-many", [client.greet("Ada") for client in clients])
 
-# %%
 # Find the event that settled which pod gets the requests.
 trace = world.channels[0].trace
 event = trace.first("Picked")  # change this line; print(trace.story()) shows what there is

@@ -365,3 +365,44 @@ def test_it_can_be_read_by_a_screen_reader(show):
     page.keyboard.press("ArrowRight")
     until(page, f"!{FLOW}.asked")
     assert re.search(r"pod-1 started", page.get_attribute(".gl-lanes", "aria-valuetext"))
+
+
+def test_a_click_shows_a_call_s_frames_and_their_bytes(show, pictures):
+    with gl.Cluster.local(pods=1, seed=3) as cluster:
+        channel = cluster.channel("greetserver", frames=True)
+        channel.greet("<b>Ada</b>", times=2)
+        page = show(gl.Flow(channel.trace))
+    page.evaluate(f"{FLOW}.player.toEnd()")
+    page.evaluate(
+        f"""(() => {{
+          const flow = {FLOW}, panel = flow.panels[0], call = panel.model.calls[1];
+          flow.chosen = {{ panel, call, row: call.end }};
+          flow.why(panel, call.end);
+        }})()"""
+    )
+    frames = page.locator(".gl-frames li")
+    assert frames.count() == 5
+    frames.nth(1).locator("button").click()
+    shown = page.locator(".gl-frame")
+    assert "DATA, stream 3" in frames.nth(1).inner_text()
+    assert "type DATA  flags 0x01  stream 3" in shown.inner_text()
+    assert "<b>Ada</b>" in page.evaluate(
+        "document.querySelector('.gl-frame pre').textContent.split('\\n')"
+        ".map((line) => line.slice(55)).join('')"
+    )
+    assert page.locator(".gl-frame b").count() == 0  # it is only text
+    page.screenshot(path=pictures / "frames.png", full_page=True)
+    frames.nth(1).locator("button").click()
+    assert shown.count() == 0
+    page.evaluate(f"{FLOW}.close()")
+    until(page, f"!{FLOW}.asked")
+    x, y = page.evaluate(
+        f"""(() => {{
+          const flow = {FLOW}, [panel] = flow.panels;
+          return panel.view.paths.flatMap(({{ way }}) => way.points).find(
+            ([x, y]) => flow.hit(panel, {{ offsetX: x, offsetY: y }})?.connection);
+        }})()"""
+    )
+    page.locator(".gl-scene").click(position={"x": x, "y": y})
+    assert page.locator(".gl-frames li").count() > 15  # the connection's, with its preface
+    assert "PREFACE, 24 bytes" in page.locator(".gl-frames").inner_text()

@@ -76,7 +76,11 @@ def usual_facts():
         for file in sorted(GOLDEN.glob("*.jsonl"))
         for line in file.read_text(encoding="utf-8").splitlines()[1:]
     )
-    return {line["fact"]: line for line in lines}
+    frame = {
+        "at_ns": 0, "certainty": "observed", "fact": "FrameSeen", "connection": 1, "call": 0,
+        "cause": 0,
+    }  # fmt: skip
+    return {"FrameSeen": frame, **{line["fact"]: line for line in lines}}
 
 
 def replayed(events, usual, path):

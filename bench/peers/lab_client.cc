@@ -18,6 +18,7 @@ struct Flags {
   std::size_t calls = 10000;
   std::size_t concurrency = 64;
   std::size_t trace_capacity = 0;
+  bool frames = false;
 };
 
 constexpr Duration kPatience = std::chrono::seconds(60);
@@ -45,6 +46,7 @@ void measure(const Flags& flags) {
   options.target = flags.target;
   options.policy.policy = flags.policy;
   options.trace_capacity = flags.trace_capacity;
+  options.frames = flags.frames;
   const auto channel = open_channel("lab", std::move(options));
   if (channel->wait_ready(true, kPatience, [] { return false; }) != WaitResult::ready) {
     fail("not all of the backends were READY");
@@ -72,6 +74,7 @@ int main(int argc, char** argv) {
   app.add_option("--calls", flags.calls, "calls that count")->check(CLI::PositiveNumber);
   app.add_option("--concurrency", flags.concurrency, "calls in flight")->check(CLI::PositiveNumber);
   app.add_option("--trace-capacity", flags.trace_capacity, "how many events its trace keeps");
+  app.add_flag("--frames", flags.frames, "every HTTP/2 frame is one of them");
   CLI11_PARSE(app, argc, argv);
   greetlab::bench::measure(flags);
 }

@@ -10,6 +10,7 @@ from bench import counting, processes
 from bench.measure import Bar, Effort, Row, Run
 
 TRACED, UNTRACED = "lab, traced", "lab, untraced"
+FRAMES = "lab, with frames"
 BACKENDS = 3
 EVENTS_PER_CALL = 16
 """Above what a call leaves in the trace: one that is full costs less than one that is not."""
@@ -38,11 +39,17 @@ def _counted(_: Effort) -> Iterator[Mapping[str, Run]]:
     with processes.serving(processes.cq_server(BACKENDS), BACKENDS) as server:
         yield {
             name: counting.counted(
-                counting.with_calls(processes.lab_client(server, trace_capacity=capacity)),
+                counting.with_calls(
+                    processes.lab_client(server, trace_capacity=capacity, frames=frames)
+                ),
                 3_000,
                 "instructions",
             )
-            for name, capacity in ((TRACED, 1_000_000), (UNTRACED, 0))
+            for name, capacity, frames in (
+                (FRAMES, 1_000_000, True),
+                (TRACED, 1_000_000, False),
+                (UNTRACED, 0, False),
+            )
         }
 
 
@@ -56,7 +63,10 @@ ROWS = (
     Row(
         "trace-counted",
         f"What a call of the lab's channel takes with and without a trace, {BACKENDS} backends",
-        (Bar(TRACED, UNTRACED, "instructions", most=1.15),),
+        (
+            Bar(TRACED, UNTRACED, "instructions", most=1.15),
+            Bar(FRAMES, UNTRACED, "instructions", most=1.6),
+        ),
         _counted,
         times=None,
     ),

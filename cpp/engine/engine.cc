@@ -13,7 +13,7 @@ namespace greetlab {
 const std::vector<Engine>& engines() {
   static const std::vector<Engine> all{
       {"lab", "ours, every step of which is in the trace", {true, true}, {}, open_lab_channel},
-      {"grpc", "gRPC's own channel", {false, false}, {"source_ip"}, open_native_channel},
+      {"grpc", "gRPC's own channel", {false, false}, {"source_ip", "frames"}, open_native_channel},
   };
   return all;
 }

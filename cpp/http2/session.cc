@@ -119,18 +119,6 @@ struct Http2Session::Callbacks {
     return 0;
   }
 
-  static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* data) {
-    self(data).watcher_.on_frame({false, head->type, head->flags, head->stream_id,
-                                  static_cast<std::uint32_t>(head->length)});
-    return 0;
-  }
-
-  static int on_frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* data) {
-    self(data).watcher_.on_frame({true, frame->hd.type, frame->hd.flags, frame->hd.stream_id,
-                                  static_cast<std::uint32_t>(frame->hd.length)});
-    return 0;
-  }
-
   static ssize_t read_body(nghttp2_session* session, std::int32_t id, std::uint8_t* room,
                            std::size_t size, std::uint32_t* flags, nghttp2_data_source*, void*) {
     Stream* const there = stream(session, id);
@@ -141,7 +129,7 @@ struct Http2Session::Callbacks {
     return static_cast<ssize_t>(count);
   }
 
-  static nghttp2_session_callbacks* make(bool observes) {
+  static nghttp2_session_callbacks* make() {
     nghttp2_session_callbacks* made = nullptr;
     if (nghttp2_session_callbacks_new(&made) != 0) throw std::bad_alloc();
     nghttp2_session_callbacks_set_on_begin_headers_callback(made, on_begin_headers);
@@ -150,21 +138,17 @@ struct Http2Session::Callbacks {
     nghttp2_session_callbacks_set_on_frame_recv_callback(made, on_frame);
     nghttp2_session_callbacks_set_before_frame_send_callback(made, before_send);
     nghttp2_session_callbacks_set_on_stream_close_callback(made, on_stream_close);
-    if (observes) {
-      nghttp2_session_callbacks_set_on_begin_frame_callback(made, on_begin_frame);
-      nghttp2_session_callbacks_set_on_frame_send_callback(made, on_frame_sent);
-    }
     return made;
   }
 };
 
 Http2Session::Http2Session(Watcher& watcher, bool observes, std::int32_t first_stream)
     : watcher_(watcher) {
-  // Made once, and never freed: all sessions have the same two.
-  static nghttp2_session_callbacks* const quiet = Callbacks::make(false);
-  static nghttp2_session_callbacks* const telling = Callbacks::make(true);
+  if (observes) observed_ = std::make_unique<Observed>();
+  // Made once, and never freed: all sessions have the same.
+  static nghttp2_session_callbacks* const callbacks = Callbacks::make();
   static nghttp2_option* const options = lenient();
-  if (nghttp2_session_client_new2(&session_, observes ? telling : quiet, this, options) != 0) {
+  if (nghttp2_session_client_new2(&session_, callbacks, this, options) != 0) {
     throw std::bad_alloc();
   }
   nghttp2_session_set_next_stream_id(session_, first_stream);
@@ -182,6 +166,18 @@ Http2Session::~Http2Session() {
 }
 
 bool Http2Session::receive(std::string_view bytes) {
+  if (observed_ == nullptr) return take_in(bytes);
+  // Frame by frame, so that each is told before what comes of it.
+  while (!bytes.empty()) {
+    const std::size_t size = observed_->received.take(bytes);
+    if (observed_->received.whole()) watcher_.on_frame(observed_->received.frame());
+    if (!take_in(bytes.substr(0, size))) return false;
+    bytes.remove_prefix(size);
+  }
+  return failure_.empty();
+}
+
+bool Http2Session::take_in(std::string_view bytes) {
   const ssize_t read = nghttp2_session_mem_recv(
       session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   if (read < 0) fail(nghttp2_strerror(static_cast<int>(read)));
@@ -196,6 +192,14 @@ bool Http2Session::take_output(std::string& output) {
     if (size <= 0) return failure_.empty();
     output.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
     produced_ += static_cast<std::size_t>(size);
+    if (observed_ != nullptr) tell_sent(text(bytes, static_cast<std::size_t>(size)));
+  }
+}
+
+void Http2Session::tell_sent(std::string_view bytes) {
+  while (!bytes.empty()) {
+    bytes.remove_prefix(observed_->sent.take(bytes));
+    if (observed_->sent.whole()) watcher_.on_frame(observed_->sent.frame());
   }
 }
 

@@ -3,10 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "http2/frame_reader.h"
 
 struct nghttp2_session;
 
@@ -19,15 +22,6 @@ enum class Reach : std::uint8_t {
   refused,     ///< The server says that it did nothing with it: REFUSED_STREAM, or a GOAWAY whose
                ///< last stream is before this one.
   processed,   ///< It may have.
-};
-
-/// A frame that came or went (RFC 9113 4.1).
-struct Http2Frame {
-  bool sent;  ///< By us.
-  std::uint8_t type;
-  std::uint8_t flags;
-  std::int32_t stream;
-  std::uint32_t length;
 };
 
 /// A request header. What it points to stays until `submit` has returned.
@@ -77,7 +71,8 @@ class Http2Session {
                             std::string_view debug) = 0;
     /// The answer to `ping`.
     virtual void on_pong() {}
-    /// Every frame; only where somebody `observes` them.
+    /// Every frame, and the preface; only where somebody `observes` them. One that came: before
+    /// what comes of it. One that goes: as it is put into the output.
     virtual void on_frame(const Http2Frame&) {}
   };
 
@@ -87,7 +82,8 @@ class Http2Session {
   static constexpr std::uint32_t kMaxHeaderList = 16 * 1024;
 
   /// @param watcher outlives it.
-  /// @param observes whether `on_frame` is told; if not, frames cost nothing.
+  /// @param observes whether `on_frame` is told; if not, frames cost a null check a read and a
+  /// write.
   /// @param first_stream an odd number.
   explicit Http2Session(Watcher& watcher, bool observes = false, std::int32_t first_stream = 1);
   ~Http2Session();
@@ -137,6 +133,13 @@ class Http2Session {
 
  private:
   struct Callbacks;
+  struct Observed {
+    FrameReader received{false};
+    FrameReader sent{true};
+  };
+
+  bool take_in(std::string_view bytes);
+  void tell_sent(std::string_view bytes);
 
   void fail(std::string_view why);
   void forget(Stream& stream);
@@ -146,6 +149,7 @@ class Http2Session {
   nghttp2_session* session_ = nullptr;
   Stream* block_ = nullptr;  // whose headers are being read
   std::vector<Stream*> open_;
+  std::unique_ptr<Observed> observed_;
   std::uint64_t produced_ = 0;  // bytes of output, ever
   bool ready_ = false;
   bool draining_ = false;

@@ -18,6 +18,7 @@ struct ChannelOptions {
   Duration cooldown = std::chrono::seconds(30);
   bool connection_per_call = false;
   std::string source_ip;
+  bool frames = false;
   std::optional<std::uint64_t> seed;
   /// Its name in the trace.
   std::string name = "client-1";
@@ -36,6 +37,9 @@ struct ChannelOptions {
       "the address to connect from, such as 127.9.9.1, where it matters who a client is, as to "
       "session "
       "affinity; empty: the kernel chooses, and on loopback all clients look alike");
+    f("frames", self.frames,
+      "tell every HTTP/2 frame on its connections, with its first bytes (FrameSeen): some six a "
+      "call");
     f("seed", self.seed, "of what is random in our own engine; none: another one each time");
     f("trace_capacity", self.trace_capacity, kTraceCapacityHelp);
   }

@@ -1,8 +1,11 @@
 #include "live/connector.h"
 
 #include <algorithm>
+#include <array>
 #include <deque>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "channel/answer.h"
 #include "core/printable.h"
@@ -12,6 +15,20 @@
 #include "live/transport.h"
 
 namespace greetlab {
+namespace {
+
+// Writes the digits into `room`.
+std::string_view in_hex(std::string_view bytes, std::span<char, 2 * kFrameExcerpt> room) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::size_t size = 0;
+  for (const char byte : bytes) {
+    room[size++] = kDigits[static_cast<std::uint8_t>(byte) >> 4];
+    room[size++] = kDigits[static_cast<std::uint8_t>(byte) & 15];
+  }
+  return {room.data(), size};
+}
+
+}  // namespace
 
 // A connection and what became of it. Lives on while calls are in flight on it.
 class LiveConnector::Connection final : public std::enable_shared_from_this<Connection>,
@@ -25,7 +42,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
         id_(id),
         dial_(dial),
         watcher_(&watcher),
-        transport_(std::make_shared<Transport>(loop_, *this)) {
+        transport_(std::make_shared<Transport>(loop_, *this, connector.frames_)) {
     started_ = trace_.emit(dial_.who, dial_.cause,
                            [&] { return ConnectStarted{dial_.subchannel, id_, dial_.attempt}; });
     transport_->connect(dial_.address, connector_.source_ip_);
@@ -89,6 +106,25 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     lose(Graceful::no, why_lost());
   }
 
+  void on_frame(const Http2Frame& frame) override {
+    // A stream's frames follow from its call; the connection's own from its being dialled, or up.
+    const auto stream = static_cast<std::uint32_t>(frame.stream);
+    const std::size_t place = stream / 2;
+    const Carried carried = stream % 2 == 1 && place < carried_.size()
+                                ? carried_[place]
+                                : Carried{CallId{}, connected_ ? up_ : started_};
+    trace_.emit(dial_.who, carried.cause, [&] {
+      return FrameSeen{id_,
+                       carried.call,
+                       stream,
+                       frame.length,
+                       trace_.symbol(in_hex(frame.excerpt, hex_)),
+                       frame.sent,
+                       frame.type,
+                       frame.flags};
+    });
+  }
+
   // --- GreetCall::Carrier
 
   void on_call_ended(GreetCall& call, const Status& status, Reach reach) override {
@@ -106,6 +142,8 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   // --- Calls
 
   void start(GreetCall& call) {
+    // Streams are numbered 1, 3, 5, ... as they are opened (RFC 9113 5.1.1).
+    if (connector_.frames_) carried_.push_back({call.asked().id, call.asked().cause});
     call.send(transport_->session(), connector_.authority_);
     transport_->touch();
   }
@@ -179,7 +217,14 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   std::string pod_name_;       // and that word
   Timer deadline_;
   bool connected_ = false;
-  bool over_ = false;               // for new calls
+  bool over_ = false;  // for new calls
+  // Only where frames are told: whose stream is which, and the digits of the last frame.
+  struct Carried {
+    CallId call;
+    EventId cause;
+  };
+  std::vector<Carried> carried_;
+  std::array<char, 2 * kFrameExcerpt> hex_;
   std::deque<GreetCall*> waiting_;  // for a stream; of those in flight
 };
 
@@ -201,11 +246,13 @@ class LiveConnector::Handle final : public Link {
   const std::shared_ptr<Connection> connection_;
 };
 
-LiveConnector::LiveConnector(Loop& loop, Trace& trace, std::string authority, std::string source_ip)
+LiveConnector::LiveConnector(Loop& loop, Trace& trace, std::string authority, std::string source_ip,
+                             bool frames)
     : loop_(loop),
       trace_(trace),
       authority_(std::move(authority)),
-      source_ip_(std::move(source_ip)) {
+      source_ip_(std::move(source_ip)),
+      frames_(frames) {
   require_source_ip(source_ip_);
 }
 

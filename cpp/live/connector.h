@@ -26,8 +26,10 @@ class LiveConnector final : public Connector {
   /// @param authority what the calls say they are for (:authority, RFC 9113 8.3.1): the target's
   /// name.
   /// @param source_ip from which address to connect; empty: the kernel chooses.
+  /// @param frames whether every frame is a fact.
   /// @throws std::invalid_argument for a source that is no IP address.
-  LiveConnector(Loop& loop, Trace& trace, std::string authority, std::string source_ip);
+  LiveConnector(Loop& loop, Trace& trace, std::string authority, std::string source_ip,
+                bool frames);
 
   std::unique_ptr<Link> dial(const Dial& dial, Link::Watcher& watcher) override;
 
@@ -47,6 +49,7 @@ class LiveConnector final : public Connector {
   Trace& trace_;
   const std::string authority_;
   const std::string source_ip_;
+  const bool frames_;
   std::unordered_map<Symbol, EventId> ended_pods_;
   std::unordered_map<std::string, EventId> ended_ips_;
 };

@@ -38,7 +38,7 @@ class LabChannel final : public GreetChannel {
       : options_(checked(std::move(options))),
         target_(parse_target(options_.target)),
         trace_(loop_),
-        connector_(loop_, trace_, target_.authority, options_.source_ip),
+        connector_(loop_, trace_, target_.authority, options_.source_ip, options_.frames),
         rng_(options_.seed ? *options_.seed : any_seed()) {
     resolvers_ = make_resolver_factory(target_, {loop_, trace_, options_.cooldown});
     if (options_.listener != nullptr) {

@@ -70,6 +70,10 @@ void Transport::on_go_away(std::int32_t last_stream, std::uint32_t error, std::s
   if (!closed_) owner_.on_go_away(last_stream, error, debug);
 }
 
+void Transport::on_frame(const Http2Frame& frame) {
+  if (!closed_) owner_.on_frame(frame);
+}
+
 void Transport::touch() {
   if (std::exchange(touched_, true)) return;
   loop_.at_turn_end(shared_from_this());

@@ -34,10 +34,14 @@ class Transport final : public std::enable_shared_from_this<Transport>,
     virtual void on_read() = 0;
     /// The attempt has failed, or the connection is gone: its streams hear of it next.
     virtual void on_gone(const std::string& why) = 0;
+    /// `Http2Session::Watcher`; of what is said until `close`.
+    virtual void on_frame(const Http2Frame& frame) = 0;
   };
 
   /// @param loop outlives it, and so does the owner, until `close`.
-  Transport(Loop& loop, Owner& owner) : loop_(loop), owner_(owner), session_(*this) {}
+  /// @param frames whether `on_frame` is told.
+  Transport(Loop& loop, Owner& owner, bool frames)
+      : loop_(loop), owner_(owner), session_(*this, frames) {}
   ~Transport() override { hang_up(); }
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
@@ -63,6 +67,7 @@ class Transport final : public std::enable_shared_from_this<Transport>,
   void on_turn_end() override;
   void on_settings() override;
   void on_go_away(std::int32_t last_stream, std::uint32_t error, std::string_view debug) override;
+  void on_frame(const Http2Frame& frame) override;
 
   void on_connected();
   void read();

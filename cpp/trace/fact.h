@@ -12,6 +12,8 @@
 // file, Python, the plots and the page from here.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,6 +21,7 @@
 #include <variant>
 
 #include "core/connectivity.h"
+#include "core/frame_type.h"
 #include "core/status.h"
 #include "core/time.h"
 #include "trace/ids.h"
@@ -429,6 +432,58 @@ struct BackoffStarted {
   }
 };
 
+// --- The wire ------------------------------------------------------------------------------------
+
+/// An HTTP/2 frame went (`sent`, by the client) or came, whole; only where frames are asked for.
+/// `stream` 0 is the connection's own (RFC 9113 5.1.1). `call`: whose stream it is; 0: nobody's.
+/// `length` is that of its payload, behind the 9 bytes of its head; `payload` its first bytes, in
+/// hex digits.
+struct FrameSeen {
+  ConnectionId connection;
+  CallId call;
+  std::uint32_t stream;
+  std::uint32_t length;
+  Symbol payload;
+  bool sent;
+  FrameType type;
+  std::uint8_t flags;
+  static constexpr std::string_view kName = "FrameSeen";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"connection", &FrameSeen::connection},
+                      Field{"sent", &FrameSeen::sent},
+                      Field{"type", &FrameSeen::type},
+                      Field{"stream", &FrameSeen::stream},
+                      Field{"length", &FrameSeen::length},
+                      Field{"flags", &FrameSeen::flags},
+                      Field{"call", &FrameSeen::call},
+                      Field{"payload", &FrameSeen::payload}};
+  }
+  std::string sentence(const Teller& t) const {
+    const std::string known = t.dialled(connection);
+    const std::string pod =
+        known.empty() ? t.say("connection ", static_cast<std::uint32_t>(connection)) : known;
+    const std::string way = sent ? t.say(t.who, " \u2192 ", pod) : t.say(pod, " \u2192 ", t.who);
+    const std::string words = flags_in_words(type, flags);
+    return t.say(way, ": ", to_string(type), stream == 0 ? "" : t.say(", stream ", stream), ", ",
+                 t.counted(length, "byte"), words.empty() ? "" : ", ", words);
+  }
+  /// What this one has that no frame can have, in words; "" where it can be: who reads facts from
+  /// outside asks.
+  std::string_view fault(const Symbols& symbols) const {
+    const std::string& hex = symbols.word(payload);
+    if (length > 0xffffff) return "field \"length\" is above 2^24 - 1";
+    if (stream > 0x7fffffff) return "field \"stream\" is above 2^31 - 1";
+    if (hex.size() != 2 * std::min<std::size_t>(length, kFrameExcerpt)) {
+      return "field \"payload\" has not the two digits a byte that its length asks for";
+    }
+    if (hex.find_first_not_of("0123456789abcdef") != std::string::npos) {
+      return "field \"payload\" is not in hex digits";
+    }
+    return {};
+  }
+};
+
 // --- The calls -----------------------------------------------------------------------------------
 
 /// The application called.
@@ -535,6 +590,6 @@ using Fact =
                  ResolverBackoffStarted, AddressListTaken, ListSwapped, PickerPublished,
                  ChannelStateChanged, SubchannelCreated, SubchannelStateChanged, ConnectStarted,
                  Connected, ConnectFailed, GoAwayReceived, ConnectionLost, BackoffStarted,
-                 CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent, CallEnded>;
+                 FrameSeen, CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent, CallEnded>;
 
 }  // namespace greetlab

@@ -41,6 +41,8 @@ inline constexpr std::uint8_t kWordCount<Graceful> = 3;
 template <>
 inline constexpr std::uint8_t kWordCount<ConnectivityState> = 5;
 template <>
+inline constexpr std::uint8_t kWordCount<FrameType> = kFrameTypeNames.size();
+template <>
 inline constexpr std::uint8_t kWordCount<Code> = kCodeNames.size();
 
 /// `to_string` backwards; nothing for a word that is none of the enum's.

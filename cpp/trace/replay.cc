@@ -185,6 +185,10 @@ void Replay::add(const ConnectionLost& fact, Symbol) {
   }
 }
 
+void Replay::add(const FrameSeen& fact, Symbol) {
+  frames_.push_back({row_, place(connection_at_, fact.connection), place(call_at_, fact.call)});
+}
+
 // --- The calls -----------------------------------------------------------------------------------
 
 void Replay::add(const CallStarted& fact, Symbol who) {

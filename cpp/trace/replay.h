@@ -160,6 +160,19 @@ class Replay {
     }
   };
 
+  /// An HTTP/2 frame; what else there is to say of it stands in its event.
+  struct FrameRow {
+    Row start;
+    Place connection;
+    Place call;
+    static constexpr std::string_view kName = "frames";
+    static constexpr auto columns() {
+      return std::tuple{Column{"start", &FrameRow::start},
+                        Column{"connection", &FrameRow::connection},
+                        Column{"call", &FrameRow::call}};
+    }
+  };
+
   /// A client now.
   struct Client {
     ConnectivityState state{};
@@ -183,6 +196,7 @@ class Replay {
   const std::vector<SubchannelRow>& subchannels() const { return subchannels_; }
   const std::vector<ConnectionRow>& connections() const { return connections_; }
   const std::vector<CallRow>& calls() const { return calls_; }
+  const std::vector<FrameRow>& frames() const { return frames_; }
 
   // The world now, each in the order of its first event.
   const std::vector<std::pair<Symbol, Client>>& clients() const { return clients_; }
@@ -220,6 +234,7 @@ class Replay {
   void add(const Connected& fact, Symbol who);
   void add(const ConnectFailed& fact, Symbol who);
   void add(const ConnectionLost& fact, Symbol who);
+  void add(const FrameSeen& fact, Symbol who);
   void add(const CallStarted& fact, Symbol who);
   void add(const CallQueued& fact, Symbol who);
   void add(const Picked& fact, Symbol who);
@@ -238,6 +253,7 @@ class Replay {
   std::vector<SubchannelRow> subchannels_;
   std::vector<ConnectionRow> connections_;
   std::vector<CallRow> calls_;
+  std::vector<FrameRow> frames_;
   Places<SubchannelId> subchannel_at_;
   Places<ConnectionId> connection_at_;
   Places<CallId> call_at_;

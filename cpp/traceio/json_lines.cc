@@ -209,6 +209,15 @@ class Reader {
       take_member(line_, field, trace_.symbols, member);
     });
     line_.expect_nothing_left();
+    std::visit(
+        [this](const auto& fact) {
+          if constexpr (requires { fact.fault(trace_.symbols); }) {
+            if (const auto fault = fact.fault(trace_.symbols); !fault.empty()) {
+              refuse(std::string(fault));
+            }
+          }
+        },
+        event.fact);
   }
 
   std::istream& in_;

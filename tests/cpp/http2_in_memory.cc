@@ -86,7 +86,10 @@ struct Client final : Http2Session::Watcher {
     this->debug = debug;
   }
   void on_pong() override { ++pongs; }
-  void on_frame(const Http2Frame& frame) override { frames.push_back(frame); }
+  void on_frame(const Http2Frame& frame) override {
+    frames.push_back(frame);
+    excerpts.emplace_back(frame.excerpt);
+  }
 
   void start(Call& call, bool unary = true) {
     call.start(session, {"/greet.GreetService/Greet", "greetserver", body, std::nullopt, unary});
@@ -117,6 +120,7 @@ struct Client final : Http2Session::Watcher {
   std::int32_t last_stream = -1;
   std::string debug;
   std::vector<Http2Frame> frames;
+  std::vector<std::string> excerpts;
   std::vector<std::string> last;
   Reach reach{};
 };
@@ -244,13 +248,50 @@ void stream_numbers_come_to_an_end() {
   EXPECT(last.status.ok());
 }
 
+void frames_are_cut_out_of_any_pieces() {
+  const std::string wire = frame(4, 0, 0) + frame(9, 4, 5, std::string(300, 'x')) +
+                           frame(0x2a, 0xff, 7, "abc") + frame(0, 1, 0x7fffffff, "Ada");
+  for (std::size_t piece = 1; piece <= wire.size(); ++piece) {
+    FrameReader reader(false);
+    std::vector<Http2Frame> told;
+    std::vector<std::string> excerpts;
+    for (std::size_t at = 0; at < wire.size(); at += piece) {
+      std::string_view bytes = std::string_view(wire).substr(at, piece);
+      while (!bytes.empty()) {
+        bytes.remove_prefix(reader.take(bytes));
+        if (!reader.whole()) continue;
+        told.push_back(reader.frame());
+        excerpts.emplace_back(reader.frame().excerpt);
+      }
+    }
+    EXPECT(told.size() == 4);
+    EXPECT(told[0].type == FrameType::settings && told[0].length == 0);
+    EXPECT(told[1].type == FrameType::continuation && told[1].length == 300);
+    EXPECT(excerpts[1] == std::string(kFrameExcerpt, 'x'));
+    EXPECT(told[2].type == FrameType::extension && told[2].flags == 0xff && told[2].stream == 7);
+    EXPECT(told[3].type == FrameType::data && told[3].stream == 0x7fffffff && excerpts[3] == "Ada");
+  }
+}
+
+void the_preface_is_told_and_the_words_of_flags() {
+  Client client(true);
+  EXPECT(client.output().starts_with(client.excerpts[0]));
+  EXPECT(client.frames[0].type == FrameType::preface && client.frames[0].length == 24);
+  EXPECT(client.frames[1].type == FrameType::settings && client.frames[1].sent);
+  EXPECT(flags_in_words(FrameType::headers, 0x25) == "END_STREAM|END_HEADERS|PRIORITY");
+  EXPECT(flags_in_words(FrameType::ping, 0x01) == "ACK");
+  EXPECT(flags_in_words(FrameType::data, 0x44) == "0x44");
+  EXPECT(flags_in_words(FrameType::goaway, 0).empty());
+}
+
 void pings_are_answered_and_frames_are_told() {
   Client client(true);
   client.output();
   client.frames.clear();
   client.session.receive(kSettings + frame(6, 0, 0, "12345678"));
   EXPECT(client.output() == frame(4, 1, 0) + frame(6, 1, 0, "12345678"));
-  EXPECT(client.frames.size() == 4 && !client.frames[1].sent && client.frames[1].type == 6);
+  EXPECT(client.frames.size() == 4 && !client.frames[1].sent &&
+         client.frames[1].type == FrameType::ping);
   EXPECT(client.frames[1].length == 8 && client.frames[3].sent && client.frames[3].flags == 1);
   client.session.ping();
   client.output();
@@ -288,6 +329,8 @@ int main() {
   a_goaway_lets_older_calls_end();
   no_more_streams_than_the_server_takes();
   stream_numbers_come_to_an_end();
+  frames_are_cut_out_of_any_pieces();
+  the_preface_is_told_and_the_words_of_flags();
   pings_are_answered_and_frames_are_told();
   what_is_no_http2_ends_the_connection();
   words_are_as_the_specification_has_them();

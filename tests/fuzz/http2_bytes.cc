@@ -33,7 +33,10 @@ struct Watcher final : Http2Session::Watcher {
   int settings = 0;
   void on_settings() override { ++settings; }
   void on_go_away(std::int32_t, std::uint32_t, std::string_view) override {}
-  void on_frame(const Http2Frame& frame) override { CHECK(frame.stream >= 0); }
+  void on_frame(const Http2Frame& frame) override {
+    CHECK(frame.stream >= 0 && frame.length < 1U << 24);
+    CHECK(frame.excerpt.size() == std::min<std::size_t>(frame.length, kFrameExcerpt));
+  }
 };
 
 }  // namespace

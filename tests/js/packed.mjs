@@ -52,6 +52,7 @@ export function packed(events, { pods = 2, virtual = [] } = {}) {
   const header = {
     tables,
     world: "SIM", title: "by hand", summary: "", kinds, certainties: ["observed", "inferred"],
+    frame_types: ["DATA", "HEADERS"],
     fields, words, sentences: ["something happens", "call \0 goes on"],
     pods: Array.from({ length: pods }, (_, i) => ({
       name: `pod-${i + 1}`, address: address(i + 1), color: "#123456", marker: "o",

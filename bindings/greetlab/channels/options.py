@@ -23,6 +23,7 @@ class ChannelOptions(TypedDict, total=False):
     cooldown: float
     connection_per_call: bool
     source_ip: str
+    frames: bool
     seed: int | None
     trace_capacity: int
 

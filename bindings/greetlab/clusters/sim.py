@@ -48,7 +48,7 @@ class SimOptions(TypedDict, total=False):
 
 
 SIM_DEFAULTS = {name: default for name, default, _ in _core.sim_options()}
-_NOT_HERE = ("source_ip", "seed", "trace_capacity")
+_NOT_HERE = ("source_ip", "frames", "seed", "trace_capacity")
 _HERE = [name for name, _, _ in DEFAULTS if name not in _NOT_HERE]
 """What a channel can be told in this world, and what it cannot."""
 
@@ -282,9 +282,14 @@ class SimCluster(Cluster, Faults):
 
         With `connection_per_call` each call is another client in the trace.
 
-        Raises ValueError for what there is not in this world: another engine, a source_ip, a seed
-        or a trace_capacity of a channel's own.
+        Raises ValueError for what there is not in this world: another engine, a source_ip, frames
+        (nothing is put on a wire), a seed or a trace_capacity of a channel's own.
         """
+        if options.get("frames"):
+            raise ValueError(
+                "frames: nothing is put on a wire in the sim, so there are none to see; a channel "
+                "of Cluster.local() has them"
+            )
         for own in _NOT_HERE:
             if own in options:
                 raise ValueError(f"{own}: of a channel on real connections; not in the sim")

@@ -19,6 +19,8 @@ STATES = _core.connectivity_states()
 """Connectivity states by number."""
 STATUS_NAMES = _core.status_codes()
 """gRPC's status codes by number."""
+FRAME_TYPES = _core.frame_types()
+"""HTTP/2's types of frames by number, as RFC 9113 writes them."""
 CERTAINTIES = [word.replace("_", " ") for word in _core.certainties()]
 """How a fact can be known; on a real network nobody could see one that is "sim only"."""
 

@@ -1,6 +1,7 @@
 """Pictures of what happened. Each takes results or traces and returns a figure; none measures."""
 
 from greetlab.views.plot.distributions import latency
+from greetlab.views.plot.frames import frames
 from greetlab.views.plot.request_strips import requests
 from greetlab.views.plot.state_bars import states
 from greetlab.views.plot.style import Picture
@@ -8,4 +9,4 @@ from greetlab.views.plot.three_lanes import lanes
 from greetlab.views.plot.waits import waits
 from greetlab.views.plot.waterfall import lookup
 
-__all__ = ["Picture", "lanes", "latency", "lookup", "requests", "states", "waits"]
+__all__ = ["Picture", "frames", "lanes", "latency", "lookup", "requests", "states", "waits"]

@@ -24,7 +24,7 @@ import numpy as np
 
 from greetlab.text import plain
 from greetlab.trace.replay import TABLES, replayed
-from greetlab.trace.trace import CERTAINTIES, KINDS, STATUS_NAMES, Trace
+from greetlab.trace.trace import CERTAINTIES, FRAME_TYPES, KINDS, STATUS_NAMES, Trace
 from greetlab.views.palette import FAILED, pod_styles
 from greetlab.views.widget.columns import Column, Rows, field_columns, row_of, with_causes
 from greetlab.views.widget.topology import topology
@@ -96,6 +96,7 @@ def pack(trace: Trace, title: str = "") -> bytes:
              "marker": style.marker}
             for name, style in sorted(styles.items(), key=_natural)
         ],
+        "frame_types": FRAME_TYPES[: FRAME_TYPES.index("EXTENSION")],
         "virtual": [plain(address) for address in place.virtual],
         "failed": FAILED.color,
         "dropped": trace.dropped,

@@ -3,6 +3,7 @@
 
 import { Clock } from "./clock.js";
 import { ICONS, WORLDS, element, fit, fraction, icon, isDark, readTheme, set } from "./elements.js";
+import { frameBytes, frameList, frameRows } from "./frames.js";
 import { duration } from "./glyphs.js";
 import { KEYS, keyAction } from "./help.js";
 import { Lanes } from "./lanes.js";
@@ -16,7 +17,7 @@ import { unpack } from "./unpack.js";
 
 /** @import { Pen, Theme } from "./glyphs.js" */
 /** @import { View } from "./layout.js" */
-/** @import { Call, Lookup } from "./model.js" */
+/** @import { Call, Connection, Lookup } from "./model.js" */
 /** @import { Packed } from "./unpack.js" */
 
 /**
@@ -33,7 +34,8 @@ import { unpack } from "./unpack.js";
  * @property {number} ratio
  * @property {View} view
  */
-/** @typedef {{ panel: Panel, row: number, call?: Call }} Found what the pointer is on */
+/** @typedef {{ panel: Panel, row: number, call?: Call, connection?: Connection }} Found
+ * what the pointer is on */
 
 class Flow {
   /** @param {HTMLElement} root @param {Packed[]} packed */
@@ -331,7 +333,9 @@ class Flow {
       Math.min(...one.points.map(([a, b]) => Math.hypot(a - x, b - y))), 11);
     if (!way) return null;
     const { dial, up, goaway, end } = way.connection;
-    return { panel, row: lastRow(position, [dial, up, goaway, end]) };
+    return {
+      panel, row: lastRow(position, [dial, up, goaway, end]), connection: way.connection,
+    };
   }
 
   /** @param {Panel} panel @param {PointerEvent} event */
@@ -381,11 +385,15 @@ class Flow {
           element("span", { class: "gl-when" }, line.slice(0, gap)),
           element("span", {}, `${depth ? "because " : ""}${line.slice(gap + 2)}`)));
     });
+    const position = this.clock.positions[panel.number][this.player.position];
+    const frames = frameRows(model, this.chosen ?? {}, position);
     this.chain.replaceChildren(
       element("header", {}, element("h4", {}, "Why?"),
         element("button", { type: "button", class: "gl-close", "aria-label": "Close",
           onclick: () => this.close() }, "×")),
-      element("ol", {}, ...items));
+      ...(model.kind(row) === "FrameSeen" ? [frameBytes(model, row)] : []),
+      element("ol", {}, ...items),
+      ...(frames.length ? [frameList(model, frames)] : []));
     this.chain.hidden = false;
     this.ask();
   }

@@ -115,6 +115,7 @@ export class Model {
     countLive(this.subchannels);
     this.connections = this.table("connections").map((row) => connectionOf(this, row));
     this.calls = this.table("calls").map((row) => callOf(this, row));
+    this.frames = this.table("frames"); // places in `connections` and `calls`
     for (const row of this.table("lookups")) {
       if (isClient(this, row.client)) this.client(row.client).lookups.push(lookupOf(row));
     }
@@ -237,7 +238,10 @@ export class Model {
   }
 }
 
-export const CALL_KINDS = new Set(["CallStarted", "CallQueued", "Picked", "CallEnded"]);
+/** What is only a call's progress, by the thousand. */
+export const CALL_KINDS = new Set([
+  "CallStarted", "CallQueued", "Picked", "CallEnded", "FrameSeen",
+]);
 
 /** @param {string} text */
 const split = (text) => (text ? text.split(",") : []);

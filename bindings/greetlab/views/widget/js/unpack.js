@@ -18,6 +18,7 @@
  * @property {string[]} sentences
  * @property {{ name: string, address: string, color: string, marker: string }[]} pods
  * @property {string[]} virtual
+ * @property {string[]} frame_types by their number on the wire
  * @property {string} failed
  * @property {number} dropped
  */
