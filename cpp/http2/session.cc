@@ -6,6 +6,8 @@
 #include <new>
 #include <utility>
 
+#include "http2/session_memory.h"
+
 namespace greetlab {
 namespace {
 
@@ -142,13 +144,15 @@ struct Http2Session::Callbacks {
   }
 };
 
-Http2Session::Http2Session(Watcher& watcher, bool observes, std::int32_t first_stream)
+Http2Session::Http2Session(Watcher& watcher, bool observes, std::int32_t first_stream,
+                           std::pmr::memory_resource& memory)
     : watcher_(watcher) {
   if (observes) observed_ = std::make_unique<Observed>();
   // Made once, and never freed: all sessions have the same.
   static nghttp2_session_callbacks* const callbacks = Callbacks::make();
   static nghttp2_option* const options = lenient();
-  if (nghttp2_session_client_new2(&session_, callbacks, this, options) != 0) {
+  nghttp2_mem mem = session_memory(memory);
+  if (nghttp2_session_client_new3(&session_, callbacks, this, options, &mem) != 0) {
     throw std::bad_alloc();
   }
   nghttp2_session_set_next_stream_id(session_, first_stream);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <span>
 #include <string>
 #include <string_view>
@@ -85,7 +86,9 @@ class Http2Session {
   /// @param observes whether `on_frame` is told; if not, frames cost a null check a read and a
   /// write.
   /// @param first_stream an odd number.
-  explicit Http2Session(Watcher& watcher, bool observes = false, std::int32_t first_stream = 1);
+  /// @param memory for its streams and headers; outlives it, and is for the same thread.
+  explicit Http2Session(Watcher& watcher, bool observes = false, std::int32_t first_stream = 1,
+                        std::pmr::memory_resource& memory = *std::pmr::new_delete_resource());
   ~Http2Session();
   Http2Session(const Http2Session&) = delete;
   Http2Session& operator=(const Http2Session&) = delete;

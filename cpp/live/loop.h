@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <functional>
 #include <memory>
+#include <memory_resource>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -42,6 +43,9 @@ class Loop final : public Clock {
 
   /// CLOCK_MONOTONIC.
   Time now() const override;
+
+  /// For what is made and freed again and again, from the loop only.
+  std::pmr::memory_resource& memory() { return memory_; }
 
   /// To wait for descriptors with, from the loop only.
   Poller& poller() { return poller_; }
@@ -83,6 +87,7 @@ class Loop final : public Clock {
   void tell_waiters();
   void wake();
 
+  std::pmr::unsynchronized_pool_resource memory_{{0, 512}};  // larger pieces are malloc's
   Poller poller_;
   TimerQueue timers_;
   std::vector<std::shared_ptr<TurnEnd>> turn_ends_;

@@ -41,7 +41,7 @@ class Transport final : public std::enable_shared_from_this<Transport>,
   /// @param loop outlives it, and so does the owner, until `close`.
   /// @param frames whether `on_frame` is told.
   Transport(Loop& loop, Owner& owner, bool frames)
-      : loop_(loop), owner_(owner), session_(*this, frames) {}
+      : loop_(loop), owner_(owner), session_(*this, frames, 1, loop.memory()) {}
   ~Transport() override { hang_up(); }
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
