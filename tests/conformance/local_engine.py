@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -74,6 +75,7 @@ class LocalEngine(Engine):
             spec.pods,
             endpoint_lag=3600.0 if spec.listed_when_dead else 0.0,
             max_connection_age=spec.max_connection_age,
+            max_concurrent_streams=spec.max_concurrent_streams,
             seed=SEED,
         )
         self._impostors: dict[str, Impostor] = {}
@@ -93,6 +95,10 @@ class LocalEngine(Engine):
 
     def hang(self, pod: str) -> None:
         self._replace(pod, hang_up=False)
+
+    def silence(self, pod: str) -> None:
+        # Its kernel goes on acknowledging. Who closes the cluster kills what does not end.
+        os.kill(self.cluster._pods.by_name[pod].server.popen.pid, signal.SIGSTOP)
 
     def hang_up(self, pod: str) -> None:
         self._replace(pod, hang_up=True)
@@ -145,8 +151,9 @@ class NativeCaller(RealCaller):
         options: dict[str, Any] = {"engine": engine.engine}
         if client.policy is not None:
             options["policy"] = client.policy
-        if client.cooldown is not None:
-            options["cooldown"] = client.cooldown
+        for name in ("cooldown", "keepalive_time", "keepalive_timeout", "idle_timeout"):
+            if (value := getattr(client, name)) is not None:
+                options[name] = value
         if client.shuffle:
             options["shuffle_address_list"] = True
         self._channel = Channel(engine.target(client), **options)
