@@ -1,8 +1,9 @@
 """A channel that nobody uses lets go of everything (found W10), and finds it anew."""
 
-import greetlab as gl
 import pytest
 from support import wait_until
+
+import greetlab as gl
 
 HEADLESS = "greetserver-headless"
 
@@ -20,8 +21,7 @@ def test_after_half_an_hour_without_a_call_a_channel_is_idle():
     assert idle.seconds - last == pytest.approx(1800)
     assert idle.reason == "no call for 30m"
     assert not channel.subchannels
-    closed = [c for c in cluster.trace.replay().connections if c.closed is not None]
-    assert len(closed) == 3
+    assert len(cluster.trace.of("SubchannelStateChanged", to="SHUTDOWN")) == 3
 
 
 def test_who_calls_then_has_the_name_looked_up_anew():
@@ -58,7 +58,10 @@ def test_calls_that_come_in_time_keep_it():
     assert channel.state == "IDLE"
 
 
-@pytest.mark.parametrize("policy", gl.POLICIES)
+@pytest.mark.parametrize(
+    "policy",
+    [{"random_subsetting": {"subsetSize": 2}}, *(set(gl.POLICIES) - {"random_subsetting"})],
+)
 def test_every_policy_lets_go(policy):
     cluster = gl.Cluster.sim(3, seed=7)
     channel = cluster.channel(HEADLESS, policy=policy)
@@ -86,14 +89,14 @@ def test_never_is_never():
 
 
 def test_on_real_connections_it_closes_them_too():
-    with gl.Cluster.local(2) as cluster:
-        with cluster.channel(HEADLESS, policy="round_robin", idle_timeout=0.2) as channel:
-            channel.wait_ready(all=True)
-            assert channel.greet("Ada", times=4).ok == 4
-            wait_until(lambda: channel.state == "IDLE")
-            assert not channel.subchannels()
-            assert channel.trace.last("ChannelStateChanged").reason == "no call for 200ms"
-            cluster.scale(3)
-            channel.wait_ready(all=True)
-            assert len(channel.greet("Ada", times=6).by_pod) == 3
-            assert len(channel.trace.of("LookupStarted")) == 2
+    options = {"policy": "round_robin", "idle_timeout": 0.2}
+    with gl.Cluster.local(2) as cluster, cluster.channel(HEADLESS, **options) as channel:
+        channel.wait_ready(all=True)
+        assert channel.greet("Ada", times=4).ok == 4
+        wait_until(lambda: channel.state == "IDLE")
+        assert not channel.subchannels
+        assert channel.trace.last("ChannelStateChanged").reason == "no call for 200ms"
+        cluster.scale(3)
+        channel.wait_ready(all=True)
+        assert len(channel.greet("Ada", times=6).by_pod) == 3
+        assert len(channel.trace.of("LookupStarted")) == 2

@@ -1,27 +1,19 @@
 """Whether the other end is still there: PINGs (gRFC A8), TCP_USER_TIMEOUT (A18), too many PINGs."""
 
-import os
-import signal
 import socket
 import struct
 import threading
 import time
 
-import h2.events
 import pytest
 from h2.settings import SettingCodes
 from http2_server import serving
-from support import free_ip, wait_until
+from support import free_ip, stop_process, wait_until
 
 import greetlab as gl
 from greetlab.channels.channel import Channel
 
 ENHANCE_YOUR_CALM = 0xB
-
-
-def silence(cluster, pod):
-    """Stops a pod's process: its kernel goes on acknowledging, and nobody answers."""
-    os.kill(cluster._pods.by_name[pod].server.popen.pid, signal.SIGSTOP)
 
 
 def kinds(event):
@@ -47,7 +39,6 @@ def test_a_lost_pod_is_found_out_by_a_ping_and_the_trace_says_so():
     lost = cluster.trace.first("ConnectionLost")
     up = cluster.trace.first("Connected")
     assert lost.seconds - up.seconds == pytest.approx(30, abs=0.01)
-    assert kinds(lost)[:3] == ["PingUnanswered", "PingSent", "Connected"][:0] + kinds(lost)[:3]
     assert kinds(lost)[1:4] == ["PingUnanswered", "PingSent", "Connected"]
     assert lost.reason == "no answer to a keepalive PING in 20s"
     assert channel.calls(load).by_status == {"UNAVAILABLE": 1}
@@ -57,11 +48,11 @@ def test_a_lost_pod_is_found_out_by_a_ping_and_the_trace_says_so():
 def test_without_keepalive_a_call_that_only_waits_never_finds_out():
     cluster = gl.Cluster.sim(1, seed=7)
     channel = cluster.channel("greetserver-headless")
-    cluster.slow("pod-1", 1e7)
-    channel.start(1, timeout=1e8)
+    cluster.slow("pod-1", 1e6)
+    channel.start(1, timeout=1e6)
     cluster.run(5)
     cluster.lose("pod-1")
-    cluster.run(1e6)
+    cluster.run(900_000)
     assert not len(cluster.trace.of("ConnectionLost"))
 
 
@@ -73,8 +64,8 @@ def test_a_pod_that_answers_keeps_its_connection_and_the_pings_are_told():
     cluster.run(3000)
     sent, answered = cluster.trace.of("PingSent"), cluster.trace.of("PingAnswered")
     assert len(sent) == len(answered) == 4
-    assert answered[0].cause == sent[0]
-    assert answered[0].round_trip_ns == pytest.approx(0.5e6, rel=0.3)
+    assert answered[0].cause.id == sent[0].id
+    assert answered[0].round_trip == pytest.approx(0.5e6, rel=0.3)
     assert "answers the PING" in str(answered[0])
     assert not len(cluster.trace.of("ConnectionLost"))
 
@@ -125,8 +116,8 @@ def test_pods_have_enough_after_three_pings_too_many_and_the_channel_asks_less()
     calmed = cluster.trace.of("GoAwayReceived")
     assert {(e.error, e.debug) for e in calmed} == {("ENHANCE_YOUR_CALM", "too_many_pings")}
     throttled = cluster.trace.of("KeepaliveThrottled")
-    assert [e.time_ns / 1e9 for e in throttled] == [20, 40, 80]
-    assert throttled[0].cause == calmed[0]
+    assert [e.every / 1e9 for e in throttled] == [20, 40, 80]
+    assert throttled[0].cause.id == calmed[0].id
     first = [e.seconds for e in cluster.trace.of("PingSent", connection=1)]
     assert len(first) == 4  # the first one is no strike, two are let go
     second = [e.seconds for e in cluster.trace.of("PingSent", connection=2)]
@@ -141,7 +132,7 @@ def test_a_pod_that_falls_silent_is_found_out_by_a_ping():
         options = {"keepalive_time": 0.1, "keepalive_timeout": 0.3}
         with cluster.channel("greetserver-headless", **options) as channel:
             channel.greet("Ada")
-            silence(cluster, "pod-1")
+            stop_process(cluster._pods.by_name["pod-1"].server.popen.pid)
             begun = time.monotonic()
             calls = channel.greet("Ada", timeout=10.0)
             took = time.monotonic() - begun
@@ -162,7 +153,7 @@ def test_a_real_server_has_enough_of_pings_and_the_channel_asks_less():
             said = channel.trace.first("GoAwayReceived")
             assert (said.error, said.debug) == ("ENHANCE_YOUR_CALM", "too_many_pings")
             throttled = channel.trace.of("KeepaliveThrottled")
-            assert [e.time_ns / 1e9 for e in throttled[:2]] == [0.04, 0.08]
+            assert [e.every / 1e9 for e in list(throttled)[:2]] == [0.04, 0.08]
             pings = channel.trace.of("PingSent", connection=said.connection)
             assert len(pings) == 4
             assert channel.greet("Ada").by_status == {"OK": 1}
@@ -195,25 +186,18 @@ def test_code_and_debug_data_together_are_the_evidence(error, debug, throttles):
 
 def test_any_byte_is_a_sign_of_life():
     """A server that does not answer PINGs but says something is not dead (A8)."""
-    release = threading.Event()
 
     def murmurs(peer):
-        peer.h2.receive_data = lambda data: [
-            event
-            for event in type(peer.h2).receive_data(peer.h2, data)
-            if not isinstance(event, h2.events.PingReceived)
-        ]
         stream = peer.request()
-        for _ in range(12):
+        for _ in range(12):  # and reads nothing, so h2 answers no PING
             time.sleep(0.05)
             peer.socket.sendall(b"\x00\x00\x08\x06\x00\x00\x00\x00\x00murmurs!")  # its own PING
-        release.set()
         peer.answer(stream)
+        peer.request()  # there is none: until the client hangs up
 
     options = {"keepalive_time": 0.05, "keepalive_timeout": 0.2}
     with serving(murmurs) as target, Channel(target, **options) as channel:
         assert channel.greet("Ada", timeout=5.0).by_status == {"OK": 1}
-        assert release.is_set()
         assert not len(channel.trace.of("PingUnanswered"))
 
 

@@ -432,15 +432,15 @@ struct PingUnanswered {
   }
 };
 
-/// A server has had too many pings: the channel's connections to come ask it every `time` (gRFC
-/// A8). The one place where a GOAWAY's debug text is evidence: A8 says so.
+/// A server has had too many pings: the channel's connections to come ask after `every` of
+/// silence (gRFC A8). The one place where a GOAWAY's debug text is evidence: A8 says so.
 struct KeepaliveThrottled {
-  Duration time;
+  Duration every;
   static constexpr std::string_view kName = "KeepaliveThrottled";
   static constexpr Certainty kCertainty = Certainty::observed;
-  static constexpr auto fields() { return std::tuple{Field{"time", &KeepaliveThrottled::time}}; }
+  static constexpr auto fields() { return std::tuple{Field{"every", &KeepaliveThrottled::every}}; }
   std::string sentence(const Teller& t) const {
-    return t.say(t.who, " sends PINGs half as often from now on: after ", to_text(time),
+    return t.say(t.who, " sends PINGs half as often from now on: after ", to_text(every),
                  " of silence");
   }
 };

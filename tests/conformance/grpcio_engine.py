@@ -58,6 +58,8 @@ class GrpcioCaller(RealCaller):
             ("grpc.initial_reconnect_backoff_ms", client.first_backoff),
             ("grpc.keepalive_time_ms", client.keepalive_time),
             ("grpc.keepalive_timeout_ms", client.keepalive_timeout),
+            # In C-core 1.85 (writing.cc) the timer of the former is never set, and 60 s pass: seen.
+            ("grpc.http2.ping_timeout_ms", client.keepalive_timeout),
             ("grpc.client_idle_timeout_ms", client.idle_timeout or None),
         ):
             if seconds is not None:

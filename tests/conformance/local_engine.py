@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Any
 from conformance.engine import SEED, Caller, Engine, merged, outcome_of
 from conformance.impostor import Impostor
 from conformance.model import Client, ClusterSpec, Outcome
+from support import stop_process
 
 import greetlab as gl
 from greetlab.channels.channel import Channel
@@ -97,8 +97,7 @@ class LocalEngine(Engine):
         self._replace(pod, hang_up=False)
 
     def silence(self, pod: str) -> None:
-        # Its kernel goes on acknowledging. Who closes the cluster kills what does not end.
-        os.kill(self.cluster._pods.by_name[pod].server.popen.pid, signal.SIGSTOP)
+        stop_process(self.cluster._pods.by_name[pod].server.popen.pid)
 
     def hang_up(self, pod: str) -> None:
         self._replace(pod, hang_up=True)
