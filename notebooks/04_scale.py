@@ -185,9 +185,13 @@ gl.plot.requests(calls, silent, title="pod-2 is killed (above); pod-2's machine 
 
 # %% [markdown]
 # Silence is worse than death: the connection stays READY, and every third call waits for its
-# deadline. Nothing breaks, so nothing asks DNS. Keepalive pings would notice ([gRFC
-# A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md)); clients send
-# none unless told to. On loopback a dead pod always refuses at once: this one needs the sim.
+# deadline. Nothing breaks, so nothing asks DNS. So it goes on until TCP gives up what nobody
+# acknowledges: after about 948 s, and never where nothing is being sent. Keepalive notices sooner
+# ([gRFC A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md)): a channel
+# with `keepalive_time=10.0` asks a server that is silent with a PING, and 20 s later takes it for
+# dead. Clients send none unless told to, and the server has to agree: one of gRPC's that is asked
+# again within 5 minutes, and has sent nothing meanwhile, soon says `too_many_pings` and hangs up.
+# On loopback a dead pod always refuses at once: this one needs the sim.
 #
 # ## Your turn
 #

@@ -1,6 +1,8 @@
 #include "greet/flags.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -38,6 +40,9 @@ void declare(CLI::App& app, GreetServerFlags& flags) {
                "GOAWAY for connections older than this, +-10 % (gRFC A9); default: never");
   add_duration(app, "--max-connection-age-grace", server.max_connection_age_grace,
                "how long calls on such a connection may go on; default: for ever");
+  app.add_option("--max-concurrent-streams", server.max_concurrent_streams,
+                 "how many calls at once on a connection; more of them wait; default: any number")
+      ->check(CLI::Range(1u, std::numeric_limits<std::uint32_t>::max() / 2));
 
   add_parsed(app, "--latency", "wait before each answer: 20ms, or 5ms..20ms for a uniform draw",
              parse_latency, [&](Latency value) { server.latency = value; })

@@ -20,6 +20,8 @@ struct GreetServerOptions {
   std::optional<std::chrono::milliseconds> max_connection_age;
   /// How long calls on such a connection may go on; unset = for ever.
   std::optional<std::chrono::milliseconds> max_connection_age_grace;
+  /// How many calls at once on a connection (SETTINGS_MAX_CONCURRENT_STREAMS); unset = any number.
+  std::optional<std::uint32_t> max_concurrent_streams;
   Latency latency;
   double error_rate = 0;
   std::uint64_t seed = 0;

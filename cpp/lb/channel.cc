@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/duration.h"
 #include "lb/policies/registry.h"
 
 namespace greetlab {
@@ -35,8 +36,9 @@ Channel::Channel(Ports ports, ChannelConfig config, MakeResolver make_resolver)
       make_resolver_(std::move(make_resolver)),
       who_(ports_.trace.symbol(config_.name)),
       rng_(config_.seed),
+      keepalive_(config_.keepalive),
       picker_(std::make_unique<QueuePicker>()),
-      pool_({ports_.clock, ports_.connector, rng_, ports_.trace, who_}) {}
+      pool_({ports_.clock, ports_.connector, rng_, ports_.trace, who_, keepalive_}) {}
 
 Channel::~Channel() {
   in_flight_.reset();
@@ -188,6 +190,7 @@ void Channel::end(CallId id, const Outcome& outcome, EventId cause) {
   call.timer.cancel();
   const Done done = std::exchange(call.done, nullptr);
   spare_.push_back(std::move(node));
+  if (calls_.empty()) watch_idleness();
   done({id, outcome.status, outcome.pod, connection});
 }
 
@@ -212,6 +215,35 @@ void Channel::connect(EventId cause) {
   become(State::connecting, {}, cause);
   resolver_ = make_resolver_(rng_, who_);
   resolver_->start(*this, cause);
+  watch_idleness();
+}
+
+// Called for each end of a call: so one timer serves them all, and looks how things are when it
+// comes.
+void Channel::watch_idleness() {
+  if (config_.idle_timeout.count() == 0) return;
+  idle_since_ = ports_.clock.now();
+  if (std::exchange(watches_idleness_, true)) return;
+  idle_ = ports_.clock.at(idle_since_ + config_.idle_timeout, [this] { look_idle(); });
+}
+
+void Channel::look_idle() {
+  watches_idleness_ = false;
+  if (!calls_.empty() || !resolver_) return;  // the end of the last one watches again
+  const Time due = idle_since_ + config_.idle_timeout;
+  if (due <= ports_.clock.now()) return go_idle();
+  watches_idleness_ = true;
+  idle_ = ports_.clock.at(due, [this] { look_idle(); });
+}
+
+void Channel::go_idle() {
+  become(State::idle, {Code::ok, "no call for " + to_text(config_.idle_timeout)}, EventId::none);
+  picker_ = std::make_unique<QueuePicker>();  // the old one points to what goes now
+  picker_event_ = ports_.trace.emit(who_, EventId::none, [&] {
+    return PickerPublished{ports_.trace.symbol(picker_->name()), 0, 0};
+  });
+  resolver_.reset();
+  policy_.reset();
 }
 
 void Channel::look_again(EventId cause) {

@@ -24,6 +24,9 @@ struct ChannelConfig {
   /// Its name in the trace: "client-1".
   std::string name = "client";
   std::uint64_t seed = 0;
+  KeepaliveConfig keepalive;
+  /// After so long without a call it is IDLE. 0: never.
+  Duration idle_timeout{};
 };
 
 /// What a channel is called that is there for one call only: "client-1.7", so that a reader sees
@@ -45,7 +48,10 @@ struct CallResult {
   ConnectionId connection = ConnectionId::none;
 };
 
-/// A channel with one policy. It is IDLE until somebody calls or connects.
+/// A channel with one policy. It is IDLE until somebody calls or connects, and again when nobody
+/// has called for its `idle_timeout`: then it has no connections and no addresses, and who calls
+/// next has the name looked up anew (grpc/grpc legacy_channel_idle_filter.cc, where the time begins
+/// with the end of a call; here, as in grpc-go, also when somebody connects).
 ///
 /// Lives on its clock's thread: every method is called there, and everything it does happens there.
 class Channel final : private PolicyHelper, private Resolver::Watcher {
@@ -135,12 +141,16 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   void end(CallId id, const Outcome& outcome, EventId cause);
   void drain_queue();
   void become(ConnectivityState state, const Status& why, EventId cause);
+  void watch_idleness();
+  void look_idle();
+  void go_idle();
 
   Ports ports_;
   const ChannelConfig config_;
   const MakeResolver make_resolver_;
   const Symbol who_;
   Rng rng_;
+  KeepaliveConfig keepalive_;  // what its next connections are made with
   ConnectivityState state_ = ConnectivityState::idle;
   EventId picker_event_ = EventId::none;
   std::unique_ptr<Picker> picker_;
@@ -153,6 +163,9 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   CallId starting_{};                    // it is being started: it may not end yet
   std::vector<CallId> queue_;            // in order of arrival
   Timer leave_idle_;
+  Time idle_since_{};  // there has been no call
+  bool watches_idleness_ = false;
+  Timer idle_;
   std::vector<std::weak_ptr<const Task>> on_close_;
   // Gone when we are: what is still in flight then must not tell us of its end.
   struct InFlight final : Caller {

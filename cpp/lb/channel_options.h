@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/time.h"
+#include "lb/keepalive.h"
 #include "lb/policy.h"
 
 namespace greetlab {
@@ -16,6 +17,8 @@ struct ChannelOptions {
   std::string target;
   PolicyConfig policy;
   Duration cooldown = std::chrono::seconds(30);
+  KeepaliveConfig keepalive;
+  Duration idle_timeout = std::chrono::minutes(30);
   bool connection_per_call = false;
   std::string source_ip;
   bool frames = false;
@@ -31,6 +34,21 @@ struct ChannelOptions {
   static void each(Self& self, F&& f) {
     // GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS
     f("cooldown", self.cooldown, "least time from one lookup's start to the next one's");
+    // GRPC_ARG_KEEPALIVE_TIME_MS, _TIMEOUT_MS, _PERMIT_WITHOUT_CALLS
+    f("keepalive_time", self.keepalive.time,
+      "how long a server may be silent before it is sent a PING (gRFC A8), while calls are in "
+      "flight; 0: it never is, and a peer that vanishes is noticed when TCP gives up, after a "
+      "quarter of an hour, or never where nothing is being sent");
+    f("keepalive_timeout", self.keepalive.timeout,
+      "how long it may go on being silent then before the connection is closed; with keepalive, "
+      "also how long what was sent may stay unacknowledged (TCP_USER_TIMEOUT, gRFC A18)");
+    f("keepalive_without_calls", self.keepalive.without_calls,
+      "send it PINGs while no call is in flight, too; a server that did not agree to it closes the "
+      "connection: too_many_pings");
+    // GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS
+    f("idle_timeout", self.idle_timeout,
+      "after so long without a call the channel is IDLE: it closes its connections, and the next "
+      "call looks the name up anew; 0: never");
     f("connection_per_call", self.connection_per_call,
       "look up and dial anew for every call, and hang up after it, as the worst of clients do");
     f("source_ip", self.source_ip,

@@ -7,6 +7,7 @@
 
 #include "core/address.h"
 #include "core/status.h"
+#include "lb/keepalive.h"
 #include "trace/trace.h"
 
 namespace greetlab {
@@ -77,6 +78,9 @@ class Link {
     virtual void on_connect_failed(const Status& why, EventId cause) = 0;
     /// The connection is over for new calls. Calls in flight end by themselves.
     virtual void on_lost(EventId cause) = 0;
+    /// The server has closed the connection because of its keepalive, which asked every `time`.
+    /// Comes before `on_lost`.
+    virtual void on_too_many_pings(Duration time, EventId cause) = 0;
   };
   using Done = greetlab::Done;
 
@@ -98,6 +102,7 @@ struct Dial {
   Address address;
   std::uint32_t attempt;  ///< Counts from 1.
   Time deadline;          ///< When an attempt that has not ended has failed.
+  KeepaliveConfig keepalive;
   EventId cause;
 };
 

@@ -43,8 +43,8 @@ void PooledSubchannel::request_connection(EventId cause) {
   const Time deadline = std::max(next_attempt_, now + kMinConnectTimeout);
   ++attempts_;
   const EventId connecting = become(State::connecting, cause);
-  link_ =
-      ports_.connector.dial({ports_.who, id_, address_, attempts_, deadline, connecting}, *this);
+  link_ = ports_.connector.dial(
+      {ports_.who, id_, address_, attempts_, deadline, ports_.keepalive, connecting}, *this);
 }
 
 void PooledSubchannel::on_connected(EventId cause) {
@@ -69,6 +69,14 @@ void PooledSubchannel::on_lost(EventId cause) {
   // Kept until everybody has heard: calls in flight may still end over it.
   const std::unique_ptr<Link> lost = std::move(link_);
   become(State::idle, cause);
+}
+
+void PooledSubchannel::on_too_many_pings(Duration time, EventId cause) {
+  // Twice as long, on the channel's connections to come (gRFC A8); each that had the old one says
+  // so, and once will do.
+  if (ports_.keepalive.time >= 2 * time) return;
+  ports_.keepalive.time = 2 * time;
+  ports_.trace.emit(ports_.who, cause, [&] { return KeepaliveThrottled{2 * time}; });
 }
 
 EventId PooledSubchannel::become(State state, EventId cause, const Status& why) {

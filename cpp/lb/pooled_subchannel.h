@@ -26,6 +26,8 @@ class PooledSubchannel final : public Subchannel,
     Rng& rng;
     Trace& trace;
     Symbol who;  ///< The channel, in the trace.
+    /// The channel's: a server that finds its pings too many has all its subchannels ask less.
+    KeepaliveConfig& keepalive;
   };
 
   /// An attempt gets at least this long, however short the backoff (connection-backoff.md).
@@ -50,6 +52,7 @@ class PooledSubchannel final : public Subchannel,
   void on_connected(EventId cause) override;
   void on_connect_failed(const Status& why, EventId cause) override;
   void on_lost(EventId cause) override;
+  void on_too_many_pings(Duration time, EventId cause) override;
 
   EventId become(ConnectivityState state, EventId cause, const Status& why = {});
 

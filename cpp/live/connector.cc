@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "channel/answer.h"
+#include "core/duration.h"
 #include "core/printable.h"
 #include "http2/grpc_status.h"
 #include "live/greet_subchannel_call.h"
@@ -16,6 +17,9 @@
 
 namespace greetlab {
 namespace {
+
+constexpr std::uint32_t kEnhanceYourCalm = 0xb;  // RFC 9113 7
+constexpr std::string_view kUsedUp = "there are no more numbers for streams";
 
 // Writes the digits into `room`.
 std::string_view in_hex(std::string_view bytes, std::span<char, 2 * kFrameExcerpt> room) {
@@ -33,7 +37,8 @@ std::string_view in_hex(std::string_view bytes, std::span<char, 2 * kFrameExcerp
 // A connection and what became of it. Lives on while calls are in flight on it.
 class LiveConnector::Connection final : public std::enable_shared_from_this<Connection>,
                                         public GreetCall::Carrier,
-                                        public Transport::Owner {
+                                        public Transport::Owner,
+                                        private Keepalive::Peer {
  public:
   Connection(LiveConnector& connector, ConnectionId id, const Dial& dial, Link::Watcher& watcher)
       : loop_(connector.loop_),
@@ -42,10 +47,13 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
         id_(id),
         dial_(dial),
         watcher_(&watcher),
-        transport_(std::make_shared<Transport>(loop_, *this, connector.frames_)) {
+        transport_(std::make_shared<Transport>(loop_, *this, connector.frames_)),
+        keepalive_(loop_, dial_.keepalive, *this) {
     started_ = trace_.emit(dial_.who, dial_.cause,
                            [&] { return ConnectStarted{dial_.subchannel, id_, dial_.attempt}; });
-    transport_->connect(dial_.address, connector_.source_ip_);
+    const bool keepalive = dial_.keepalive.time.count() > 0;
+    transport_->connect(dial_.address,
+                        {connector_.source_ip_, keepalive ? dial_.keepalive.timeout : Duration{}});
     deadline_ = loop_.at(dial_.deadline, [this] {
       fail(transport_->connected() ? "connected, but no answer in time: is it an HTTP/2 server?"
                                    : "connect: no answer in time");
@@ -65,7 +73,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
 
   void send(GreetCall& call, GreetCall::Asked asked) {
     call.begin(loop_, shared_from_this(), std::move(asked));
-    if (transport_->session().used_up()) lose(Graceful::unknown, up_);
+    if (transport_->session().used_up()) lose(Graceful::unknown, up_, kUsedUp);
     if (over_) return call.refuse("the connection is gone");
     if (!transport_->session().full() && waiting_.empty()) return start(call);
     waiting_.push_back(&call);
@@ -84,6 +92,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     up_ = trace_.emit(dial_.who, started_, [&] {
       return Connected{dial_.subchannel, id_, trace_.symbol(transport_->local())};
     });
+    keepalive_.start();
     watcher_->on_connected(up_);
   }
 
@@ -92,10 +101,24 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
       return GoAwayReceived{id_, static_cast<std::uint32_t>(last_stream),
                             trace_.symbol(reset_name(error)), trace_.symbol(utf8(debug))};
     });
-    lose(Graceful::yes, told);
+    // The one text that is evidence: gRFC A8 has given it its meaning.
+    if (error == kEnhanceYourCalm && debug == "too_many_pings" && watcher_ != nullptr) {
+      watcher_->on_too_many_pings(dial_.keepalive.time, told);
+    }
+    lose(Graceful::yes, told, "GOAWAY");
   }
 
-  void on_read() override { start_waiting(); }
+  void on_pong() override {
+    if (pinged_ == EventId::none) return;
+    const Duration round_trip = loop_.now() - pinged_at_;
+    trace_.emit(dial_.who, pinged_, [&] { return PingAnswered{id_, round_trip}; });
+    pinged_ = EventId::none;
+  }
+
+  void on_read() override {
+    keepalive_.heard();
+    start_waiting();
+  }
 
   void on_gone(const std::string& why) override {
     const auto self = shared_from_this();
@@ -103,7 +126,26 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
       return fail(transport_->connected() ? "connected, but " + why + ": is it an HTTP/2 server?"
                                           : why);
     }
-    lose(Graceful::no, why_lost());
+    lose(Graceful::no, silent_ != EventId::none ? silent_ : why_lost(), why);
+  }
+
+  // --- Keepalive::Peer
+
+  bool has_calls() const override {
+    return transport_->session().streams() > 0 || !waiting_.empty();
+  }
+
+  void ping() override {
+    pinged_at_ = loop_.now();
+    pinged_ = trace_.emit(dial_.who, up_, [&] { return PingSent{id_}; });
+    transport_->session().ping();
+    transport_->touch();
+  }
+
+  void on_silence() override {
+    const Duration waited = dial_.keepalive.timeout;
+    silent_ = trace_.emit(dial_.who, pinged_, [&] { return PingUnanswered{id_, waited}; });
+    transport_->give_up("no answer to a keepalive PING in " + to_text(waited));
   }
 
   void on_frame(const Http2Frame& frame) override {
@@ -146,11 +188,12 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     if (connector_.frames_) carried_.push_back({call.asked().id, call.asked().cause});
     call.send(transport_->session(), connector_.authority_);
     transport_->touch();
+    keepalive_.call_begins();
   }
 
   void start_waiting() {
     while (!waiting_.empty() && !transport_->session().full()) {
-      if (transport_->session().used_up()) return lose(Graceful::unknown, up_);
+      if (transport_->session().used_up()) return lose(Graceful::unknown, up_, kUsedUp);
       GreetCall* const next = waiting_.front();
       waiting_.pop_front();
       start(*next);
@@ -182,12 +225,13 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
 
   // It takes no more calls. Before those that it refuses are picked again, so that it is not
   // picked.
-  void lose(Graceful graceful, EventId cause) {
+  void lose(Graceful graceful, EventId cause, std::string_view why) {
     const auto self = shared_from_this();
     over_ = true;
     if (watcher_ != nullptr) {
-      const EventId lost = trace_.emit(
-          dial_.who, cause, [&] { return ConnectionLost{dial_.subchannel, id_, graceful}; });
+      const EventId lost = trace_.emit(dial_.who, cause, [&] {
+        return ConnectionLost{dial_.subchannel, id_, graceful, trace_.symbol(why)};
+      });
       std::exchange(watcher_, nullptr)->on_lost(lost);
     }
     for (GreetCall* call : std::exchange(waiting_, {})) call->refuse("the connection is gone");
@@ -211,6 +255,10 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   const Dial dial_;
   Link::Watcher* watcher_;  // nullptr: it wants to hear no more
   const std::shared_ptr<Transport> transport_;
+  Keepalive keepalive_;
+  Time pinged_at_{};
+  EventId pinged_ = EventId::none;  // and not answered
+  EventId silent_ = EventId::none;  // so it is dead
   EventId started_ = EventId::none;
   EventId up_ = EventId::none;
   Symbol pod_ = Symbol::none;  // who answered last,

@@ -15,6 +15,9 @@ namespace greetlab {
 ///   failed.
 /// - *ConnectionLost*, `graceful` yes: a GOAWAY has come. The connection takes no new calls, lets
 ///   those in flight end, and hangs up. `graceful` no: it ended without one.
+/// - *PingSent*, *PingAnswered*: keepalive (`lb/keepalive.h`). *PingUnanswered*: there was none, so
+///   the connection is closed, and lost. With keepalive, what was sent may stay unacknowledged for
+///   its timeout (TCP_USER_TIMEOUT, gRFC A18): then it is lost with the kernel's ETIMEDOUT.
 /// - *Unsent*: a call of which not a byte has left us, or of which the server says that it has not
 ///   looked at it (REFUSED_STREAM, or a GOAWAY whose last stream is before it). The latter once a
 ///   call (gRFC A6).

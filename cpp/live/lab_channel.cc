@@ -233,7 +233,8 @@ class LabChannel final : public GreetChannel {
   Channel& open_channel(std::string name) {
     return channels_.emplace_back(
         Channel::Ports{loop_, connector_, trace_},
-        ChannelConfig{options_.policy, std::move(name), rng_.next()},
+        ChannelConfig{options_.policy, std::move(name), rng_.next(), options_.keepalive,
+                      options_.idle_timeout},
         [this](Rng& rng, Symbol who) { return resolvers_->make(rng, who); });
   }
 

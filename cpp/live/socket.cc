@@ -5,8 +5,10 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -43,15 +45,21 @@ std::optional<SocketAddress> socket_address(const Address& address) {
 
 }  // namespace
 
-Dialled begin_to_connect(const Address& address, const std::string& source_ip) {
+Dialled begin_to_connect(const Address& address, const SocketOptions& options) {
   std::optional<SocketAddress> to = socket_address(address);
   if (!to) return {Descriptor{}, EAFNOSUPPORT};
   Descriptor fd(socket(to->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (fd.get() < 0) return {Descriptor{}, errno};
   const int on = 1;
   setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // as gRPC does
-  if (!source_ip.empty()) {
-    std::optional<SocketAddress> from = socket_address({source_ip, 0});
+  if (options.user_timeout.count() > 0) {
+    const auto most = std::chrono::milliseconds(std::numeric_limits<int>::max());
+    const auto given = std::chrono::ceil<std::chrono::milliseconds>(options.user_timeout);
+    const auto timeout = static_cast<unsigned int>(std::min(given, most).count());
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
+  }
+  if (!options.source_ip.empty()) {
+    std::optional<SocketAddress> from = socket_address({options.source_ip, 0});
     // The port is chosen when it connects: then one port can serve connections to several peers.
     setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     if (bind(fd.get(), from->get(), from->size) < 0) return {Descriptor{}, errno};

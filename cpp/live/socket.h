@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/address.h"
+#include "core/time.h"
 #include "live/descriptor.h"
 
 namespace greetlab {
@@ -13,9 +14,13 @@ struct Dialled {
   int error = 0;  ///< errno, where the kernel refuses at once. There is no descriptor then.
 };
 
+struct SocketOptions {
+  std::string source_ip;    ///< From which address; empty: the kernel chooses.
+  Duration user_timeout{};  ///< TCP_USER_TIMEOUT, in whole milliseconds; 0: the kernel's own.
+};
+
 /// Begins to connect.
-/// @param source_ip from which address; empty: the kernel chooses.
-Dialled begin_to_connect(const Address& address, const std::string& source_ip);
+Dialled begin_to_connect(const Address& address, const SocketOptions& options);
 
 /// How the attempt ended: errno, 0 for a connection.
 int connect_error(const Descriptor& fd);

@@ -7,8 +7,6 @@
 #include <system_error>
 #include <utility>
 
-#include "live/socket.h"
-
 namespace greetlab {
 namespace {
 
@@ -18,8 +16,8 @@ std::string words(int error) {
 
 }  // namespace
 
-void Transport::connect(const Address& address, const std::string& source_ip) {
-  auto [fd, error] = begin_to_connect(address, source_ip);
+void Transport::connect(const Address& address, const SocketOptions& options) {
+  auto [fd, error] = begin_to_connect(address, options);
   if (error == 0) error = loop_.poller().watch(fd.get(), EPOLLOUT, *this);
   if (error == 0) {
     fd_ = std::move(fd);
@@ -72,6 +70,10 @@ void Transport::on_go_away(std::int32_t last_stream, std::uint32_t error, std::s
 
 void Transport::on_frame(const Http2Frame& frame) {
   if (!closed_) owner_.on_frame(frame);
+}
+
+void Transport::on_pong() {
+  if (!closed_) owner_.on_pong();
 }
 
 void Transport::touch() {

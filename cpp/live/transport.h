@@ -11,6 +11,7 @@
 #include "http2/session.h"
 #include "live/descriptor.h"
 #include "live/loop.h"
+#include "live/socket.h"
 
 namespace greetlab {
 
@@ -30,6 +31,8 @@ class Transport final : public std::enable_shared_from_this<Transport>,
     /// The server takes no new streams (`Http2Session::Watcher`). May come again.
     virtual void on_go_away(std::int32_t last_stream, std::uint32_t error,
                             std::string_view debug) = 0;
+    /// The answer to a PING.
+    virtual void on_pong() = 0;
     /// What there was to be read is read: there may be room for streams.
     virtual void on_read() = 0;
     /// The attempt has failed, or the connection is gone: its streams hear of it next.
@@ -47,7 +50,7 @@ class Transport final : public std::enable_shared_from_this<Transport>,
   Transport& operator=(const Transport&) = delete;
 
   /// Begins. Once.
-  void connect(const Address& address, const std::string& source_ip);
+  void connect(const Address& address, const SocketOptions& options);
 
   /// TCP is connected.
   bool connected() const { return connected_; }
@@ -59,6 +62,9 @@ class Transport final : public std::enable_shared_from_this<Transport>,
   /// There is something to be sent.
   void touch();
 
+  /// The owner takes the connection for dead. It hears that it is gone, and so do the streams.
+  void give_up(const std::string& why) { lose(why); }
+
   /// Hangs up, at once or at the end of this turn. The owner hears no more.
   void close();
 
@@ -68,6 +74,7 @@ class Transport final : public std::enable_shared_from_this<Transport>,
   void on_settings() override;
   void on_go_away(std::int32_t last_stream, std::uint32_t error, std::string_view debug) override;
   void on_frame(const Http2Frame& frame) override;
+  void on_pong() override;
 
   void on_connected();
   void read();

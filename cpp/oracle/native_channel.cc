@@ -43,15 +43,29 @@ std::string service_config(const PolicyConfig& policy) {
          (on ? R"({"shuffleAddressList":true})" : "{}") + "}]}";
 }
 
+int milliseconds(Duration duration) {
+  return static_cast<int>(
+      std::min<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(duration).count(),
+                             std::numeric_limits<int>::max()));
+}
+
 grpc::ChannelArguments arguments(const ChannelOptions& options) {
   grpc::ChannelArguments arguments;
   if (const std::string config = service_config(options.policy); !config.empty()) {
     arguments.SetServiceConfigJSON(config);
   }
-  arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS,
-                   static_cast<int>(std::min<std::int64_t>(
-                       std::chrono::ceil<std::chrono::milliseconds>(options.cooldown).count(),
-                       std::numeric_limits<int>::max())));
+  arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, milliseconds(options.cooldown));
+  if (const KeepaliveConfig& keepalive = options.keepalive; keepalive.time.count() > 0) {
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, milliseconds(keepalive.time));
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, milliseconds(keepalive.timeout));
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, keepalive.without_calls);
+    // Its own limit of two pings that no data goes between is not A8's (grpc/grpc
+    // doc/keepalive.md).
+    arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  }
+  arguments.SetInt(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, options.idle_timeout.count() > 0
+                                                        ? milliseconds(options.idle_timeout)
+                                                        : std::numeric_limits<int>::max());
   // Channels to one target would share their connections through a pool that is global to the
   // process: two clients in one process would look like one.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);

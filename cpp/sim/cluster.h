@@ -55,6 +55,8 @@ struct SimConfig {
       "after which the pods send GOAWAY on a connection (gRFC A9); none: never");
     f("max_connection_age_grace", self.network.max_connection_age_grace,
       "how long the calls of an aged connection may go on; none: for ever");
+    f("max_concurrent_streams", self.network.max_concurrent_streams,
+      "how many calls at once the pods take on a connection; more of them wait; none: any number");
     f("latency", self.network.latency, "of every message, one way; each is drawn from +-20 %");
     f("dns_round_trip", self.dns.round_trip,
       "from a question to its answer; each is drawn from +-20 %");

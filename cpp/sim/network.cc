@@ -1,29 +1,76 @@
 #include "sim/network.h"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
+
+#include "core/duration.h"
 
 namespace greetlab {
 
+namespace {
+
+// What a gRPC server does with pings (gRFC A8; grpc/grpc ping_abuse_policy.cc, and its defaults).
+class PingPolice {
+ public:
+  /// A PING has come. @return whether it is one too many.
+  bool strikes_out(Time now, bool has_calls) {
+    const Time allowed = last_ + (has_calls ? std::chrono::minutes(5) : std::chrono::hours(2));
+    const bool too_soon = asked_ && now < allowed;
+    asked_ = true;
+    last_ = now;
+    return too_soon && ++strikes_ > kMaxStrikes;
+  }
+
+  /// Headers or data go out.
+  void forgive() {
+    asked_ = false;
+    strikes_ = 0;
+  }
+
+ private:
+  static constexpr int kMaxStrikes = 2;
+
+  bool asked_ = false;
+  Time last_{};
+  int strikes_ = 0;
+};
+
+constexpr std::uint32_t kNoStreamYet = 0x7fffffff;  // of a GOAWAY that comes before the real one
+
+}  // namespace
+
 // An open connection. The client holds it by its link; calls in flight hold it, too, so that they
 // can end when the client has turned to another one.
-class Network::Connection final : public std::enable_shared_from_this<Connection> {
+class Network::Connection final : public std::enable_shared_from_this<Connection>,
+                                  private Keepalive::Peer {
  public:
-  Connection(Network& network, ConnectionId id, Symbol who, SubchannelId subchannel, SimPod& pod,
+  Connection(Network& network, ConnectionId id, const Dial& dial, SimPod& pod,
              Link::Watcher& watcher)
       : network_(network),
         id_(id),
-        who_(who),
-        subchannel_(subchannel),
+        who_(dial.who),
+        subchannel_(dial.subchannel),
         pod_(pod),
-        watcher_(&watcher) {}
+        watcher_(&watcher),
+        keepalive_(network.clock_, dial.keepalive, *this) {}
+
+  /// The client knows that it is up.
+  void start(EventId up) {
+    up_ = up;
+    keepalive_.start();
+  }
 
   /// The client wants no more of it: it hears nothing, and the calls in flight end by themselves.
-  void let_go() { watcher_ = nullptr; }
+  void let_go() {
+    watcher_ = nullptr;
+    if (!has_calls()) keepalive_.stop();
+  }
 
-  void send(CallId, SimCall& subchannel_call, Time deadline, EventId cause, Link::Done done) {
+  void send(CallId id, SimCall& subchannel_call, Time deadline, EventId cause, Link::Done done) {
     const std::size_t place = take_place();
     InFlight& call = in_flight_[place];
+    call.id = id;
     call.subchannel_call = &subchannel_call;
     call.done = std::move(done);
     call.cause = cause;
@@ -31,9 +78,24 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     subchannel_call.give_up = [this, place] {
       finish(place, {{Code::cancelled, "cancelled by the caller"}}, in_flight_[place].cause);
     };
+    if (const auto most = network_.config_.max_concurrent_streams; most && streams_ >= *most) {
+      waiting_.push_back(place);
+      network_.trace_.emit(who_, cause, [&] { return StreamAwaited{id, id_, *most}; });
+      return end_at(place, deadline, kDeadlineExceeded);
+    }
+    begin(place);
+  }
+
+  /// It has a stream.
+  void begin(std::size_t place) {
+    const Time deadline = in_flight_[place].deadline;
+    in_flight_[place].begun = network_.clock_.now();
+    ++streams_;
+    ++streams_ever_;
+    keepalive_.call_begins();
     if (silent_) {
       end_at(place, deadline, kDeadlineExceeded);
-      tcp_waits(cause);
+      tcp_waits(in_flight_[place].cause);
       return;
     }
     if (broken_) {  // the client has not heard of it yet
@@ -57,17 +119,29 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   void reset(EventId cause) {
     if (broken_) return;
     broken_ = true;
-    at(network_.clock_.now() + network_.one_way(), [this, cause] { break_off(cause); });
+    at(network_.clock_.now() + network_.one_way(),
+       [this, cause] { break_off(cause, "Connection reset by peer"); });
   }
 
   /// GOAWAY: the client hears of it one way later. The calls in flight have `grace` from now.
-  void go_away(std::string_view reason, std::optional<Duration> grace, EventId cause) {
+  /// @param debug what gRPC's servers say in it.
+  void go_away(std::string_view reason, std::string_view debug, std::optional<Duration> grace,
+               EventId cause) {
     if (broken_ || leaving_) return;
     leaving_ = true;
     const EventId sent = network_.trace_.emit(
         pod_.who, cause, [&] { return GoAwaySent{id_, network_.trace_.symbol(reason)}; });
-    at(network_.clock_.now() + network_.one_way(),
-       [this, sent] { tell_lost(Graceful::yes, sent); });
+    const Symbol said = network_.trace_.symbol(debug);
+    const Time heard = network_.clock_.now() + network_.one_way();
+    at(heard, [this, sent, said] {
+      if (watcher_ == nullptr && !has_calls()) return;  // it has hung up
+      tell_lost(Graceful::yes, hear_go_away(kNoStreamYet, "NO_ERROR", said, sent), "GOAWAY");
+    });
+    // Once the client is known to have it, which takes a PING and its answer, comes the one with
+    // the last stream's number (RFC 9113 6.8). Who has no calls in flight has hung up by then.
+    at(heard + 2 * network_.config_.latency, [this, sent, said] {
+      if (has_calls()) hear_go_away(last_stream(), "NO_ERROR", said, sent);
+    });
     if (grace) {
       end_of_grace_ =
           network_.clock_.at(network_.clock_.now() + *grace, [this, sent] { reset(sent); });
@@ -75,7 +149,8 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   }
 
   /// From now on nothing comes back: calls end when their deadlines do, and the connection when TCP
-  /// gives up.
+  /// gives up. It waits for what was not acknowledged only: who waits for an answer to what was, a
+  /// stream, say, and sends nothing, never finds out without keepalive.
   void silence() {
     silent_ = true;
     age_.cancel();
@@ -83,29 +158,93 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
       if (!in_flight_[place].done) continue;
       in_flight_[place].end.cancel();
       end_at(place, in_flight_[place].deadline, kDeadlineExceeded);
-      tcp_waits(in_flight_[place].cause);
+      const bool acknowledged =
+          in_flight_[place].begun + 2 * network_.config_.latency <= network_.clock_.now();
+      if (!waits(place) && !acknowledged) tcp_waits(in_flight_[place].cause);
     }
   }
 
   void age_after(Duration age, std::optional<Duration> grace) {
     age_ = network_.clock_.at(network_.clock_.now() + age, [this, grace] {
-      go_away("max_connection_age", grace, EventId::none);
+      go_away("max_connection_age", "max_age", grace, EventId::none);
     });
   }
 
   void forget() { in_flight_.clear(); }
 
  private:
-  // What was sent is sent again and again, until the client's own TCP gives the connection up.
-  void tcp_waits(EventId cause) {
-    if (std::exchange(waited_for_, true)) return;
-    at(network_.clock_.now() + network_.config_.tcp_patience, [this, cause] { break_off(cause); });
+  // --- Keepalive::Peer
+
+  bool has_calls() const override { return in_flight_.size() > free_.size(); }
+
+  void ping() override {
+    const Time now = network_.clock_.now();
+    const EventId sent = pinged_ = network_.trace_.emit(who_, up_, [&] { return PingSent{id_}; });
+    // The keepalive ends the wait for a silent pod, at the very moment when TCP would.
+    if (silent_ || broken_) return;
+    const Time arrives = now + network_.one_way();
+    ping_ = network_.clock_.at(arrives, [this, sent] {
+      if (!silent_ && police_.strikes_out(network_.clock_.now(), streams_ > 0)) calm_down(sent);
+    });
+    pong_ = network_.clock_.at(arrives + network_.one_way(), [this, sent, now] {
+      if (silent_ || broken_) return;
+      keepalive_.heard();
+      network_.trace_.emit(who_, sent,
+                           [&] { return PingAnswered{id_, network_.clock_.now() - now}; });
+    });
   }
 
-  // The client knows that it has lost the connection, and its calls fail.
-  void break_off(EventId cause) {
+  void on_silence() override {
+    const Duration waited = keepalive_.config().timeout;
+    const EventId silent =
+        network_.trace_.emit(who_, pinged_, [&] { return PingUnanswered{id_, waited}; });
+    break_off(silent, "no answer to a keepalive PING in " + to_text(waited));
+  }
+
+  // ENHANCE_YOUR_CALM, and the end of the connection at once (gRFC A8).
+  void calm_down(EventId cause) {
+    if (broken_) return;
+    static constexpr std::string_view kWords = "too_many_pings";
     broken_ = true;
-    const EventId lost = tell_lost(Graceful::no, cause);
+    const Symbol words = network_.trace_.symbol(kWords);
+    const EventId sent =
+        network_.trace_.emit(pod_.who, cause, [&] { return GoAwaySent{id_, words}; });
+    at(network_.clock_.now() + network_.one_way(), [this, sent, words] {
+      const EventId heard = hear_go_away(last_stream(), "ENHANCE_YOUR_CALM", words, sent);
+      if (watcher_ != nullptr) watcher_->on_too_many_pings(keepalive_.config().time, heard);
+      tell_lost(Graceful::yes, heard, "GOAWAY");
+      break_off(heard, "Socket closed");
+    });
+  }
+
+  EventId hear_go_away(std::uint32_t last_stream, std::string_view error, Symbol debug,
+                       EventId cause) {
+    return network_.trace_.emit(who_, cause, [&] {
+      return GoAwayReceived{id_, last_stream, network_.trace_.symbol(error), debug};
+    });
+  }
+
+  // The number of the last stream that we opened: 1, 3, 5, ... (RFC 9113 5.1.1).
+  std::uint32_t last_stream() const { return streams_ever_ == 0 ? 0 : 2 * streams_ever_ - 1; }
+
+  // What was sent is sent again and again, until the client's own TCP gives the connection up: with
+  // keepalive, after its timeout (TCP_USER_TIMEOUT, gRFC A18).
+  void tcp_waits(EventId cause) {
+    if (std::exchange(waited_for_, true)) return;
+    const KeepaliveConfig& keepalive = keepalive_.config();
+    const Duration patience =
+        keepalive.time.count() > 0 ? keepalive.timeout : network_.config_.tcp_patience;
+    at(network_.clock_.now() + patience,
+       [this, cause] { break_off(cause, "Connection timed out"); });
+  }
+
+  // The client knows that it has lost the connection, and its calls fail. Those that had no stream
+  // were not sent.
+  void break_off(EventId cause, std::string_view why) {
+    const auto self = shared_from_this();
+    broken_ = true;
+    keepalive_.stop();
+    const EventId lost = tell_lost(Graceful::no, cause, why);
     for (std::size_t place = 0; place < in_flight_.size(); ++place) {
       if (in_flight_[place].done) finish(place, outcome(kSocketClosed), lost);
     }
@@ -114,10 +253,12 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   enum Ending { kAnswered, kInjected, kSocketClosed, kDeadlineExceeded };
 
   struct InFlight {
+    CallId id{};
     SimCall* subchannel_call = nullptr;
     Link::Done done;
     EventId cause;
     Time deadline;
+    Time begun;
     Ending ending = kAnswered;
     Timer end;
     std::shared_ptr<Connection> alive;
@@ -144,14 +285,35 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     });
   }
 
+  void begin_next() {
+    if (waiting_.empty()) return;
+    const std::size_t next = waiting_.front();
+    waiting_.pop_front();
+    in_flight_[next].end.cancel();
+    begin(next);
+  }
+
+  bool waits(std::size_t place) const {
+    return std::ranges::find(waiting_, place) != waiting_.end();
+  }
+
   void finish(std::size_t place, const Outcome& outcome, EventId cause) {
     InFlight call = std::exchange(in_flight_[place], {});  // holds us until it has been told
     free_.push_back(place);
     call.subchannel_call->give_up = nullptr;
+    if (std::erase(waiting_, place) == 0) {
+      --streams_;
+      begin_next();
+    }
+    if (watcher_ == nullptr && !has_calls()) keepalive_.stop();
     call.done(outcome, cause);
   }
 
   Outcome outcome(Ending ending) {
+    if (ending == kAnswered || ending == kInjected) {
+      keepalive_.heard();
+      police_.forgive();
+    }
     switch (ending) {
       case kAnswered: ++pod_.serial; return {{}, pod_.who};
       case kInjected: return {{Code::unavailable, "injected error"}, pod_.who};
@@ -161,11 +323,20 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     return {{Code::deadline_exceeded, "Deadline Exceeded"}};
   }
 
-  EventId tell_lost(Graceful graceful, EventId cause) {
-    if (watcher_ == nullptr) return cause;
-    const EventId lost = network_.trace_.emit(
-        who_, cause, [&] { return ConnectionLost{subchannel_, id_, graceful}; });
-    std::exchange(watcher_, nullptr)->on_lost(lost);
+  EventId tell_lost(Graceful graceful, EventId cause, std::string_view why) {
+    const auto self = shared_from_this();
+    EventId lost = cause;
+    if (watcher_ != nullptr) {
+      lost = network_.trace_.emit(who_, cause, [&] {
+        return ConnectionLost{subchannel_, id_, graceful, network_.trace_.symbol(why)};
+      });
+      std::exchange(watcher_, nullptr)->on_lost(lost);
+    }
+    // Those that wait for a stream get none any more: they are picked again (gRFC A6).
+    while (!waiting_.empty()) {
+      finish(waiting_.front(), {{Code::unavailable, "the connection is gone"}, Symbol::none, true},
+             lost);
+    }
     return lost;
   }
 
@@ -186,13 +357,22 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   const SubchannelId subchannel_;
   SimPod& pod_;
   Link::Watcher* watcher_;
+  Keepalive keepalive_;
+  PingPolice police_;
+  EventId up_ = EventId::none;
+  EventId pinged_ = EventId::none;
   bool broken_ = false;
   bool leaving_ = false;
   bool silent_ = false;
   bool waited_for_ = false;  // something was sent into the silence
   std::vector<InFlight> in_flight_;
   std::vector<std::size_t> free_;
-  std::vector<Timer> pending_;  // at most a GOAWAY, a reset and TCP's own patience
+  std::deque<std::size_t> waiting_;  // for a stream
+  std::uint32_t streams_ = 0;
+  std::uint32_t streams_ever_ = 0;
+  std::vector<Timer> pending_;  // at most GOAWAYs, a reset and TCP's own patience
+  Timer ping_;
+  Timer pong_;
   Timer age_;
   Timer end_of_grace_;
 };
@@ -272,6 +452,7 @@ class Network::Attempt final : public Link {
       return Connected{dial_.subchannel, id_,
                        network_.trace_.symbol("client:" + std::to_string(number))};
     });
+    connection_->start(connected);
     watcher_.on_connected(connected);
   }
 
@@ -319,7 +500,7 @@ void Network::reset_connections(const SimPod& pod, EventId cause) {
 
 void Network::drain_connections(const SimPod& pod, std::optional<Duration> grace, EventId cause) {
   for (const auto& connection : connections_of(pod)) {
-    connection->go_away("the pod is draining", grace, cause);
+    connection->go_away("the pod is draining", "Server shutdown", grace, cause);
   }
 }
 
@@ -330,8 +511,7 @@ void Network::silence_connections(const SimPod& pod) {
 std::shared_ptr<Network::Connection> Network::open(ConnectionId id, const Dial& dial, SimPod& pod,
                                                    Link::Watcher& watcher) {
   ++opened_;
-  auto connection =
-      std::make_shared<Connection>(*this, id, dial.who, dial.subchannel, pod, watcher);
+  auto connection = std::make_shared<Connection>(*this, id, dial, pod, watcher);
   auto& of_pod = connections_[&pod];
   std::erase_if(of_pod, [](const auto& weak) { return weak.expired(); });
   of_pod.push_back(connection);

@@ -27,6 +27,8 @@ struct NetworkConfig {
   Duration tcp_patience = std::chrono::seconds(948);
   /// gRFC A9; nothing: connections live for ever.
   std::optional<Duration> max_connection_age;
+  /// How many calls at once the pods take on a connection (RFC 9113 5.1.2); nothing: any number.
+  std::optional<std::uint32_t> max_concurrent_streams;
   /// How long the calls of an aged or draining connection may go on; nothing: for ever.
   std::optional<Duration> max_connection_age_grace;
 };

@@ -21,6 +21,7 @@
 #include <variant>
 
 #include "core/connectivity.h"
+#include "core/duration.h"
 #include "core/frame_type.h"
 #include "core/status.h"
 #include "core/time.h"
@@ -392,25 +393,82 @@ struct GoAwayReceived {
   }
 };
 
+/// The server has been silent for a while: it is asked whether it is still there (gRFC A8).
+struct PingSent {
+  ConnectionId connection;
+  static constexpr std::string_view kName = "PingSent";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() { return std::tuple{Field{"connection", &PingSent::connection}}; }
+  std::string sentence(const Teller& t) const {
+    return t.say("nothing has come from ", t.dialled(connection), " for a while: a PING asks it");
+  }
+};
+
+/// It is: its answer to a PING took `round_trip`.
+struct PingAnswered {
+  ConnectionId connection;
+  Duration round_trip;
+  static constexpr std::string_view kName = "PingAnswered";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"connection", &PingAnswered::connection},
+                      Field{"round_trip", &PingAnswered::round_trip}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(t.dialled(connection), " answers the PING (", t.milliseconds(round_trip), ")");
+  }
+};
+
+/// Nothing has come for `waited` after a PING: the client gives the connection up.
+struct PingUnanswered {
+  ConnectionId connection;
+  Duration waited;
+  static constexpr std::string_view kName = "PingUnanswered";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"connection", &PingUnanswered::connection},
+                      Field{"waited", &PingUnanswered::waited}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(t.dialled(connection), " has not answered the PING for ", to_text(waited),
+                 ": it is taken for dead");
+  }
+};
+
+/// A server has had too many pings: the channel's connections to come ask after `every` of
+/// silence (gRFC A8). The one place where a GOAWAY's debug text is evidence: A8 says so.
+struct KeepaliveThrottled {
+  Duration every;
+  static constexpr std::string_view kName = "KeepaliveThrottled";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() { return std::tuple{Field{"every", &KeepaliveThrottled::every}}; }
+  std::string sentence(const Teller& t) const {
+    return t.say(t.who, " sends PINGs half as often from now on: after ", to_text(every),
+                 " of silence");
+  }
+};
+
 /// A connection takes no more calls: it ended, or, `graceful`, a GOAWAY has come, and what is in
-/// flight goes on.
+/// flight goes on. `reason`: what the kernel said, or who hung up.
 struct ConnectionLost {
   SubchannelId subchannel;
   ConnectionId connection;
   Graceful graceful;
+  Symbol reason;
   static constexpr std::string_view kName = "ConnectionLost";
   static constexpr Certainty kCertainty = Certainty::observed;
   static constexpr auto fields() {
     return std::tuple{Field{"subchannel", &ConnectionLost::subchannel},
                       Field{"connection", &ConnectionLost::connection},
-                      Field{"graceful", &ConnectionLost::graceful}};
+                      Field{"graceful", &ConnectionLost::graceful},
+                      Field{"reason", &ConnectionLost::reason}};
   }
   std::string sentence(const Teller& t) const {
     const std::string_view how = graceful == Graceful::yes
                                      ? "was ended in order (GOAWAY): it takes no new calls"
                                  : graceful == Graceful::no ? "broke"
                                                             : "is gone";
-    return t.say("the connection to ", t.address(subchannel), " ", how);
+    return t.say("the connection to ", t.address(subchannel), " ", how, t.reason(reason));
   }
 };
 
@@ -589,7 +647,8 @@ using Fact =
                  QueryAnswered, LookupEnded, ReresolutionRequested, CooldownStarted,
                  ResolverBackoffStarted, AddressListTaken, ListSwapped, PickerPublished,
                  ChannelStateChanged, SubchannelCreated, SubchannelStateChanged, ConnectStarted,
-                 Connected, ConnectFailed, GoAwayReceived, ConnectionLost, BackoffStarted,
-                 FrameSeen, CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent, CallEnded>;
+                 Connected, ConnectFailed, GoAwayReceived, PingSent, PingAnswered, PingUnanswered,
+                 KeepaliveThrottled, ConnectionLost, BackoffStarted, FrameSeen, CallStarted,
+                 CallQueued, Picked, StreamAwaited, CallUnsent, CallEnded>;
 
 }  // namespace greetlab

@@ -72,6 +72,10 @@ class Engine(ABC):
         """A pod dies; its address stays listed, and connections to it end at once."""
 
     @abstractmethod
+    def silence(self, pod: str) -> None:
+        """A pod says nothing more, on connections that it has, either; nothing ends them."""
+
+    @abstractmethod
     def dials(self, pod: str) -> list[float]:
         """When somebody connected to the address of a pod that hangs up: seconds."""
 

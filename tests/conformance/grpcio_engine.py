@@ -53,12 +53,17 @@ class GrpcioCaller(RealCaller):
             how = {"shuffleAddressList": True} if client.shuffle else {}
             config = {"loadBalancingConfig": [{client.policy or "pick_first": how}]}
             options.append(("grpc.service_config", json.dumps(config)))
-        if client.cooldown is not None:
-            name = "grpc.dns_min_time_between_resolutions_ms"
-            options.append((name, round(client.cooldown * 1000)))
-        if client.first_backoff is not None:
-            name = "grpc.initial_reconnect_backoff_ms"
-            options.append((name, round(client.first_backoff * 1000)))
+        for name, seconds in (
+            ("grpc.dns_min_time_between_resolutions_ms", client.cooldown),
+            ("grpc.initial_reconnect_backoff_ms", client.first_backoff),
+            ("grpc.keepalive_time_ms", client.keepalive_time),
+            ("grpc.keepalive_timeout_ms", client.keepalive_timeout),
+            # In C-core 1.85 (writing.cc) the timer of the former is never set, and 60 s pass: seen.
+            ("grpc.http2.ping_timeout_ms", client.keepalive_timeout),
+            ("grpc.client_idle_timeout_ms", client.idle_timeout or None),
+        ):
+            if seconds is not None:
+                options.append((name, round(seconds * 1000)))
         self._process = process
         self._closed = False
         super().__init__(engine, client)

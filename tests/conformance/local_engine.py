@@ -12,6 +12,7 @@ from typing import Any
 from conformance.engine import SEED, Caller, Engine, merged, outcome_of
 from conformance.impostor import Impostor
 from conformance.model import Client, ClusterSpec, Outcome
+from support import stop_process
 
 import greetlab as gl
 from greetlab.channels.channel import Channel
@@ -74,6 +75,7 @@ class LocalEngine(Engine):
             spec.pods,
             endpoint_lag=3600.0 if spec.listed_when_dead else 0.0,
             max_connection_age=spec.max_connection_age,
+            max_concurrent_streams=spec.max_concurrent_streams,
             seed=SEED,
         )
         self._impostors: dict[str, Impostor] = {}
@@ -93,6 +95,9 @@ class LocalEngine(Engine):
 
     def hang(self, pod: str) -> None:
         self._replace(pod, hang_up=False)
+
+    def silence(self, pod: str) -> None:
+        stop_process(self.cluster._pods.by_name[pod].server.popen.pid)
 
     def hang_up(self, pod: str) -> None:
         self._replace(pod, hang_up=True)
@@ -145,8 +150,9 @@ class NativeCaller(RealCaller):
         options: dict[str, Any] = {"engine": engine.engine}
         if client.policy is not None:
             options["policy"] = client.policy
-        if client.cooldown is not None:
-            options["cooldown"] = client.cooldown
+        for name in ("cooldown", "keepalive_time", "keepalive_timeout", "idle_timeout"):
+            if (value := getattr(client, name)) is not None:
+                options[name] = value
         if client.shuffle:
             options["shuffle_address_list"] = True
         self._channel = Channel(engine.target(client), **options)

@@ -21,6 +21,7 @@ class ClusterSpec:
     pods: int = 3
     listed_when_dead: bool = False
     max_connection_age: float | None = None
+    max_concurrent_streams: int | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Client:
     cooldown: seconds between the starts of two lookups; gRPC's default is 30.
     first_backoff: seconds to the second attempt; gRPC's default is 1, its minimum 0.1. An engine
         that cannot be told keeps 1.
+    keepalive_time, keepalive_timeout, idle_timeout: seconds; an idle_timeout of 0: never.
     watched_proxy: `http_proxy` names a listener, which counts who asks it.
     """
 
@@ -40,6 +42,9 @@ class Client:
     shuffle: bool = False
     cooldown: float | None = None
     first_backoff: float | None = None
+    keepalive_time: float | None = None
+    keepalive_timeout: float | None = None
+    idle_timeout: float | None = None
     watched_proxy: bool = False
 
 
@@ -70,6 +75,7 @@ class Expect:
     share: how many calls the pods answered, the smallest count first; who is who is left open.
     by_pod: how many calls each pod answered, as pairs.
     within, at_least: seconds that no call exceeded, that every call took.
+    slowest: seconds that the slowest one took at least.
     """
 
     failed: int | None = 0
@@ -81,6 +87,7 @@ class Expect:
     by_pod: tuple[tuple[str, int], ...] | None = None
     within: float | None = None
     at_least: float | None = None
+    slowest: float | None = None
 
     def problem(self, seen: Outcome) -> str | None:
         """What is wrong with it, in a sentence; None: nothing."""
@@ -107,6 +114,10 @@ class Expect:
             (
                 self.at_least is None or seen.quickest >= self.at_least,
                 f"each after {self.at_least} s at least",
+            ),
+            (
+                self.slowest is None or seen.slowest >= self.slowest,
+                f"the slowest after {self.slowest} s at least",
             ),
         )
         missed = [expected for holds, expected in checks if not holds]

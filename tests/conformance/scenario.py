@@ -30,6 +30,7 @@ BACKOFF = "grpc/grpc doc/connection-backoff.md"
 WAIT_FOR_READY = "grpc/grpc doc/wait-for-ready.md"
 ROUND_ROBIN = "grpc/grpc src/core/load_balancing/round_robin/round_robin.cc"
 COOLDOWN = "grpc/grpc src/core/resolver/polling_resolver.cc, dns_min_time_between_resolutions_ms"
+IDLE = "grpc/grpc src/core/ext/filters/channel_idle, GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS"
 KUBE_PROXY = "kubernetes.io: Virtual IPs and Service Proxies"
 K8S_DNS = "kubernetes/dns docs/specification.md 1.1.0"
 

@@ -29,6 +29,7 @@ class SimEngine(Engine):
             SEED,
             endpoint_lag=1e6 if spec.listed_when_dead else 0.0,
             max_connection_age=spec.max_connection_age,
+            max_concurrent_streams=spec.max_concurrent_streams,
         )
 
     def open(self, client: Client) -> Caller:
@@ -37,6 +38,9 @@ class SimEngine(Engine):
         options = {
             "policy": client.policy,
             "cooldown": client.cooldown,
+            "keepalive_time": client.keepalive_time,
+            "keepalive_timeout": client.keepalive_timeout,
+            "idle_timeout": client.idle_timeout,
             "shuffle_address_list": client.shuffle or None,
         }
         said = {name: value for name, value in options.items() if value is not None}
@@ -49,6 +53,9 @@ class SimEngine(Engine):
         return held
 
     def hang(self, pod: str) -> None:
+        self.cluster.lose(pod)
+
+    def silence(self, pod: str) -> None:
         self.cluster.lose(pod)
 
     def hang_up(self, pod: str) -> None:

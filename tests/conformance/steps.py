@@ -126,13 +126,13 @@ class Queued(Step):
 
 @dataclass(frozen=True)
 class Action(Step):
-    """Something done to a pod: "kill", "restart", "drain", "hang", "hang_up"."""
+    """Something done to a pod: "kill", "restart", "drain", "hang", "hang_up", "silence"."""
 
     deed: str
     pod: str
 
     def run(self, stage: Stage) -> None:
-        doer = stage.engine if self.deed in ("hang", "hang_up") else stage.engine.cluster
+        doer = stage.engine if self.deed in ("hang", "hang_up", "silence") else stage.engine.cluster
         getattr(doer, self.deed)(stage.pod(self.pod))
 
 

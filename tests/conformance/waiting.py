@@ -1,10 +1,11 @@
 """Calls that wait, connections that hang or are lost, and the time between attempts."""
 
-from conformance.model import Client, ClusterSpec, Expect, all_fail, share
+from conformance.model import ALL_OK, Client, ClusterSpec, Expect, all_fail, share
 from conformance.scenario import (
     BACKOFF,
     EAGER,
     FIRST_TWO,
+    IDLE,
     LAGGING,
     PICK_FIRST,
     ROUND_ROBIN,
@@ -19,6 +20,7 @@ from conformance.steps import (
     Backoff,
     Calls,
     Hours,
+    Lookups,
     Queued,
     Scale,
     Set,
@@ -160,6 +162,43 @@ WAITING = (
         client=EAGER,
     ),
     Scenario(
+        "a pod that falls silent",
+        "a PING that is not answered in time ends the connection, and the calls on it",
+        "gRFC A8",
+        (
+            Calls(3, share(3)),
+            Action("silence", "pod-1"),
+            Calls(1, all_fail(1, within=3.0), timeout=8.0),
+        ),
+        cluster=ClusterSpec(pods=1),
+        client=Client(policy="pick_first", keepalive_time=0.3, keepalive_timeout=0.3),
+    ),
+    Scenario(
+        "a channel that nobody calls",
+        "it is IDLE after a while, and the next call looks the name up anew, cooldown or not",
+        IDLE,
+        (
+            WaitReady(all=True),
+            Calls(6, ALL_OK),
+            Lookups(1),
+            AwaitState(("IDLE",)),
+            Calls(6, ALL_OK),
+            Lookups(2),
+        ),
+        client=Client(policy="round_robin", idle_timeout=1.0),
+    ),
+    Scenario(
+        "more calls than a connection takes",
+        "MAX_CONCURRENT_STREAMS: those that are too many wait on the connection, and none fails",
+        "RFC 9113 5.1.2; gRFC A105",
+        (
+            WaitReady(),
+            Set("slow", "pod-1", 0.1),
+            Calls(6, Expect(share=(6,), at_least=0.09, slowest=0.29), concurrency=6),
+        ),
+        cluster=ClusterSpec(pods=1, max_concurrent_streams=2),
+    ),
+    Scenario(
         "backoff for hours",
         "and 120 s at most",
         BACKOFF,
@@ -169,5 +208,6 @@ WAITING = (
             Backoff("pod-1", seconds=7200.0),
         ),
         cluster=ClusterSpec(pods=1, listed_when_dead=True),
+        client=Client(policy="round_robin", idle_timeout=0),
     ),
 )

@@ -21,6 +21,10 @@ class ChannelOptions(TypedDict, total=False):
     engine: str
     shuffle_address_list: bool
     cooldown: float
+    keepalive_time: float
+    keepalive_timeout: float
+    keepalive_without_calls: bool
+    idle_timeout: float
     connection_per_call: bool
     source_ip: str
     frames: bool

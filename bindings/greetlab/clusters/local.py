@@ -64,6 +64,8 @@ class LocalCluster(Cluster, Faults):
     pre_stop: seconds from a pod's deletion to its SIGTERM (`lifecycle.preStop`).
     max_connection_age, max_connection_age_grace: seconds after which the pods send GOAWAY on a
         connection, and for which its calls may go on (gRFC A9); None = never, for ever.
+    max_concurrent_streams: how many calls at once the pods take on a connection; more of them wait;
+        None = any number.
     grace: seconds that a draining pod's calls may go on after its SIGTERM.
     dns_ttl: of every DNS answer, in seconds. CoreDNS's default is 5, its usual Corefile says 30.
     seed: of every random choice in it (the ClusterIP's, the order of DNS answers, the pods' draws);
@@ -90,6 +92,7 @@ class LocalCluster(Cluster, Faults):
         pre_stop: float = 0.0,
         max_connection_age: float | None = None,
         max_connection_age_grace: float | None = None,
+        max_concurrent_streams: int | None = None,
         grace: float = 5.0,
         dns_ttl: int = 5,
         seed: int | None = None,
@@ -114,6 +117,9 @@ class LocalCluster(Cluster, Faults):
         ):
             if value is not None:
                 self._flags += [flag, _seconds(value)]
+        if max_concurrent_streams is not None:
+            arguments.number("max_concurrent_streams", max_concurrent_streams, 1, 2**31 - 1)
+            self._flags += ["--max-concurrent-streams", str(max_concurrent_streams)]
         self._lock = threading.RLock()
         delays = Delays(start_interval, readiness_delay, endpoint_lag, pre_stop)
         self._pods = LocalPods(self, delays, self._lock)

@@ -40,6 +40,7 @@ class SimOptions(TypedDict, total=False):
     grace: float
     max_connection_age: float | None
     max_connection_age_grace: float | None
+    max_concurrent_streams: int | None
     latency: float
     dns_round_trip: float
     dns_ttl: int

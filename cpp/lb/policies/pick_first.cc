@@ -30,6 +30,11 @@ class PickFirstPicker final : public Picker {
 /// - the first READY one is selected, and the others are let go;
 /// - when it is lost the channel is IDLE: nothing happens until somebody calls;
 /// - when all have failed: TRANSIENT_FAILURE, which is sticky, and the attempts go on.
+///
+/// Of an update that lacks the selected address, and of an empty one while it is IDLE, it makes
+/// what gRPC 1.51 made: the old connection stays until something in the new list is READY or all of
+/// it has failed; the empty list is TRANSIENT_FAILURE. The newest C-core (pick_first.cc, 1.84) lets
+/// go of the connection, is IDLE and asks for a re-resolution; and stays IDLE over an empty list.
 class PickFirst final : public LbPolicy, public AddressList::Watcher {
  public:
   PickFirst(PolicyHelper& helper, Clock& clock, bool shuffle);

@@ -33,7 +33,7 @@ PolicyBench::PolicyBench(const PolicyConfig& policy, std::uint64_t seed)
       rng_(seed),
       who_(trace_.symbol("client")),
       network_(clock_, trace_),
-      pool_({clock_, network_, rng_, trace_, who_}),
+      pool_({clock_, network_, rng_, trace_, who_, keepalive_}),
       picker_(std::make_unique<QueuePicker>()),
       policy_(make_policy(complete(policy), *this, clock_)) {
   trace_.listen(&recording_);

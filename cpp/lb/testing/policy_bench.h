@@ -89,6 +89,7 @@ class PolicyBench final : private PolicyHelper {
   const Symbol who_;
   ScriptedNetwork network_;
   std::vector<std::string> steps_;
+  KeepaliveConfig keepalive_;
   SubchannelPool pool_;
   std::map<std::string, std::vector<std::shared_ptr<CallTracker>>> in_flight_;  // by address
   std::size_t reresolutions_ = 0;

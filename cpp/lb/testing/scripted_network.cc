@@ -50,7 +50,7 @@ class ScriptedNetwork::ScriptedLink final : public Link {
   void lose() {
     leave();
     const EventId lost = network_.trace_.emit(dial_.who, event_, [&] {
-      return ConnectionLost{dial_.subchannel, id_, Graceful::unknown};
+      return ConnectionLost{dial_.subchannel, id_, Graceful::unknown, Symbol::none};
     });
     watcher_.on_lost(lost);
   }
