@@ -96,18 +96,18 @@ done
 
 serve greet-server --listen 127.0.0.1 --port 0 --pod-name pod-1 --pod-ip 127.0.0.1
 server=$address
-for channel in lab grpc; do
-  "${inside[@]}" greet-client --count=5 --engine="$channel" --trace=- "static:$server" >"$work/trace" 2>"$work/words" ||
-    stop "greet-client --engine=$channel: $(<"$work/words")"
-  grep -q 'Hello, Ada Lovelace from pod: name(pod-1)' "$work/words" || stop "greet-client got: $(<"$work/words")"
-  ok "greet-server answers greet-client --engine=$channel, whose trace has $(grep -c '^{' "$work/trace") lines"
-done
+"${inside[@]}" greet-client --count=5 --trace=- "static:$server" >"$work/trace" 2>"$work/words" ||
+  stop "greet-client: $(<"$work/words")"
+grep -q 'Hello, Ada Lovelace from pod: name(pod-1)' "$work/words" || stop "greet-client got: $(<"$work/words")"
+ok "greet-server answers greet-client, whose trace has $(grep -c '^{' "$work/trace") lines"
 
-serve greet-gateway --listen 127.0.0.1 --port 0 --target "static:$server"
-said=$(curl --silent --max-time 10 --data '{"first_name": "Ada", "last_name": "Lovelace"}' \
-  --header 'Content-Type: application/json' "http://$address/greet") || stop "greet-gateway does not answer"
-[[ $said == *'Hello, Ada Lovelace from pod: name(pod-1)'* ]] || stop "greet-gateway answers: $said"
-ok "greet-gateway answers curl"
-end greet-gateway
+for channel in lab grpc; do
+  serve greet-gateway --listen 127.0.0.1 --port 0 --engine "$channel" --target "static:$server"
+  said=$(curl --silent --max-time 10 --data '{"first_name": "Ada", "last_name": "Lovelace"}' \
+    --header 'Content-Type: application/json' "http://$address/greet") || stop "greet-gateway does not answer"
+  [[ $said == *'Hello, Ada Lovelace from pod: name(pod-1)'* ]] || stop "greet-gateway answers: $said"
+  ok "greet-gateway --engine=$channel answers curl"
+  end greet-gateway
+done
 end greet-server
 ok "all of it took $((SECONDS - started)) s"

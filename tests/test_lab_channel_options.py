@@ -322,18 +322,16 @@ def client(*arguments, **options):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_greet_client_dials_anew_for_every_call_if_told_to(pods, engine):
-    said = client(pods, "-n", 4, "-q", "--connection-per-call", "--engine", engine)
+def test_greet_client_dials_anew_for_every_call_if_told_to(pods):
+    said = client(pods, "-n", 4, "-q", "--connection-per-call")
     assert "4 calls · 4 OK · 4 connections · " in said.stdout
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_greet_client_looks_up_again_after_the_cooldown_that_it_was_told(engine):
+def test_greet_client_looks_up_again_after_the_cooldown_that_it_was_told():
     with dns_server(f"greet.test. 7 A {free_ip()}") as (server, asked):
         client(
             f"dns://{server}/greet.test.:1", "--policy", "round_robin", "--cooldown", "20ms",
-            "--engine", engine, "-n", 12, "--interval", "50ms",
+            "-n", 12, "--interval", "50ms",
         )  # fmt: skip
     assert sum(question.endswith(" A") for question in asked) >= 2
 

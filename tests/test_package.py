@@ -1,5 +1,6 @@
 """The installed package: what is in it, and what importing it does and does not do."""
 
+import re
 import subprocess
 import sys
 from importlib.metadata import entry_points, version
@@ -29,6 +30,20 @@ def test_it_carries_what_it_needs():
             [executables.path(name), "--version"], capture_output=True, text=True, env={}
         )
         assert said.stdout.strip() == version("greetlab")
+
+
+def test_the_client_carries_nothing_of_grpc():
+    """It goes into pods, where gRPC's own channel has nothing to do; greet-server shows how it
+    would look."""
+
+    def libraries(name):
+        ldd = ["ldd", executables.path(name)]
+        said = subprocess.run(ldd, capture_output=True, text=True, check=True).stdout
+        return {line.split()[0] for line in said.splitlines()}
+
+    foreign = re.compile(r"lib(grpc|gpr|absl|upb|address_sorting|re2)")
+    assert any(map(foreign.match, libraries("greet-server")))
+    assert not any(map(foreign.match, libraries("greet-client")))
 
 
 def test_a_missing_executable_is_named():

@@ -23,11 +23,11 @@ MAY_INCLUDE = {
     "rpc": {"core"},
     "greet": {"core", "flags", "rpc"},
     "load": {"core", "trace", "lb"},
-    "channel": {"core", "trace", "lb", "load"},
+    "channel": {"core", "trace", "lb", "load", "flags"},
     "live": {"core", "trace", "lb", "load", "channel", "dns", "http2"},
     "oracle": {"core", "trace", "lb", "load", "channel", "rpc"},
     "engine": {"core", "trace", "lb", "channel", "live", "oracle", "flags"},
-    "client": {"core", "trace", "flags", "load", "channel", "engine", "traceio"},
+    "client": {"core", "trace", "flags", "load", "channel", "live", "traceio"},
     "gateway": {"core", "trace", "flags", "channel", "engine", "traceio"},
 }
 """Rooms of cpp/ and the other rooms whose headers they may include. bindings may include all, and
@@ -84,7 +84,7 @@ def test_the_policies_bench_is_for_tests_only():
             assert not knows or path.is_relative_to(bench), path
 
 
-@pytest.mark.parametrize("room", ["http2", "live"])
+@pytest.mark.parametrize("room", ["http2", "channel", "live", "client"])
 def test_the_wire_is_our_own(room):
     """gRPC's is the oracle's."""
     for path in sources(room):

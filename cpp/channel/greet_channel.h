@@ -19,14 +19,6 @@
 
 namespace greetlab {
 
-/// What not every engine can.
-struct Capabilities {
-  /// The trace has every decision; if not, only that calls began and how they ended.
-  bool decisions;
-  /// It can be told to look the name up again (`wait_for_pods`).
-  bool look_again;
-};
-
 /// Not connected until the first call, or until somebody waits for it. Safe to use from several
 /// threads. It does not survive os.fork: in the child every use of it throws std::runtime_error,
 /// and it must not be destroyed there (`open_channel` in engine/engine.h sees to that).
@@ -49,7 +41,7 @@ class GreetChannel {
   /// Connects, and waits until `pods` subchannels are READY. While there are fewer, the name is
   /// looked up again, as often as the cooldown lets it: healthy connections would be no reason to
   /// (the cold start of a client that is there before the pods are).
-  /// @throws std::invalid_argument where nobody can be told to look again (`look_again`).
+  /// @throws std::invalid_argument where nobody can be told to look again: by gRPC's own channel.
   virtual WaitResult wait_for_pods(std::size_t pods, Duration timeout,
                                    const Interrupted& interrupted);
 

@@ -1,5 +1,5 @@
 // greet-client: calls a greet service, and says who answered. The lab's channel as a program, to be
-// run where the lab cannot be: in a pod.
+// run where the lab cannot be: in a pod. There is nothing of gRPC's libraries in it.
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cerrno>
@@ -11,19 +11,20 @@
 #include <limits>
 #include <utility>
 
+#include "channel/flags.h"
 #include "channel/own_world.h"
 #include "client/processes.h"
 #include "client/report.h"
 #include "core/printable.h"
-#include "engine/flags.h"
 #include "flags/parsed_option.h"
+#include "live/lab_channel.h"
 #include "traceio/json_lines.h"
 
 namespace greetlab {
 namespace {
 
 struct Flags {
-  ChannelFlags channel;
+  ChannelOptions channel;
   GreetLoad load{"Ada", "Lovelace", {}, false};
   bool wait_ready = false;
   std::size_t wait_pods = 0;
@@ -35,7 +36,7 @@ struct Flags {
 void declare(CLI::App& app, Flags& flags) {
   LoadConfig& load = flags.load.config;
   app.set_version_flag("--version", GREETLAB_VERSION);
-  app.add_option("target", flags.channel.options.target,
+  app.add_option("target", flags.channel.target,
                  "dns:///name:port, dns://server:port/name:port, srv:///name, static:ip:port,...");
   add_channel_flags(app, flags.channel, "",
                     {"cooldown", "keepalive_time", "keepalive_timeout", "keepalive_without_calls",
@@ -80,12 +81,9 @@ bool is_stopped() {
 /// @return what cannot be done together; nullptr: all of it can.
 const char* why_not(const Flags& flags) {
   // Not CLI11's `required`: that would be said in place of a flag that is misspelt.
-  if (flags.channel.options.target.empty())
+  if (flags.channel.target.empty())
     return "whom to call? A target is required: dns:///name:port";
-  if (flags.wait_pods > 0 && !engine(flags.channel.engine).capabilities.look_again) {
-    return "--wait-pods: with --engine lab only; gRPC's own channel cannot be told to look again";
-  }
-  if (flags.wait_pods > 1 && flags.channel.options.policy.policy == "pick_first") {
+  if (flags.wait_pods > 1 && flags.channel.policy.policy == "pick_first") {
     return "--wait-pods: pick_first connects to one; another --policy is needed";
   }
   if (flags.loops == 1) return nullptr;
@@ -101,9 +99,9 @@ using Tell = std::function<void(const CallLog&)>;
 /// One client's calls.
 /// @param trace where the trace is written to; nullptr: there is none.
 CallLog call(const Flags& flags, std::ostream* trace, const Tell& tell) {
-  ChannelOptions options = flags.channel.options;
+  ChannelOptions options = flags.channel;
   options.trace_capacity = trace == nullptr ? 0 : 16'000'000;
-  const auto channel = open_channel(flags.channel.engine, std::move(options));
+  const auto channel = open_lab_channel(std::move(options));
   if (flags.wait_pods > 0) channel->wait_for_pods(flags.wait_pods, kForever, is_stopped);
   if (flags.wait_ready) channel->wait_ready(true, flags.load.config.timeout, is_stopped);
   if (stopped) throw std::runtime_error("interrupted before the first call");

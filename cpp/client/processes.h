@@ -9,11 +9,10 @@
 namespace greetlab {
 
 /// Does `work(0)`, `work(1)`, ... each in a process of its own, and gives all their calls in the
-/// order in which they were started. To be called before gRPC is used, and before any thread.
+/// order in which they were started. To be called before any channel is made, and any thread.
 ///
-/// Not in threads: gRPC 1.51 waits for all sockets of a process in one place (epoll1), so loops
-/// that share a process hand one another what arrives. Two of them on two cores made 0.8 times the
-/// calls of one.
+/// Not in threads: clients in processes of their own share nothing, as those of different machines
+/// do not.
 ///
 /// @param stopped asked now and then; once true, each process is sent SIGTERM, of which `work` has
 ///        to make the best.

@@ -12,8 +12,8 @@ namespace greetlab {
 
 const std::vector<Engine>& engines() {
   static const std::vector<Engine> all{
-      {"lab", "ours, every step of which is in the trace", {true, true}, {}, open_lab_channel},
-      {"grpc", "gRPC's own channel", {false, false}, {"source_ip", "frames"}, open_native_channel},
+      {"lab", "ours, every step of which is in the trace", {}, open_lab_channel},
+      {"grpc", "gRPC's own channel", {"source_ip", "frames"}, open_native_channel},
   };
   return all;
 }

@@ -13,7 +13,6 @@ namespace greetlab {
 struct Engine {
   std::string_view name;
   std::string_view help;
-  Capabilities capabilities;
   /// The options (`ChannelOptions::each`) that it cannot be told.
   std::vector<std::string_view> deaf_to;
   std::unique_ptr<GreetChannel> (*open)(ChannelOptions options);

@@ -44,7 +44,7 @@ asio::awaitable<Answer> ask(asio::io_context& io, GreetChannel& channel,
 
 constexpr bool kConnect = true;
 
-std::shared_ptr<GreetChannel> open(const ChannelFlags& flags, Trace::Listener& listener) {
+std::shared_ptr<GreetChannel> open(const EngineFlags& flags, Trace::Listener& listener) {
   ChannelOptions options = flags.options;
   options.name = "gateway";
   options.listener = &listener;

@@ -16,7 +16,7 @@
 namespace greetlab {
 
 struct GatewayOptions {
-  ChannelFlags channel;
+  EngineFlags channel;
   Address listen{"0.0.0.0", 9091};
   HttpLimits http;
   /// Of each call.

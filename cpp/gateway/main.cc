@@ -45,7 +45,7 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--target", flags.target, "in place of all these: a target as greet-client has it")
       ->envname("GRPC_TARGET");
 
-  add_channel_flags(app, gateway.channel, "GRPC_",
+  add_engine_flags(app, gateway.channel, "GRPC_",
                     {"cooldown", "keepalive_time", "keepalive_timeout", "keepalive_without_calls",
                      "idle_timeout"});
   add_duration(app, "--deadline", gateway.deadline, "how long each call may take")
