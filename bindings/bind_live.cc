@@ -80,6 +80,52 @@ CallLog run(GreetChannel& channel, std::string first_name, std::string last_name
   return log;
 }
 
+MethodAnswer call_method(GreetChannel& channel, std::string path, const py::bytes& message,
+                         const std::vector<std::pair<std::string, py::bytes>>& metadata,
+                         double timeout, bool wait_for_ready, bool stream, std::size_t most) {
+  MethodRequest request{std::move(path), message, {},  seconds(timeout),
+                        wait_for_ready,  stream,  most};
+  for (const auto& [name, value] : metadata) request.metadata.emplace_back(name, value);
+  MethodAnswer answer = [&] {
+    const Unlocked unlocked;
+    return channel.call(std::move(request), signalled);
+  }();
+  if (PyErr_Occurred()) throw py::error_already_set();
+  return answer;
+}
+
+std::vector<std::pair<std::string, py::bytes>> shown(const Metadata& metadata) {
+  std::vector<std::pair<std::string, py::bytes>> pairs;
+  for (const auto& [name, value] : metadata) pairs.emplace_back(name, py::bytes(value));
+  return pairs;
+}
+
+void bind_method_answer(py::module_& module) {
+  py::class_<MethodAnswer>(module, "MethodAnswer", "What became of one call of any method.")
+      .def_property_readonly(
+          "status", [](const MethodAnswer& answer) { return to_string(answer.status.code); },
+          "\"OK\", \"UNIMPLEMENTED\", ...")
+      .def_property_readonly(
+          "error", [](const MethodAnswer& answer) { return answer.status.message; },
+          "The server's words where it is not OK, or ours.")
+      .def_property_readonly(
+          "messages",
+          [](const MethodAnswer& answer) {
+            return std::vector<py::bytes>(answer.messages.begin(), answer.messages.end());
+          },
+          "Each as it came: protobuf's bytes, or whatever the method gives.")
+      .def_property_readonly(
+          "headers", [](const MethodAnswer& answer) { return shown(answer.headers); },
+          "[(name, value)]: what the server said before its first message.")
+      .def_property_readonly(
+          "trailers", [](const MethodAnswer& answer) { return shown(answer.trailers); },
+          "[(name, value)]: what it said at the end; all of it where it said nothing else.")
+      .def("__repr__", [](const MethodAnswer& answer) {
+        return printable("<" + std::string(to_string(answer.status.code)) + ", " +
+                         std::to_string(answer.messages.size()) + " messages>");
+      });
+}
+
 // Waits by `wait`, without the GIL, and says how it ended.
 template <class Wait>
 std::string waited(const Wait& wait) {
@@ -132,6 +178,9 @@ A channel on real connections. Use it through greetlab.Channel.)")
            py::arg("wait_for_ready"), py::arg("keep_results"), R"(
 Makes `calls` calls, `concurrency` at a time (or one each `interval` seconds, where it is not 0),
 each with `timeout` seconds to end.)")
+      .def("call_method", &call_method, py::arg("path"), py::arg("message"), py::arg("metadata"),
+           py::arg("timeout"), py::arg("wait_for_ready"), py::arg("stream"), py::arg("most"), R"(
+Calls any method, and waits for its end. Raises ValueError for a path or metadata that are none.)")
       .def(
           "wait_ready",
           [](GreetChannel& channel, bool all, double timeout) {
@@ -220,6 +269,7 @@ engine cannot be told.)");
 
 void bind_live(py::module_& module) {
   bind_call_log(module);
+  bind_method_answer(module);
   bind_channels(module);
 }
 

@@ -26,3 +26,20 @@ def kubectl(kubectl_on_path, monkeypatch):
     """The same without its processes."""
     monkeypatch.setattr("greetlab.clusters.kube.kubectl._execute", kubectl_on_path.execute)
     return kubectl_on_path
+
+
+@pytest.fixture(scope="session")
+def grpcio():
+    """Starts the process with PyPI's grpcio for the first that needs it; ends with the session."""
+    from conformance.grpcio_process import GrpcioProcess
+
+    started = []
+
+    def give():
+        if not started:
+            started.append(GrpcioProcess())
+        return started[0]
+
+    yield give
+    for process in started:
+        process.close()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ./run guard [asan] [tsan] [fuzz]: what the sanitizers and the fuzzers say. All of them without an
+# ./run guard [asan] [tsan] [fuzz] [slow] [peers]: what the sanitizers and the fuzzers say. All of them without an
 # argument. Not part of ./run test, for it takes half an hour. FUZZ_SECONDS: for each target; 20.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
@@ -90,5 +90,13 @@ slow() {
   (cd "$here" && GREETLAB_GUARD=1 "$here/.venv/bin/python" -m pytest -q tests/test_http2.py -k twenty_seconds)
 }
 
-for part in "${@:-asan tsan fuzz slow}"; do for one in $part; do "$one"; done; done
+# Servers in languages of their own, once built, are asked by ./run test, too.
+peers() {
+  command -v go >/dev/null || { say "peers: no Go here, so grpc-go's server is not asked"; return 0; }
+  say "peers: build grpc-go's server, and ask it"
+  (cd "$here/tests/peers/go" && go build -o "$here/build/peers/greet_server_go" .)
+  (cd "$here" && "$python" -m pytest -q tests/test_peers.py)
+}
+
+for part in "${@:-asan tsan fuzz slow peers}"; do for one in $part; do "$one"; done; done
 say "guard: all good"

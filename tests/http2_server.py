@@ -21,6 +21,11 @@ def message(pod="pod-1", flag=0):
     return bytes([flag]) + len(body).to_bytes(4, "big") + body
 
 
+def prefixed(body):
+    """Any message, with gRPC's prefix."""
+    return b"\0" + len(body).to_bytes(4, "big") + body
+
+
 def frame(kind, flags, stream, payload=b""):
     """A frame of HTTP/2 (RFC 9113 4.1), for what h2 would not write."""
     head = len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big")
@@ -40,6 +45,7 @@ class Peer:
         self.h2.local_settings = h2.settings.Settings(client=False, initial_values=settings)
         self.h2.initiate_connection()
         self.headers = {}  # by stream
+        self.bodies = {}  # of the requests, by stream
         self._events = []
         self.flush()
 
@@ -57,6 +63,9 @@ class Peer:
                 if isinstance(event, h2.events.RequestReceived):
                     self.headers[event.stream_id] = dict(event.headers)
                 if isinstance(event, h2.events.DataReceived):
+                    self.bodies[event.stream_id] = (
+                        self.bodies.get(event.stream_id, b"") + event.data
+                    )
                     self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                 if isinstance(event, kind):
                     return event

@@ -34,19 +34,19 @@ inline void add_channel_flags(CLI::App& app, ChannelOptions& options,
   also_from(environment, app.add_option("--policy", options.policy.policy, policy_names()),
             "policy")
       ->capture_default_str();
-  ChannelOptions::each(options, [&]<class Value>(const std::string& name, Value& value,
-                                                 const std::string& help) {
-    if (std::ranges::find(named, name) == named.end()) return;
-    std::string flag = "--" + name;
-    std::ranges::replace(flag, '_', '-');
-    if constexpr (std::is_same_v<Value, Duration>) {
-      also_from(environment, add_duration(app, flag, value, help), name);
-    } else if constexpr (std::is_same_v<Value, bool>) {
-      also_from(environment, app.add_flag(flag, value, help), name);
-    } else {
-      also_from(environment, app.add_option(flag, value, help), name);
-    }
-  });
+  ChannelOptions::each(
+      options, [&]<class Value>(const std::string& name, Value& value, const std::string& help) {
+        if (std::ranges::find(named, name) == named.end()) return;
+        std::string flag = "--" + name;
+        std::ranges::replace(flag, '_', '-');
+        if constexpr (std::is_same_v<Value, Duration>) {
+          also_from(environment, add_duration(app, flag, value, help), name);
+        } else if constexpr (std::is_same_v<Value, bool>) {
+          also_from(environment, app.add_flag(flag, value, help), name);
+        } else {
+          also_from(environment, app.add_option(flag, value, help), name);
+        }
+      });
 }
 
 }  // namespace greetlab

@@ -10,6 +10,7 @@
 
 #include "channel/greet_done.h"
 #include "channel/greet_load.h"
+#include "channel/method_call.h"
 #include "channel/subchannel_view.h"
 #include "core/address.h"
 #include "core/call_log.h"
@@ -34,6 +35,11 @@ class GreetChannel {
   /// Makes one call and returns. `done` hears of its end on another thread, where it may not wait
   /// for anything; CANCELLED where the channel is closed, and then on this thread.
   virtual void greet(greet::GreetingRequest request, Duration timeout, GreetDone done) = 0;
+
+  /// Calls any method, and waits for its end. When interrupted or closed meanwhile, it is
+  /// cancelled.
+  /// @throws std::invalid_argument for a request that cannot be sent (`sendable`).
+  virtual MethodAnswer call(MethodRequest request, const Interrupted& interrupted) = 0;
 
   /// Connects, and waits until the channel is READY; with `all`, until each of its subchannels is.
   virtual WaitResult wait_ready(bool all, Duration timeout, const Interrupted& interrupted) = 0;

@@ -81,8 +81,7 @@ bool is_stopped() {
 /// @return what cannot be done together; nullptr: all of it can.
 const char* why_not(const Flags& flags) {
   // Not CLI11's `required`: that would be said in place of a flag that is misspelt.
-  if (flags.channel.target.empty())
-    return "whom to call? A target is required: dns:///name:port";
+  if (flags.channel.target.empty()) return "whom to call? A target is required: dns:///name:port";
   if (flags.wait_pods > 1 && flags.channel.policy.policy == "pick_first") {
     return "--wait-pods: pick_first connects to one; another --policy is needed";
   }

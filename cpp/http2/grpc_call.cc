@@ -16,15 +16,17 @@ void GrpcCall::start(Http2Session& session, const GrpcRequest& request) {
   response_.begin(request.unary);
   std::string timeout;
   if (request.timeout) timeout = timeout_text(*request.timeout);
-  const std::array<Http2Header, 8> headers{{{":method", "POST"},
-                                            {":scheme", "http"},
-                                            {":path", request.path},
-                                            {":authority", request.authority},
-                                            {"te", "trailers"},
-                                            {"content-type", "application/grpc"},
-                                            {"user-agent", "grpc-greetlab/" GREETLAB_VERSION},
-                                            {"grpc-timeout", timeout}}};
-  session.submit(*this, std::span(headers).first(headers.size() - (request.timeout ? 0 : 1)));
+  std::array<Http2Header, 16> headers{{{":method", "POST"},
+                                       {":scheme", "http"},
+                                       {":path", request.path},
+                                       {":authority", request.authority},
+                                       {"te", "trailers"},
+                                       {"content-type", "application/grpc"},
+                                       {"user-agent", "grpc-greetlab/" GREETLAB_VERSION},
+                                       {"grpc-timeout", timeout}}};
+  auto end = headers.begin() + (request.timeout ? 8 : 7);
+  end = std::ranges::copy(request.metadata, end).out;
+  session.submit(*this, std::span(headers.begin(), end));
 }
 
 void GrpcCall::give_up() {
@@ -42,8 +44,8 @@ std::size_t GrpcCall::read_body(std::span<std::uint8_t> room, bool& last) {
   return count;
 }
 
-void GrpcCall::on_headers() {
-  response_.headers_begin();
+void GrpcCall::on_headers(bool last) {
+  response_.headers_begin(last);
 }
 
 void GrpcCall::on_header(std::string_view name, std::string_view value) {

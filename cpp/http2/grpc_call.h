@@ -24,6 +24,8 @@ struct GrpcRequest {
   std::optional<Duration> timeout;
   /// The method answers with one message. If not, with any number.
   bool unary = true;
+  /// What the application says beside it, as it goes over the wire; at most 8.
+  std::span<const Http2Header> metadata{};
 };
 
 /// One call at a time; used again for the next one, with the memory of the last.
@@ -55,7 +57,7 @@ class GrpcCall : private Http2Session::Stream, private GrpcResponse::Reader {
 
  private:
   std::size_t read_body(std::span<std::uint8_t> room, bool& last) override;
-  void on_headers() override;
+  void on_headers(bool last) override;
   void on_header(std::string_view name, std::string_view value) override;
   void on_headers_end() override;
   void on_data(std::string_view bytes) override;

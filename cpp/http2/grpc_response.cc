@@ -39,8 +39,9 @@ void GrpcResponse::refuse(Code code, std::string why) {
 
 // --- Headers -------------------------------------------------------------------------------------
 
-void GrpcResponse::headers_begin() {
+void GrpcResponse::headers_begin(bool last) {
   header_bytes_ = 0;
+  last_block_ = last;
 }
 
 void GrpcResponse::header(std::string_view name, std::string_view value) {
@@ -60,6 +61,8 @@ void GrpcResponse::header(std::string_view name, std::string_view value) {
     content_type_ = value;
   } else if (name == "grpc-encoding") {
     encoding_ = value;
+  } else if (http_status_ >= 200 && (!name.starts_with("grpc-") || name.ends_with("-bin"))) {
+    reader_.on_metadata(name, value, last_block_);
   }
 }
 

@@ -22,6 +22,10 @@ class GrpcResponse {
     virtual ~Reader() = default;
     /// A message is whole; its bytes are there meanwhile.
     virtual void on_message(std::string_view message) = 0;
+    /// The server says this beside its messages; a value as it came over the wire.
+    /// @param trailing at the end of its answer.
+    virtual void on_metadata(std::string_view /*name*/, std::string_view /*value*/,
+                             bool /*trailing*/) {}
   };
 
   /// As gRPC's own channel has it, where nobody says otherwise.
@@ -34,7 +38,7 @@ class GrpcResponse {
   /// @param unary the server may send one message, and no more.
   void begin(bool unary);
 
-  void headers_begin();
+  void headers_begin(bool last);
   void header(std::string_view name, std::string_view value);
   void headers_end();
 
@@ -60,7 +64,8 @@ class GrpcResponse {
   Reader& reader_;
   bool unary_ = true;
   std::optional<Status> broken_;
-  std::size_t header_bytes_ = 0;  // of the block at hand
+  std::size_t header_bytes_ = 0;  // of the block at hand,
+  bool last_block_ = false;       // which may be the last
   int http_status_ = 0;
   std::string content_type_;
   std::string encoding_;

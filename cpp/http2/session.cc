@@ -41,7 +41,7 @@ struct Http2Session::Callbacks {
   static int on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* data) {
     Stream* const stream = Callbacks::stream(session, frame->hd.stream_id);
     self(data).block_ = stream;
-    if (stream != nullptr) stream->on_headers();
+    if (stream != nullptr) stream->on_headers(frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
     return 0;
   }
 

@@ -45,7 +45,8 @@ class Http2Session {
     /// The next bytes of the body, at most `room`: copies them, and says whether they are the last.
     virtual std::size_t read_body(std::span<std::uint8_t> room, bool& last) = 0;
     /// A block of headers begins: the answer's, an interim one's (1xx), or the trailers'.
-    virtual void on_headers() = 0;
+    /// @param last nothing follows it: the trailers, or an answer that is nothing else.
+    virtual void on_headers(bool last) = 0;
     virtual void on_header(std::string_view name, std::string_view value) = 0;
     virtual void on_headers_end() = 0;
     virtual void on_data(std::string_view bytes) = 0;

@@ -7,11 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "channel/answer.h"
 #include "core/duration.h"
 #include "core/printable.h"
 #include "http2/grpc_status.h"
-#include "live/greet_subchannel_call.h"
+#include "live/live_subchannel_call.h"
 #include "live/socket.h"
 #include "live/transport.h"
 
@@ -36,7 +35,7 @@ std::string_view in_hex(std::string_view bytes, std::span<char, 2 * kFrameExcerp
 
 // A connection and what became of it. Lives on while calls are in flight on it.
 class LiveConnector::Connection final : public std::enable_shared_from_this<Connection>,
-                                        public GreetCall::Carrier,
+                                        public LiveCall::Carrier,
                                         public Transport::Owner,
                                         private Keepalive::Peer {
  public:
@@ -71,7 +70,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     deadline_.cancel();
   }
 
-  void send(GreetCall& call, GreetCall::Asked asked) {
+  void send(LiveCall& call, LiveCall::Asked asked) {
     call.begin(loop_, shared_from_this(), std::move(asked));
     if (transport_->session().used_up()) lose(Graceful::unknown, up_, kUsedUp);
     if (over_) return call.refuse("the connection is gone");
@@ -167,13 +166,13 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     });
   }
 
-  // --- GreetCall::Carrier
+  // --- LiveCall::Carrier
 
-  void on_call_ended(GreetCall& call, const Status& status, Reach reach) override {
+  void on_call_ended(LiveCall& call, const Status& status, Reach reach) override {
     std::erase(waiting_, &call);
-    const GreetCall::Asked asked = std::move(call.asked());
+    const LiveCall::Asked asked = std::move(call.asked());
     Outcome outcome{status, Symbol::none, false};
-    if (status.ok()) outcome.pod = pod_of(call.response());
+    if (status.ok()) outcome.pod = pod_of(call.answered_by());
     if (status.code == Code::unavailable) outcome.unsent = call.may_be_sent_again(reach, asked.id);
     start_waiting();
     asked.done(outcome, asked.cause);
@@ -183,7 +182,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
 
   // --- Calls
 
-  void start(GreetCall& call) {
+  void start(LiveCall& call) {
     // Streams are numbered 1, 3, 5, ... as they are opened (RFC 9113 5.1.1).
     if (connector_.frames_) carried_.push_back({call.asked().id, call.asked().cause});
     call.send(transport_->session(), connector_.authority_);
@@ -194,14 +193,13 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   void start_waiting() {
     while (!waiting_.empty() && !transport_->session().full()) {
       if (transport_->session().used_up()) return lose(Graceful::unknown, up_, kUsedUp);
-      GreetCall* const next = waiting_.front();
+      LiveCall* const next = waiting_.front();
       waiting_.pop_front();
       start(*next);
     }
   }
 
-  Symbol pod_of(const greet::GreetingResponse& response) {
-    const AnsweringPod pod = answering_pod(response);
+  Symbol pod_of(const AnsweringPod& pod) {
     const std::string_view name = pod.name.empty() ? pod.ip : pod.name;
     if (name != pod_name_) {  // at the other end is one pod, or a proxy, and then it is seldom new
       pod_name_ = name;
@@ -234,7 +232,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
       });
       std::exchange(watcher_, nullptr)->on_lost(lost);
     }
-    for (GreetCall* call : std::exchange(waiting_, {})) call->refuse("the connection is gone");
+    for (LiveCall* call : std::exchange(waiting_, {})) call->refuse("the connection is gone");
   }
 
   // What the cluster did to its pod, where we were told; else all there is to say is that it was
@@ -273,7 +271,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   };
   std::vector<Carried> carried_;
   std::array<char, 2 * kFrameExcerpt> hex_;
-  std::deque<GreetCall*> waiting_;  // for a stream; of those in flight
+  std::deque<LiveCall*> waiting_;  // for a stream; of those in flight
 };
 
 class LiveConnector::Handle final : public Link {
@@ -286,7 +284,7 @@ class LiveConnector::Handle final : public Link {
 
   void send(CallId call, SubchannelCall& subchannel_call, Time deadline, EventId cause,
             Done done) override {
-    connection_->send(static_cast<GreetSubchannelCall&>(subchannel_call).call(),
+    connection_->send(static_cast<LiveSubchannelCall&>(subchannel_call).call(),
                       {call, deadline, cause, std::move(done)});
   }
 

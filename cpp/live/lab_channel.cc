@@ -13,8 +13,10 @@
 #include "lb/channel.h"
 #include "lb/subchannel.h"
 #include "live/connector.h"
-#include "live/greet_subchannel_call.h"
+#include "live/greet_call.h"
+#include "live/live_subchannel_call.h"
 #include "live/loop.h"
+#include "live/method_call.h"
 #include "live/resolvers.h"
 
 namespace greetlab {
@@ -95,10 +97,41 @@ class LabChannel final : public GreetChannel {
         return call->done({Code::cancelled, "the channel is closed"}, {});
       }
       channel_->call(call->subchannel_call, {false, deadline}, [call](const CallResult& result) {
-        call->done(result.status, call->subchannel_call.response());
+        call->done(result.status, call->subchannel_call.ended().response());
       });
     });
     leave();
+  }
+
+  MethodAnswer call(MethodRequest request, const Interrupted& interrupted) override {
+    const auto call = std::make_shared<OneMethod>(sendable(std::move(request)));
+    if (!enter()) return {{Code::cancelled, "the channel is closed"}, {}, {}, {}};
+    std::optional<CallId> id;
+    const auto over = [&] { return call->status.has_value(); };
+    const bool finished = loop_.run(
+        [&] {
+          if (channel_ == nullptr) {  // closed meanwhile
+            call->status = {Code::cancelled, "the channel is closed"};
+            return;
+          }
+          const MethodRequest& what = call->request;
+          id = channel_->call(call->subchannel_call,
+                              {what.wait_for_ready, loop_.now() + what.timeout},
+                              [call](const CallResult& result) { call->status = result.status; });
+        },
+        over, interrupted);
+    if (!finished) {
+      loop_.run(
+          [&] {
+            if (!id) call->status = {Code::cancelled, "not started: cancelled"};
+            if (id && channel_ != nullptr) channel_->cancel(*id);
+          },
+          over, [] { return false; });
+    }
+    MethodAnswer answer = call->subchannel_call.ended().answer();
+    answer.status = *call->status;
+    leave();
+    return answer;
   }
 
   WaitResult wait_ready(bool all, Duration timeout, const Interrupted& interrupted) override {
@@ -194,16 +227,17 @@ class LabChannel final : public GreetChannel {
 
     Clock& clock() override { return owner_.loop_; }
     std::unique_ptr<SubchannelCall> make_subchannel_call() override {
-      return std::make_unique<GreetSubchannelCall>(request_);
+      return std::make_unique<SubchannelCallOf<GreetCall>>(request_);
     }
     void answered(CallLog& log, std::size_t row, const CallResult& result,
                   const SubchannelCall& subchannel_call) override {
-      log_answer(log, row, owner_.loop_.now().time_since_epoch().count(),
-                 static_cast<const GreetSubchannelCall&>(subchannel_call).response(),
-                 [&](std::int32_t pod, std::string_view peer) {
-                   const auto connection = static_cast<std::uint32_t>(result.connection);
-                   return connections_.row(log, connection, pod, peer);
-                 });
+      log_answer(
+          log, row, owner_.loop_.now().time_since_epoch().count(),
+          static_cast<const SubchannelCallOf<GreetCall>&>(subchannel_call).ended().response(),
+          [&](std::int32_t pod, std::string_view peer) {
+            const auto connection = static_cast<std::uint32_t>(result.connection);
+            return connections_.row(log, connection, pod, peer);
+          });
     }
     Channel* open_channel() override {
       if (!owner_.options_.connection_per_call) return nullptr;
@@ -225,8 +259,16 @@ class LabChannel final : public GreetChannel {
         : request(std::move(what)), subchannel_call(request), done(std::move(then)) {}
 
     const greet::GreetingRequest request;
-    GreetSubchannelCall subchannel_call;
+    SubchannelCallOf<GreetCall> subchannel_call;
     const GreetDone done;
+  };
+
+  struct OneMethod {
+    explicit OneMethod(MethodRequest what) : request(std::move(what)), subchannel_call(request) {}
+
+    const MethodRequest request;
+    SubchannelCallOf<MethodCall> subchannel_call;
+    std::optional<Status> status;  // once it has ended
   };
 
   // On the loop, or before anybody else knows us.

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import traceback
+from base64 import b64decode, b64encode
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -72,11 +73,45 @@ class Channel:
             status = "CANCELLED"
         return [status, pod, time.monotonic() - start, message]
 
+    def method(
+        self, path: str, message: str, metadata: list[list[str]], stream: bool, most: int, **how: Any
+    ) -> dict[str, Any]:
+        """One call of any method. Bytes are in base64, both ways."""
+        given = [(name, b64decode(value)) for name, value in metadata]
+        how["metadata"] = [(n, v if n.endswith("-bin") else v.decode()) for n, v in given]
+        messages = []
+        if stream:
+            call = self._channel.unary_stream(path)(b64decode(message), **how)
+            try:
+                for one in call:
+                    messages.append(one)
+                    if len(messages) == most:
+                        call.cancel()
+            except grpc.RpcError:
+                pass
+        else:
+            call = self._channel.unary_unary(path).future(b64decode(message), **how)
+            try:
+                messages.append(call.result())
+            except (grpc.RpcError, grpc.FutureCancelledError):
+                pass
+        return {
+            "status": call.code().name,
+            "error": call.details() or "",
+            "messages": [_text(one) for one in messages],
+            "headers": [[n, _text(v)] for n, v in call.initial_metadata() or ()],
+            "trailers": [[n, _text(v)] for n, v in call.trailing_metadata() or ()],
+        }
+
     def close(self) -> None:
         """Cancels what is in flight and closes the connections."""
         self._closed = True
         self._channel.unsubscribe(self._told)
         self._channel.close()
+
+
+def _text(value: str | bytes) -> str:
+    return b64encode(value.encode() if isinstance(value, str) else value).decode()
 
 
 def _nothing(state: grpc.ChannelConnectivity) -> None:
@@ -108,6 +143,10 @@ class Commands:
     def calls(self, channel: int, **how: Any) -> list[list[Any]]:
         """Makes calls, and says what became of each."""
         return self._channels[channel].calls(**how)
+
+    def method(self, channel: int, **what: Any) -> dict[str, Any]:
+        """Calls any method."""
+        return self._channels[channel].method(**what)
 
     def close(self, channel: int) -> None:
         """Closes a channel."""

@@ -7,24 +7,8 @@ scenario expects that other thing of it (`differences.py`), so that this is held
 import pytest
 from conformance import engines
 from conformance.differences import ABSENT, DIFFERENCES
-from conformance.grpcio_process import GrpcioProcess
 from conformance.scenarios import SCENARIOS
 from conformance.steps import Stage
-
-
-@pytest.fixture(scope="session")
-def grpcio():
-    """Starts the grpcio process for the first that needs it, and ends it with the session."""
-    started = []
-
-    def give():
-        if not started:
-            started.append(GrpcioProcess())
-        return started[0]
-
-    yield give
-    for process in started:
-        process.close()
 
 
 def steps_for(scenario, engine):

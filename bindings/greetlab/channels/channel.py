@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Unpack
 
-from greetlab import _core
+from greetlab import _core, arguments
 from greetlab.channels.calls import Calls
 from greetlab.channels.greet_channel import GreetChannel, Load
 from greetlab.channels.options import DEFAULTS, ChannelOptions, takes, told
@@ -72,6 +72,35 @@ class Channel(GreetChannel):
             keep_results,
         )
         return Calls(log, title=self.title, world=self.world, known=self._pods())
+
+    def call_method(
+        self,
+        path: str,
+        message: bytes = b"",
+        *,
+        metadata: Sequence[tuple[str, bytes]] = (),
+        timeout: float = 5.0,
+        wait_for_ready: bool = False,
+        stream: bool = False,
+        most: int = 0,
+    ) -> _core.MethodAnswer:
+        """Calls any method once: its status, its messages, what was said beside them.
+
+        path: "/grpc.health.v1.Health/Check". message: the request, as protobuf has it or whatever
+        the method takes. metadata: names and values, at most 8; a value is printable ASCII, or
+        bytes where the name ends with "-bin". timeout: seconds.
+        stream: the method may answer with any number of messages; if not, with one. most: once so
+        many have come the call is given up, with CANCELLED; 0: never.
+
+        A call that fails is an answer like any other. Raises ValueError for a path or metadata that
+        cannot be sent, and on a channel that is closed.
+        """
+        self._check_open()
+        arguments.timeout(timeout)
+        arguments.whole("most", most, 0)
+        return self._channel.call_method(
+            path, message, list(metadata), timeout, wait_for_ready, stream, most
+        )
 
     def _await_ready(self, all: bool, pods: int | None, timeout: float) -> bool:
         self._check_open()

@@ -1,0 +1,56 @@
+#include "live/live_call.h"
+
+#include <utility>
+
+namespace greetlab {
+
+void LiveCall::begin(Loop& loop, std::shared_ptr<Carrier> carrier, Asked asked) {
+  self_ = shared_from_this();
+  carrier_ = std::move(carrier);
+  loop_ = &loop;
+  asked_ = std::move(asked);
+  forget();
+  if (asked_.deadline == kNever) return;
+  timer_ = loop.at(asked_.deadline, [this] {
+    give_up();
+    carrier_->on_given_up();
+    on_end({Code::deadline_exceeded, "no answer in time"}, Reach::processed);
+  });
+}
+
+void LiveCall::send(Http2Session& session, std::string_view authority) {
+  GrpcRequest what = request();
+  what.authority = authority;
+  if (asked_.deadline != kNever) what.timeout = asked_.deadline - loop_->now();
+  start(session, what);
+}
+
+void LiveCall::cancel() {
+  if (!pending()) return;
+  give_up();
+  carrier_->on_given_up();
+  end_soon({Code::cancelled, "cancelled by the caller"}, Reach::processed);
+}
+
+void LiveCall::refuse(std::string why) {
+  end_soon({Code::unavailable, std::move(why)}, Reach::never_left);
+}
+
+void LiveCall::end_soon(Status status, Reach reach) {
+  timer_ =
+      loop_->at(loop_->now(), [this, status = std::move(status), reach] { on_end(status, reach); });
+}
+
+bool LiveCall::may_be_sent_again(Reach reach, CallId id) {
+  if (reach == Reach::never_left) return true;
+  return reach == Reach::refused && std::exchange(refused_, id) != id;
+}
+
+void LiveCall::on_end(const Status& status, Reach reach) {
+  const auto self = std::exchange(self_, nullptr);
+  const auto carrier = std::exchange(carrier_, nullptr);
+  timer_.cancel();
+  carrier->on_call_ended(*this, judged(status), reach);
+}
+
+}  // namespace greetlab
