@@ -7,9 +7,11 @@ doc/negative-http2-interop-test-descriptions.md) are among them.
 import os
 import socket
 import threading
+import time
 
 import h2.events
 import h2.settings
+import psutil
 import pytest
 from grpcio_channel import ENGINES, open_with
 from http2_server import DONE, OK, frame, message, serving
@@ -228,10 +230,20 @@ STOCK_1_51 = {
 }
 """Where gRPC 1.51 is not as grpc/grpc's own doc/statuscodes.md and doc/compression.md have it."""
 
-GRPCIO: dict = {}
-"""The same of grpcio."""
+GRPCIO = {
+    two_messages: "DEADLINE_EXCEEDED",
+    no_prefix: "OK",
+    no_message: "OK",
+    cut_off: "OK",
+    trailers_first: "OK",
+    status_in_words: "INTERNAL",
+}
+"""The same of PyPI's newest, whose calls give None for an answer that they cannot read."""
 
 STOCK = {"grpc": STOCK_1_51, "grpcio": GRPCIO}
+
+HARMED = {("grpcio", status_in_words)}
+"""Whose connection is of no more use: it reads that status again in answers that have another."""
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.__name__)
@@ -244,6 +256,8 @@ def test_a_bad_answer_has_stock_grpcs_status_and_does_no_harm(engine, channel_to
     timeout = 0.5 if expected == "DEADLINE_EXCEEDED" else 9
     with serving(script, answers) as target, channel_to(target) as channel:
         assert channel.greet("A", timeout=timeout).by_status == {expected: 1}
+        if (engine, bad) in HARMED:
+            return
         # gRPC's own may meet the connection that the first call has broken: where the server has
         # hung up, or where it says of all calls what was wrong with one.
         calls = channel.greet("A", wait_for_ready=True)
@@ -390,6 +404,55 @@ def test_a_window_that_is_never_opened_ends_at_the_deadline(channel_to):
         assert channel.greet("A", timeout=0.3).by_status == {"DEADLINE_EXCEEDED": 1}
 
 
+# --- Servers that do not stop --------------------------------------------------------------------
+
+
+def endless_pings(stream):
+    return frame(6, 0, 0, bytes(8)) * 1000
+
+
+def endless_settings(stream):
+    return frame(4, 0, 0, b"\0\4\0\1\0\0") * 1000
+
+
+def endless_continuation(stream):
+    # A header of 1,000 bytes, again and again: never indexed (RFC 7541 6.2.3), of no stream's end.
+    return frame(9, 0, stream, b"\x10\x01x\x7f\xe9\x06" + b"y" * 1000) * 10
+
+
+def endless_interim_answers(stream):
+    return frame(1, 4, stream, b"\x08\x03103") * 1000
+
+
+ENDLESS = [endless_pings, endless_settings, endless_continuation, endless_interim_answers]
+
+
+@pytest.mark.parametrize("endless", ENDLESS, ids=lambda endless: endless.__name__)
+def test_a_server_that_does_not_stop_costs_one_call_and_no_memory(engine, channel_to, endless):
+    """It reads nothing, either. Whether the call's deadline or the connection's end ends it is left
+    to each; but that it ends is not, and of the lab what it may take (gRPC 1.51 takes 130 MB of
+    CONTINUATION in half a second)."""
+
+    def script(peer):
+        stream = peer.request()
+        if endless is endless_continuation:
+            peer.socket.sendall(frame(1, 0, stream, b"\x88"))
+        while True:
+            peer.socket.sendall(endless(stream))
+
+    before = psutil.Process().memory_info().rss
+    with serving(script) as target, channel_to(target) as channel:
+        started = time.monotonic()
+        calls = channel.greet("A", timeout=0.5)
+        assert time.monotonic() - started < 5
+        ends = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}
+        if engine != "lab":
+            ends.add("UNKNOWN")  # so they take an interim answer
+        assert set(calls.by_status) <= ends
+    if engine == "lab":
+        assert psutil.Process().memory_info().rss - before < 32 << 20
+
+
 # --- GOAWAY --------------------------------------------------------------------------------------
 
 
@@ -512,6 +575,12 @@ def test_ready_is_settings_whatever_the_health_service_does():
 
     with serving(script) as target, Channel(target) as channel:
         assert channel.wait_ready(timeout=5).greet("A").ok == 1
+
+
+def test_a_call_to_a_server_without_settings_ends_at_its_deadline(channel_to):
+    with socket.create_server((free_ip(), 0)) as listener:
+        with channel_to("static:{}:{}".format(*listener.getsockname())) as channel:
+            assert channel.greet("A", timeout=0.3).by_status == {"DEADLINE_EXCEEDED": 1}
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,9 @@ class Channel:
         start = time.monotonic()
         pod, message = None, ""
         try:
-            pod = self._greet(REQUEST, timeout=timeout, wait_for_ready=wait_for_ready).pod_name
-            status = "OK"
+            answer = self._greet(REQUEST, timeout=timeout, wait_for_ready=wait_for_ready)
+            # None: it ended with OK, and without a message, which grpcio takes for an answer.
+            status, pod = "OK", answer and answer.pod_name
         except grpc.RpcError as error:
             status, message = error.code().name, error.details()
         except ValueError:  # grpcio's way to say that the channel was closed
