@@ -86,4 +86,6 @@ class GrpcioChannel:
 
 def open_with(engine: str, target: str, process: GrpcioProcess):
     """A channel of any of the three. `process` gives grpcio's."""
-    return GrpcioChannel(process(), target) if engine == "grpcio" else Channel(target, engine=engine)
+    return (
+        GrpcioChannel(process(), target) if engine == "grpcio" else Channel(target, engine=engine)
+    )

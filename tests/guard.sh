@@ -87,7 +87,7 @@ fuzz() {
 # What takes real time, and is no part of ./run test for that.
 slow() {
   say "slow: the tests that wait"
-  (cd "$here" && GREETLAB_GUARD=1 "$here/.venv/bin/python" -m pytest -q tests/test_http2.py -k twenty_seconds)
+  (cd "$here" && GREETLAB_GUARD=1 "$here/.venv/bin/python" -m pytest -q tests/test_http2.py tests/test_oracle.py -k "twenty_seconds or most_fail")
 }
 
 # Servers in languages of their own, once built, are asked by ./run test, too.

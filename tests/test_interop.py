@@ -84,7 +84,9 @@ def test_status_code_and_message(channel_to, stream):
 
 def test_special_status_message(channel_to):
     words = "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n"
-    coded = "".join(chr(b) if 0x20 <= b <= 0x7E and b != 0x25 else f"%{b:02X}" for b in words.encode())
+    coded = "".join(
+        chr(b) if 0x20 <= b <= 0x7E and b != 0x25 else f"%{b:02X}" for b in words.encode()
+    )
     script, _ = saying(status=[("grpc-status", "2"), ("grpc-message", coded)])
     with serving(script) as target, channel_to(target) as channel:
         answer = channel.call_method(SERVICE + "UnaryCall")

@@ -75,7 +75,13 @@ class Channel:
         return [status, pod, time.monotonic() - start, message]
 
     def method(
-        self, path: str, message: str, metadata: list[list[str]], stream: bool, most: int, **how: Any
+        self,
+        path: str,
+        message: str,
+        metadata: list[list[str]],
+        stream: bool,
+        most: int,
+        **how: Any,
     ) -> dict[str, Any]:
         """One call of any method. Bytes are in base64, both ways."""
         given = [(name, b64decode(value)) for name, value in metadata]
