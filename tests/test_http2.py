@@ -578,9 +578,11 @@ def test_ready_is_settings_whatever_the_health_service_does():
 
 
 def test_a_call_to_a_server_without_settings_ends_at_its_deadline(channel_to):
-    with socket.create_server((free_ip(), 0)) as listener:
-        with channel_to("static:{}:{}".format(*listener.getsockname())) as channel:
-            assert channel.greet("A", timeout=0.3).by_status == {"DEADLINE_EXCEEDED": 1}
+    with (
+        socket.create_server((free_ip(), 0)) as listener,
+        channel_to("static:{}:{}".format(*listener.getsockname())) as channel,
+    ):
+        assert channel.greet("A", timeout=0.3).by_status == {"DEADLINE_EXCEEDED": 1}
 
 
 @pytest.mark.parametrize(

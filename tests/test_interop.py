@@ -4,6 +4,7 @@ grpc/grpc doc/interop-test-descriptions.md, retold against a scripted server; th
 server is half, against our own.
 """
 
+import re
 import threading
 
 import h2.events
@@ -203,6 +204,8 @@ def test_reflection_lists_the_services(channel_to, pod):
 )
 @pytest.mark.parametrize("engine", ["lab", "grpc"])
 def test_what_cannot_be_sent_is_said(engine, how, why):
-    with Channel("static:127.0.0.1:1", engine=engine) as channel, pytest.raises(ValueError) as said:
+    with (
+        Channel("static:127.0.0.1:1", engine=engine) as channel,
+        pytest.raises(ValueError, match=re.escape(why)),
+    ):
         channel.call_method(**{"path": "/a.B/C"} | how)
-    assert why in str(said.value)

@@ -20,7 +20,7 @@ def sockets():
     links = []
     for descriptor in Path("/proc/self/fd").iterdir():
         try:
-            links.append(os.readlink(descriptor))
+            links.append(str(descriptor.readlink()))
         except OSError:  # closed meanwhile
             continue
     return sum(link.startswith("socket:") for link in links)

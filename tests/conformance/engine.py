@@ -83,6 +83,10 @@ class Engine(ABC):
         """Seconds between the first two attempts of this client here, without the jitter."""
         return 1.0
 
+    def connections(self) -> int:
+        """How many connections have gone through the ClusterIP."""
+        raise NotImplementedError("this world's ClusterIP does not count")
+
     def proxy_asked(self) -> int:
         """How often somebody connected to the watched proxy."""
         raise NotImplementedError("this world has no environment")

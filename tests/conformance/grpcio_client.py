@@ -7,6 +7,7 @@ It imports nothing of ours, so it is a client that knows only gRPC. Each line th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -89,19 +90,15 @@ class Channel:
         messages = []
         if stream:
             call = self._channel.unary_stream(path)(b64decode(message), **how)
-            try:
+            with contextlib.suppress(grpc.RpcError):
                 for one in call:
                     messages.append(one)
                     if len(messages) == most:
                         call.cancel()
-            except grpc.RpcError:
-                pass
         else:
             call = self._channel.unary_unary(path).future(b64decode(message), **how)
-            try:
+            with contextlib.suppress(grpc.RpcError, grpc.FutureCancelledError):
                 messages.append(call.result())
-            except (grpc.RpcError, grpc.FutureCancelledError):
-                pass
         return {
             "status": call.code().name,
             "error": call.details() or "",

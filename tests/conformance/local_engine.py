@@ -105,6 +105,9 @@ class LocalEngine(Engine):
     def dials(self, pod: str) -> list[float]:
         return list(self._impostors[pod].accepted)
 
+    def connections(self) -> int:
+        return sum(fact["fact"] == "opened" for fact in self.cluster.proxy_facts)
+
     def proxy_asked(self) -> int:
         assert self._proxy is not None
         return len(self._proxy.accepted)

@@ -20,6 +20,7 @@ from conformance.steps import (
     AwaitLookups,
     AwaitState,
     Calls,
+    Connections,
     During,
     Hours,
     Lookups,
@@ -31,6 +32,7 @@ from conformance.steps import (
 # Named, for `differences.py` has another end for it.
 SCALED_DOWN = During((Scale(2), AwaitLookups(2)), Expect(among=ALL))
 ONE_DRAINED = During((Action("drain", "pod-1"), AwaitLookups(2)), Expect())
+ONE_BY_ONE = Connections(age=0.2)
 
 PODS_COME_AND_GO = (
     Scenario(
@@ -113,6 +115,14 @@ PODS_COME_AND_GO = (
         ),
         cluster=ClusterSpec(max_connection_age=0.4),
         client=QUICK,
+    ),
+    Scenario(
+        "MAX_CONNECTION_AGE takes one connection after the other",
+        "the next is made when the last has its GOAWAY, and no more than that",
+        "gRFC A9",
+        (WaitReady(), ONE_BY_ONE),
+        cluster=ClusterSpec(max_connection_age=0.2),
+        client=Client(CLUSTER_IP, "round_robin"),
     ),
     Scenario(
         "scaling down in order",

@@ -5,6 +5,7 @@ A step that finds something else than it expects fails the test with a sentence.
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
@@ -261,6 +262,29 @@ class Backoff(Step):
         late = 0.0 if stage.engine.virtual else self.slack
         for gap, expected in zip(gaps, nominal, strict=True):
             assert 0.79 * expected <= gap <= 1.21 * expected + late, f"{gaps}, not {nominal}"
+
+
+@dataclass(frozen=True)
+class Connections(Step):
+    """Makes calls for a while, and counts the connections through the ClusterIP meanwhile.
+
+    age: seconds that each lives, 10 % more or less (gRFC A9). at_once: how many may stand at a
+        time.
+    """
+
+    age: float
+    at_once: int = 1
+    seconds: float = 1.2
+
+    def run(self, stage: Stage) -> None:
+        before, started = stage.engine.connections(), time.monotonic()
+        result = stage.caller.background(4)
+        stage.engine.until(lambda: False, self.seconds)
+        stage.expect(ALL_OK, result())
+        took = time.monotonic() - started
+        made = stage.engine.connections() - before
+        most = self.at_once * (took / (0.9 * self.age) + 1)
+        assert 2 <= made <= most, f"{made} connections in {took:.2f} s; at most {most:.0f} expected"
 
 
 @dataclass(frozen=True)
