@@ -11,6 +11,7 @@ import h2.events
 import pytest
 from grpcio_channel import ENGINES, open_with
 from http2_server import DONE, OK, prefixed, serving
+from support import wait_until
 
 import greetlab as gl
 from greetlab.channels.channel import Channel
@@ -155,19 +156,19 @@ def test_cancel_after_begin():
 
 def test_cancel_after_first_response(channel_to):
     script, _, errors = waiting([b"one"])
-    with serving(script) as target:
-        with channel_to(target) as channel:
-            answer = channel.call_method(SERVICE + "FullDuplexCall", stream=True, most=1)
+    with serving(script) as target, channel_to(target) as channel:
+        answer = channel.call_method(SERVICE + "FullDuplexCall", stream=True, most=1)
         assert (answer.status, answer.messages) == ("CANCELLED", [b"one"])
+        wait_until(lambda: errors)
     assert errors == [CANCEL]
 
 
 def test_timeout_on_sleeping_server(channel_to):
     script, _, errors = waiting()
-    with serving(script) as target:
-        with channel_to(target) as channel:
-            answer = channel.call_method(SERVICE + "FullDuplexCall", timeout=0.2, stream=True)
+    with serving(script) as target, channel_to(target) as channel:
+        answer = channel.call_method(SERVICE + "FullDuplexCall", timeout=0.2, stream=True)
         assert answer.status == "DEADLINE_EXCEEDED"
+        wait_until(lambda: errors)
     assert errors == [CANCEL]
 
 
