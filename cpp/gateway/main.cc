@@ -46,8 +46,8 @@ void declare(CLI::App& app, Flags& flags) {
       ->envname("GRPC_TARGET");
 
   add_engine_flags(app, gateway.channel, "GRPC_",
-                    {"cooldown", "keepalive_time", "keepalive_timeout", "keepalive_without_calls",
-                     "idle_timeout"});
+                   {"cooldown", "keepalive_time", "keepalive_timeout", "keepalive_without_calls",
+                    "idle_timeout"});
   add_duration(app, "--deadline", gateway.deadline, "how long each call may take")
       ->envname("GRPC_DEADLINE");
 
