@@ -44,6 +44,16 @@ void declare(CLI::App& app, GreetServerFlags& flags) {
                  "how many calls at once on a connection; more of them wait; default: any number")
       ->check(CLI::Range(1u, std::numeric_limits<std::uint32_t>::max() / 2));
 
+  app.add_option("--tls-cert", server.tls_cert,
+                 "speak TLS, with this certificate and its chain (PEM); default: without TLS")
+      ->type_name("FILE");
+  app.add_option("--tls-key", server.tls_key, "the certificate's private key (PEM)")
+      ->type_name("FILE");
+  app.add_option(
+         "--tls-client-ca", server.tls_client_ca,
+         "take only clients that show a certificate of one of these authorities (PEM): mTLS")
+      ->type_name("FILE");
+
   add_parsed(app, "--latency", "wait before each answer: 20ms, or 5ms..20ms for a uniform draw",
              parse_latency, [&](Latency value) { server.latency = value; })
       ->type_name("DURATION[..DURATION]");

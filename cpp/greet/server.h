@@ -28,6 +28,11 @@ struct GreetServerOptions {
   /// The unix socket of the control service: a path, or "@name" for Linux's abstract namespace,
   /// which leaves no file behind; empty = none.
   std::string control;
+  /// PEM files: what is shown to clients; no certificate: no TLS. The control socket has none.
+  std::string tls_cert;
+  std::string tls_key;
+  /// Whose certificates clients have to show (mTLS); empty: they need none.
+  std::string tls_client_ca;
 };
 
 /// One pod. Answers as soon as it is constructed; every call is served by one thread of its own.

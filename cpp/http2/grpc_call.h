@@ -24,6 +24,7 @@ struct GrpcRequest {
   std::optional<Duration> timeout;
   /// The method answers with one message. If not, with any number.
   bool unary = true;
+  std::string_view scheme = "http";  ///< Over TLS "https".
 };
 
 /// One call at a time; used again for the next one, with the memory of the last.

@@ -24,10 +24,14 @@ void GreetCall::begin(Loop& loop, std::shared_ptr<Carrier> carrier, Asked asked)
   });
 }
 
-void GreetCall::send(Http2Session& session, std::string_view authority) {
+void GreetCall::send(Http2Session& session, std::string_view authority, std::string_view scheme) {
   std::optional<Duration> timeout;
   if (asked_.deadline != kNever) timeout = asked_.deadline - loop_->now();
-  start(session, {"/greet.GreetService/Greet", authority, body_, timeout});
+  start(session, {.path = "/greet.GreetService/Greet",
+                  .authority = authority,
+                  .body = body_,
+                  .timeout = timeout,
+                  .scheme = scheme});
 }
 
 void GreetCall::cancel() {

@@ -41,7 +41,7 @@ class GreetCall final : public GrpcCall, public std::enable_shared_from_this<Gre
   /// it was never sent.
   void begin(Loop& loop, std::shared_ptr<Carrier> carrier, Asked asked);
   /// Once the carrier has a stream for it.
-  void send(Http2Session& session, std::string_view authority);
+  void send(Http2Session& session, std::string_view authority, std::string_view scheme);
 
   /// It ends soon, if it has begun.
   void cancel();

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "channel/answer.h"
+#include "channel/credentials.h"
 #include "channel/gate.h"
 #include "channel/own_process.h"
 #include "lb/channel.h"
@@ -16,9 +17,21 @@
 #include "live/greet_subchannel_call.h"
 #include "live/loop.h"
 #include "live/resolvers.h"
+#include "live/tls.h"
 
 namespace greetlab {
 namespace {
+
+std::string authority_of(const Target& target, const ChannelOptions& options) {
+  return options.tls.server_name.empty() ? target.authority : options.tls.server_name;
+}
+
+std::unique_ptr<const TlsClient> tls_of(const Target& target, const ChannelOptions& options) {
+  const Credentials credentials = read_credentials(options.tls);
+  if (!options.tls.on) return nullptr;
+  const std::string& told = options.tls.server_name;
+  return std::make_unique<TlsClient>(credentials, told.empty() ? name_to_verify(target) : told);
+}
 
 std::uint64_t any_seed() {
   std::random_device device;
@@ -38,7 +51,8 @@ class LabChannel final : public GreetChannel {
       : options_(checked(std::move(options))),
         target_(parse_target(options_.target)),
         trace_(loop_),
-        connector_(loop_, trace_, target_.authority, options_.source_ip, options_.frames),
+        connector_(loop_, trace_, authority_of(target_, options_), tls_of(target_, options_),
+                   options_.source_ip, options_.frames),
         rng_(options_.seed ? *options_.seed : any_seed()) {
     resolvers_ = make_resolver_factory(target_, {loop_, trace_, options_.cooldown});
     if (options_.listener != nullptr) {

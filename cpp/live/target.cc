@@ -77,6 +77,10 @@ Target parse_server_and_name(std::string_view rest) {
 
 }  // namespace
 
+std::string name_to_verify(const Target& target) {
+  return target.name.empty() ? target.addresses.front().ip : target.name;
+}
+
 Target parse_addresses(std::string_view rest) {
   Target target;
   target.addresses = addresses_in(rest);

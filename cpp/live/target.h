@@ -32,6 +32,11 @@ struct Target {
   std::string authority;  ///< What its calls say they are for.
 };
 
+/// What a server's certificate must say: the name that is looked up, never what it was looked up
+/// to, for that comes from DNS, which nobody vouches for. Of a list of addresses it is the first,
+/// as gRPC has it.
+std::string name_to_verify(const Target& target);
+
 // Each reads what follows its scheme.
 // @throws std::invalid_argument saying what is wrong with it.
 Target parse_dns(std::string_view rest);

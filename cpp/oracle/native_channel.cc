@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "channel/credentials.h"
 #include "channel/gate.h"
 #include "channel/own_process.h"
 #include "greet.grpc.pb.h"
@@ -72,7 +73,16 @@ grpc::ChannelArguments arguments(const ChannelOptions& options) {
   // gRPC asks the proxy of http_proxy for loopback addresses, too.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_ENABLE_CHANNELZ, 1);
+  if (const std::string& name = options.tls.server_name; !name.empty()) {
+    arguments.SetSslTargetNameOverride(name);
+  }
   return arguments;
+}
+
+std::shared_ptr<grpc::ChannelCredentials> credentials(const TlsOptions& options) {
+  const Credentials read = read_credentials(options);
+  if (!options.on) return grpc::InsecureChannelCredentials();
+  return grpc::SslCredentials({read.ca, read.key, read.cert});
 }
 
 struct Dialled {
@@ -85,8 +95,8 @@ struct Dialled {
 Dialled dial(const ChannelOptions& options) {
   static std::mutex dialling;
   const std::lock_guard lock(dialling);
-  auto channel = grpc::CreateCustomChannel(options.target, grpc::InsecureChannelCredentials(),
-                                           arguments(options));
+  auto channel =
+      grpc::CreateCustomChannel(options.target, credentials(options.tls), arguments(options));
   const std::int64_t id = options.connection_per_call ? 0 : newest_channel_id(options.target);
   return {std::move(channel), id};
 }

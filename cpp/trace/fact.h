@@ -333,6 +333,31 @@ struct ConnectStarted {
   }
 };
 
+/// TLS is agreed on: `protocol` "TLSv1.3", after `round_trips` to the server, and `took` since TCP
+/// was connected. The server's certificate says `name` (RFC 9525), as it had to. So is HTTP/2
+/// (ALPN, RFC 7301): a handshake without it is a failure (RFC 9113 3.2).
+struct TlsHandshake {
+  ConnectionId connection;
+  Symbol protocol;
+  Symbol name;
+  std::uint32_t round_trips;
+  Duration took;
+  static constexpr std::string_view kName = "TlsHandshake";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{
+        Field{"connection", &TlsHandshake::connection}, Field{"protocol", &TlsHandshake::protocol},
+
+        Field{"name", &TlsHandshake::name}, Field{"round_trips", &TlsHandshake::round_trips},
+        Field{"took", &TlsHandshake::took}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(protocol, " with ", t.dialled(connection), " after ",
+                 t.counted(round_trips, "round trip"), " (", t.milliseconds(took),
+                 "): its certificate is for ", name, ", as it must be; HTTP/2 is agreed on (ALPN)");
+  }
+};
+
 /// The connection is up: the server's SETTINGS frame has come. `local` is our end.
 struct Connected {
   SubchannelId subchannel;
@@ -647,8 +672,8 @@ using Fact =
                  QueryAnswered, LookupEnded, ReresolutionRequested, CooldownStarted,
                  ResolverBackoffStarted, AddressListTaken, ListSwapped, PickerPublished,
                  ChannelStateChanged, SubchannelCreated, SubchannelStateChanged, ConnectStarted,
-                 Connected, ConnectFailed, GoAwayReceived, PingSent, PingAnswered, PingUnanswered,
-                 KeepaliveThrottled, ConnectionLost, BackoffStarted, FrameSeen, CallStarted,
-                 CallQueued, Picked, StreamAwaited, CallUnsent, CallEnded>;
+                 TlsHandshake, Connected, ConnectFailed, GoAwayReceived, PingSent, PingAnswered,
+                 PingUnanswered, KeepaliveThrottled, ConnectionLost, BackoffStarted, FrameSeen,
+                 CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent, CallEnded>;
 
 }  // namespace greetlab

@@ -37,6 +37,7 @@ from greetlab.clusters.processes import (
 from greetlab.dns.lookup import Lookup, pod_resolver, pod_search
 
 if TYPE_CHECKING:
+    from greetlab.clusters.authority import Authority
     from greetlab.dns.server import ClusterDns
 
 DNS_PORT = 10053
@@ -44,6 +45,9 @@ NAMESPACE = "default"
 DOMAIN = "cluster.local"
 SEARCH = pod_search(NAMESPACE, DOMAIN)
 MOST_PODS = 250
+_TAILS = (f".{NAMESPACE}.svc.{DOMAIN}", f".{NAMESPACE}.svc", f".{NAMESPACE}", "")
+_SERVICE_NAMES = [name + tail for name in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE) for tail in _TAILS]
+"""All that a pod may call the services by: what a certificate says that is to serve them."""
 
 
 class LocalCluster(Cluster, Faults):
@@ -67,6 +71,12 @@ class LocalCluster(Cluster, Faults):
     max_concurrent_streams: how many calls at once the pods take on a connection; more of them wait;
         None = any number.
     grace: seconds that a draining pod's calls may go on after its SIGTERM.
+    tls: the pods speak TLS, with certificates of the cluster's own `authority`, for its services'
+        names; channels are told so, too (`channel(..., tls=True)`).
+    tls_names: what the pods' certificates say in place of that: DNS names and addresses, where
+        "{ip}" stands for the pod's own.
+    mtls: the pods take only clients that show a certificate of the authority's:
+        `cluster.authority.issue("client-1")` makes one.
     dns_ttl: of every DNS answer, in seconds. CoreDNS's default is 5, its usual Corefile says 30.
     seed: of every random choice in it (the ClusterIP's, the order of DNS answers, the pods' draws);
         None = another one each time.
@@ -94,6 +104,9 @@ class LocalCluster(Cluster, Faults):
         max_connection_age_grace: float | None = None,
         max_concurrent_streams: int | None = None,
         grace: float = 5.0,
+        tls: bool = False,
+        tls_names: Sequence[str] | None = None,
+        mtls: bool = False,
         dns_ttl: int = 5,
         seed: int | None = None,
     ) -> None:
@@ -120,6 +133,11 @@ class LocalCluster(Cluster, Faults):
         if max_concurrent_streams is not None:
             arguments.number("max_concurrent_streams", max_concurrent_streams, 1, 2**31 - 1)
             self._flags += ["--max-concurrent-streams", str(max_concurrent_streams)]
+        if (tls_names is not None or mtls) and not tls:
+            raise ValueError("tls_names and mtls: of pods that speak TLS; give tls=True, too")
+        self._tls_names = _SERVICE_NAMES if tls_names is None else list(tls_names)
+        self._mtls = mtls
+        self._authority: Authority | None = None
         self._lock = threading.RLock()
         delays = Delays(start_interval, readiness_delay, endpoint_lag, pre_stop)
         self._pods = LocalPods(self, delays, self._lock)
@@ -133,6 +151,11 @@ class LocalCluster(Cluster, Faults):
         self._owner = os.getpid()
         weakref.finalize(self, _clean_up, self._owner, self._cleanup)
         try:
+            if tls:
+                from greetlab.clusters.authority import Authority  # which takes its time
+
+                self._authority = Authority()
+                self._cleanup.append(self._authority.close)
             self._start(pods, dns_ttl)
         except BaseException:
             self.close()
@@ -182,6 +205,16 @@ class LocalCluster(Cluster, Faults):
                 self.publish()  # what it reported before it acknowledges this is here then
             return list(self._proxy.facts)
 
+    @property
+    def authority(self) -> Authority:
+        """Who has signed the pods' certificates, and signs more.
+
+        Raises ValueError where the pods speak no TLS.
+        """
+        if self._authority is None:
+            raise ValueError("the pods of this cluster speak no TLS: Cluster.local(tls=True)")
+        return self._authority
+
     def lookup(self, name: str, types: Sequence[str] = ("A", "AAAA")) -> Lookup:
         """Looks a name up as a pod of this cluster would: search list, ndots:5 and all."""
         self._check_open()
@@ -197,7 +230,8 @@ class LocalCluster(Cluster, Faults):
             is no error here: the calls fail, as a real client's would.
         port: to dial; None = the right one, which for a headless service is the pods'.
 
-        What is random comes from the cluster's seed, where no seed is given.
+        With `tls` it trusts the cluster's authority, where no other is given. What is random comes
+        from the cluster's seed, where no seed is given.
         """
         target = self.target(service, port)
         with self._lock:
@@ -205,6 +239,8 @@ class LocalCluster(Cluster, Faults):
             number = self._clients
         if options.get("seed") is None:
             options["seed"] = (self.seed + 2**32 + number) % 2**64
+        if options.get("tls") and self._authority is not None:
+            options.setdefault("ca", self._authority.ca)
         channel = Channel(
             target,
             name=f"client-{number}",
@@ -399,8 +435,17 @@ class LocalCluster(Cluster, Faults):
             self.port,
             lifeline=self._lifeline,
             control=pod.control,
-            flags=[*self._flags, "--seed", str(pod.seed)],
+            flags=[*self._flags, *self._tls_flags(pod), "--seed", str(pod.seed)],
         )
+
+    def _tls_flags(self, pod: LocalPod) -> list[str]:
+        if self._authority is None:
+            return []
+        if pod.certificate is None:
+            names = [name.replace("{ip}", pod.ip) for name in self._tls_names]
+            pod.certificate = self._authority.issue(*names)
+        flags = ["--tls-cert", pod.certificate.cert, "--tls-key", pod.certificate.key]
+        return [*flags, "--tls-client-ca", self._authority.ca] if self._mtls else flags
 
     def _reap(self) -> None:
         """Forgets the drained pods that have ended, as a cluster deletes them."""

@@ -11,11 +11,14 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from greetlab import _core, arguments
 from greetlab.clusters.cluster import Pod
 from greetlab.clusters.processes import GreetServer
+
+if TYPE_CHECKING:
+    from greetlab.clusters.authority import Certificate
 
 
 @dataclass
@@ -29,6 +32,7 @@ class LocalPod:
     revision: int
     server: GreetServer | None = None
     client: _core.ControlClient | None = field(default=None, repr=False)
+    certificate: Certificate | None = field(default=None, repr=False)
     listed: bool = False
     draining: bool = False
     healthy: bool = True

@@ -49,7 +49,8 @@ class SimOptions(TypedDict, total=False):
 
 
 SIM_DEFAULTS = {name: default for name, default, _ in _core.sim_options()}
-_NOT_HERE = ("source_ip", "frames", "seed", "trace_capacity")
+_TLS = ("tls", "ca", "cert", "key", "server_name")
+_NOT_HERE = ("source_ip", "frames", *_TLS, "seed", "trace_capacity")
 _HERE = [name for name, _, _ in DEFAULTS if name not in _NOT_HERE]
 """What a channel can be told in this world, and what it cannot."""
 
@@ -284,7 +285,7 @@ class SimCluster(Cluster, Faults):
         With `connection_per_call` each call is another client in the trace.
 
         Raises ValueError for what there is not in this world: another engine, a source_ip, frames
-        (nothing is put on a wire), a seed or a trace_capacity of a channel's own.
+        (nothing is put on a wire), TLS, a seed or a trace_capacity of a channel's own.
         """
         if options.get("frames"):
             raise ValueError(
