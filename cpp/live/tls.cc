@@ -119,6 +119,35 @@ bool is_ip(const std::string& name) {
   return address != nullptr;
 }
 
+// Why a certificate is refused, and whose it is.
+std::string certificate_refused(X509_STORE_CTX* check, const std::string& name) {
+  const int why = X509_STORE_CTX_get_error(check);
+  const X509* const leaf = X509_STORE_CTX_get0_cert(check);
+  const X509* const at_fault = X509_STORE_CTX_get_current_cert(check);  // of the chain
+  switch (why) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return "the certificate is for " + names_in(leaf) + ", not for " + name +
+             ", the name that was asked for";
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return "the certificate has expired: it was good until " +
+             time_text(X509_get0_notAfter(at_fault));
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "the certificate is not valid yet: it is good from " +
+             time_text(X509_get0_notBefore(at_fault)) + " on; is our clock right?";
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+      return "the certificate is signed by '" + common_name(X509_get_issuer_name(leaf)) +
+             "', an authority that we do not trust (option ca)";
+    default:
+      return std::string("the certificate is of no use: ") + X509_verify_cert_error_string(why);
+  }
+}
+
 }  // namespace
 
 TlsClient::TlsClient(const Credentials& credentials, std::string name)
@@ -127,8 +156,7 @@ TlsClient::TlsClient(const Credentials& credentials, std::string name)
   if (name_.ends_with('.')) name_.pop_back();  // as certificates have it
   try {
     SSL_CTX_set_min_proto_version(context_, TLS1_2_VERSION);  // RFC 9113 9.2
-    SSL_CTX_set_verify(context_, SSL_VERIFY_PEER, nullptr);
-    SSL_CTX_set_mode(context_, SSL_MODE_RELEASE_BUFFERS);  // a thousand connections idle cheaply
+    SSL_CTX_set_mode(context_, SSL_MODE_RELEASE_BUFFERS);     // a thousand connections idle cheaply
     static constexpr unsigned char kH2[] = {2, 'h', '2'};
     SSL_CTX_set_alpn_protos(context_, kH2, sizeof kH2);
     trust(context_, credentials.ca);
@@ -151,6 +179,17 @@ TlsSession::TlsSession(const TlsClient& client)
       out_(BIO_new(BIO_s_mem())) {
   SSL_set_bio(ssl_, in_, out_);
   SSL_set_connect_state(ssl_);
+  SSL_set_app_data(ssl_, this);
+  // OpenSSL shows a certificate that it refuses to nobody but this.
+  SSL_set_verify(ssl_, SSL_VERIFY_PEER, [](int good, X509_STORE_CTX* check) {
+    if (good != 1) {
+      const auto* const ssl = static_cast<const SSL*>(
+          X509_STORE_CTX_get_ex_data(check, SSL_get_ex_data_X509_STORE_CTX_idx()));
+      auto* const self = static_cast<TlsSession*>(SSL_get_app_data(ssl));
+      self->refusal_ = certificate_refused(check, self->client_.name_);
+    }
+    return good;
+  });
   const std::string& name = client.name_;
   if (is_ip(name)) {
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), name.c_str());
@@ -241,7 +280,7 @@ void TlsSession::fail(std::string why) {
 std::string TlsSession::explained() const {
   const unsigned long error = ERR_peek_error();
   switch (ERR_GET_REASON(error)) {
-    case SSL_R_CERTIFICATE_VERIFY_FAILED: return certificate_refused();
+    case SSL_R_CERTIFICATE_VERIFY_FAILED: return refusal_;
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_PACKET_LENGTH_TOO_LONG:
     case SSL_R_HTTP_REQUEST: return "the answer is no TLS: is the server one without it?";
@@ -261,34 +300,6 @@ std::string TlsSession::explained() const {
   }
   const char* const words = ERR_reason_error_string(error);
   return words != nullptr ? words : "the handshake has failed";
-}
-
-std::string TlsSession::certificate_refused() const {
-  const long why = SSL_get_verify_result(ssl_);
-  const X509Ptr shown(SSL_get1_peer_certificate(ssl_));
-  if (!shown) return X509_verify_cert_error_string(why);
-  switch (why) {
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      return "the certificate is for " + names_in(shown.get()) + ", not for " + client_.name_ +
-             ", the name that was asked for";
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-      return "the certificate has expired: it was good until " +
-             time_text(X509_get0_notAfter(shown.get()));
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-      return "the certificate is not valid yet: it is good from " +
-             time_text(X509_get0_notBefore(shown.get())) + " on; is our clock right?";
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-      return "the certificate is signed by '" + common_name(X509_get_issuer_name(shown.get())) +
-             "', an authority that we do not trust (option ca)";
-    default:
-      return std::string("the certificate is of no use: ") + X509_verify_cert_error_string(why);
-  }
 }
 
 }  // namespace greetlab

@@ -79,7 +79,6 @@ class TlsSession {
   void check_agreement();
   void fail(std::string why);
   std::string explained() const;
-  std::string certificate_refused() const;
 
   const TlsClient& client_;
   ssl_st* ssl_;
@@ -88,6 +87,7 @@ class TlsSession {
   bool awaits_answer_ = false;
   bool established_ = false;
   bool owes_certificate_ = false;  // was asked for one, and has none
+  std::string refusal_;            // of the certificate
   TlsAgreement agreement_;
   std::string failure_;
 };
