@@ -119,7 +119,7 @@ def test_each_handshake_is_a_fact_between_the_dial_and_the_connection(cluster):
         # gRPC's C++ servers take P-256 alone, and ask for another hello (HelloRetryRequest).
         assert (handshake.protocol, handshake.round_trips) == ("TLSv1.3", 2)
         assert handshake.name == NAME
-        assert 0 < handshake.took < 5
+        assert 0 < handshake.took < 5e9  # nanoseconds
         assert handshake.cause.kind == "ConnectStarted"
     assert {event.cause.kind for event in up} == {"TlsHandshake"}
     assert re.search(
