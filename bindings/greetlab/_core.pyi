@@ -28,6 +28,7 @@ _LookupStatus = Literal[
     "malformed",
     "timeout",
     "unreachable",
+    "no_socket",
     "bad_name",
     "cancelled",
 ]

@@ -311,8 +311,7 @@ class LabChannel final : public GreetChannel {
   void take_down() {
     const std::lock_guard lock(down_mutex_);
     if (std::exchange(down_, true)) return;
-    loop_.run([] {});  // what was posted last hears that we are closed
-    resolvers_.reset();
+    loop_.run([this] { resolvers_.reset(); });  // what was posted last has heard that we are closed
     loop_.stop();
   }
 
