@@ -83,9 +83,13 @@ class GreetServer::Impl {
       : greeter_(options.pod),
         behaviour_(options.seed),
         health_(greet::GreetService::service_full_name()),
-        address_(options.listen) {
-    if (const auto why = why_not_bound(options.listen); !why.empty()) {
-      refuse_to_start(options.listen, why);
+        address_{options.listen.front(), options.port} {
+    for (const std::string& ip : options.listen) {
+      const Address address{ip, options.port};
+      if (const auto why = why_not_bound(address); !why.empty()) refuse_to_start(address, why);
+    }
+    if (options.port == 0 && options.listen.size() > 1) {
+      refuse_to_start(address_, "several addresses need a port that is given");
     }
     if (somebody_serves(options.control)) {
       throw std::runtime_error("control socket " + options.control + ": in use");
@@ -100,7 +104,10 @@ class GreetServer::Impl {
 
     grpc::ServerBuilder builder;
     int port = 0;
-    builder.AddListeningPort(to_string(options.listen), grpc::InsecureServerCredentials(), &port);
+    for (const std::string& ip : options.listen) {
+      builder.AddListeningPort(to_string(Address{ip, options.port}),
+                               grpc::InsecureServerCredentials(), &port);
+    }
     builder.RegisterService(&greet_);
     builder.RegisterService(&health_.service());
     if (!options.control.empty()) {
@@ -119,7 +126,7 @@ class GreetServer::Impl {
     queue_.emplace(builder.AddCompletionQueue());
     server_ = builder.BuildAndStart();
     if (!server_ || port == 0) {
-      refuse_to_start(options.listen,
+      refuse_to_start(address_,
                       options.control.empty()
                           ? "gRPC could not listen there"
                           : "gRPC could not listen there and on unix socket " + options.control);

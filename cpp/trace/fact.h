@@ -51,7 +51,7 @@ Field(const char*, Value Fact::*) -> Field<Fact, Value>;
 struct PodChanged {
   Symbol pod;
   Symbol change;
-  Symbol address;  ///< Where it listens: "10.244.0.2:50051".
+  Symbol address;  ///< Where it listens: "10.244.0.2:50051"; of each family one, with commas.
   static constexpr std::string_view kName = "PodChanged";
   static constexpr Certainty kCertainty = Certainty::observed;
   static constexpr auto fields() {

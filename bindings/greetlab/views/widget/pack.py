@@ -92,7 +92,7 @@ def pack(trace: Trace, title: str = "") -> bytes:
         "words": [plain(word) for word in words],
         "sentences": [plain(template).replace(mark, CALL) for template in templates],
         "pods": [
-            {"name": plain(name), "address": plain(place.pods[name]), "color": style.color,
+            {"name": plain(name), "addresses": [plain(one) for one in place.pods[name]], "color": style.color,
              "marker": style.marker}
             for name, style in sorted(styles.items(), key=_natural)
         ],

@@ -24,11 +24,12 @@ export function lesson(model, position) {
   if (!lookup) return state === "IDLE" ? "Nothing happens before the first call." : "";
   if (lookup.end >= position && !list.length) return "First it asks DNS: where does the name live?";
   const dead = model.pods.filter((pod) => DEAD.has(pod.state.at(position)));
-  const stale = dead.filter((pod) => list.includes(pod.address));
-  const unseen = model.endpoints
+  const stale = dead.filter((pod) => pod.addresses.some((one) => list.includes(one)));
+  const unlisted = model.endpoints
     .at(position)
     .filter((address) => !list.includes(address))
     .flatMap((address) => model.podByAddress.get(address) ?? []);
+  const unseen = [...new Set(unlisted)];
   if (state === "TRANSIENT_FAILURE") return "No connection can be made: calls fail at once.";
   if (model.viaProxy) return proxyLesson(open, ended);
   if (stale.length) {

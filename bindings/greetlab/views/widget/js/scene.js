@@ -4,7 +4,7 @@
 import { drawClient, seconds } from "./client.js";
 import { box, cross, glyph, write } from "./glyphs.js";
 import { DEAD, WELL } from "./lesson.js";
-import { NEVER } from "./model.js";
+import { NEVER, hostOf } from "./model.js";
 import { FAREWELL, drawCalls, drawConnections, ease } from "./pipes.js";
 import { countBelow } from "./track.js";
 
@@ -131,7 +131,7 @@ function drawPod(view, g, theme, pod, place, strength) {
   const { x, y, w, h } = place;
   const state = pod.state.at(position);
   const dead = DEAD.has(state);
-  const there = state !== null || pod.answered.length > 0 || pod.address;
+  const there = state !== null || pod.answered.length > 0 || pod.addresses.length > 0;
   const count = countBelow(pod.answered, position);
   const ended = Math.max(countBelow(model.ended, position), 1);
   g.save();
@@ -150,7 +150,7 @@ function drawPod(view, g, theme, pod, place, strength) {
     size: layout.narrow ? 12 : 13, weight: 650, color: dead ? theme.quiet : theme.ink, width: room,
   });
   const note = state && !WELL.has(state) ? state : "";
-  const host = pod.address.replace(/:\d+$/, "");
+  const host = pod.addresses.map(hostOf).join("  ");
   if (small) {
     const text = layout.compact ? note : note || host;
     write(g, text, x + 44 + name, line, {
