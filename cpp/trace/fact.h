@@ -164,7 +164,10 @@ struct LookupEnded {
     if (count == 0) {
       return t.say("the lookup of ", name, " found nothing: ", t.upper(t.word(status)));
     }
-    return t.say("the lookup found ", t.counted(count, "address"), ": ", t.list(addresses));
+    const std::string found = t.counted(count, "address") + ": " + t.list(addresses);
+    if (!t.both_families(addresses)) return t.say("the lookup found ", found);
+    return t.say("the lookup found ", found,
+                 ". DNS does not say which of them are one server's: each is an endpoint");
   }
 };
 

@@ -235,6 +235,6 @@ class Reading:
         told = self.cluster.column("PodChanged", "address")
         for number in distinct(told).tolist():
             pods = self._pod_rows(self.cluster.column("PodChanged", "pod")[told == number])
-            for address in self.cluster.word(number).split(","):
+            for address in self.trace.word(number).split(","):
                 table[self._word_numbers.get(address, number)] = pods[-1]
         return np.where(known >= 0, known, table[place])
