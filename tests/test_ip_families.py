@@ -146,9 +146,9 @@ def call_grpc(target):
 
 
 def call_grpcio(target):
-    with grpc.insecure_channel(target, [("grpc.enable_http_proxy", 0)]) as channel:
-        with pytest.raises(grpc.RpcError):
-            channel.unary_unary("/greet.GreetService/Greet")(b"", timeout=2)
+    options = [("grpc.enable_http_proxy", 0)]
+    with grpc.insecure_channel(target, options) as channel, pytest.raises(grpc.RpcError):
+        channel.unary_unary("/greet.GreetService/Greet")(b"", timeout=2)
 
 
 # gRPC C++ 1.51 is older than A61's order: see conformance/differences.py.
@@ -301,7 +301,8 @@ def test_a_local_cluster_in_ipv6(cluster):
     assert families == {kind == "AAAA" for kind in cluster.families}
 
 
-def test_a_pod_that_is_killed_is_gone_at_each_of_its_addresses(_ipv6):
+@pytest.mark.usefixtures("_ipv6")
+def test_a_pod_that_is_killed_is_gone_at_each_of_its_addresses():
     with gl.Cluster.local(pods=2, ip="dual", seed=7) as cluster:
         with cluster.channel(HEADLESS, policy="round_robin") as channel:
             channel.wait_ready(all=True)
@@ -383,7 +384,6 @@ def test_a_link_local_server_is_reached_over_its_zone():
         listener.bind(where)
         listener.listen()
         port = listener.getsockname()[1]
-        _, error = [None, None]
         with Channel(f"[{ip}]:{port}") as channel:
             thread = threading.Thread(target=channel.greet, args=("A",), kwargs={"timeout": 5})
             thread.start()
