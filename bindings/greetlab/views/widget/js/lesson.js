@@ -48,7 +48,10 @@ export function lesson(model, position) {
     return `Only ${picker.ready} of ${list.length} connections are READY: calls go there alone.`;
   }
   if (picker.ready > 1 && picker.picker === "round_robin") {
-    return `A connection to each of ${picker.ready} pods, and the calls take turns.`;
+    const pods = new Set(list.map((address) => model.podByAddress.get(address) ?? address)).size;
+    return pods < picker.ready
+      ? `To DNS each address is an endpoint: ${picker.ready} connections to ${pods} pods.`
+      : `A connection to each of ${picker.ready} pods, and the calls take turns.`;
   }
   return "";
 }

@@ -369,3 +369,9 @@ function isClient(model, who) {
 
 /** The address without its port, and without the brackets of an IPv6 one. @param {string} address */
 export const hostOf = (address) => address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+
+/** Of a host that is too long its end, which tells it from the others.
+ * @param {string} host @param {number} most letters
+ */
+export const tailOf = (host, most) =>
+  host.length <= most ? host : `…${host.slice(1 - most).replace(/^\w*(?=[:.])/, "")}`;
