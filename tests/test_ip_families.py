@@ -20,7 +20,7 @@ import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import free_ip
+from support import free_ip, wait_until
 
 import greetlab as gl
 from greetlab import _core
@@ -135,33 +135,38 @@ def hanging_up():
             thread.join()
 
 
-def call_lab(target):
+def order_of_lab(target, _):
     with Channel(target) as channel:
-        channel.greet("A", timeout=2)
+        channel.greet("A", timeout=5)
+        return channel.trace.first("AddressListTaken").addresses.split(",")
 
 
-def call_grpc(target):
+def order_of_grpc(target, _):
     with Channel(target, engine="grpc") as channel:
-        channel.greet("A", timeout=2)
+        channel.greet("A", timeout=5)
+        return [one.address for one in channel.subchannels]  # made in the order of the list
 
 
-def call_grpcio(target):
+def order_of_grpcio(target, asked):
     options = [("grpc.enable_http_proxy", 0)]
     with grpc.insecure_channel(target, options) as channel, pytest.raises(grpc.RpcError):
-        channel.unary_unary("/greet.GreetService/Greet")(b"", timeout=2)
+        channel.unary_unary("/greet.GreetService/Greet")(b"", timeout=5)
+    wait_until(lambda: len(set(asked)) == 6)
+    return [f"[{one}]" if ":" in one else one for one in dict.fromkeys(asked)]
 
 
 # gRPC C++ 1.51 is older than A61's order: see conformance/differences.py.
 @pytest.mark.parametrize(
-    ("call", "by_turns"), [(call_lab, True), (call_grpcio, True), (call_grpc, False)]
+    ("order_of", "by_turns"),
+    [(order_of_lab, True), (order_of_grpcio, True), (order_of_grpc, False)],
 )
-def test_the_order_in_which_stock_grpc_dials(network, call, by_turns):
+def test_the_order_in_which_stock_grpc_dials(network, order_of, by_turns):
     v4, v6 = ([pair[family] for pair in network[:3]] for family in (0, 1))
     ip = free_ip()
     with ClusterDns(ip, 10053) as server, hanging_up() as (port, asked):
         server.set_service("both", endpoints=[(None, one) for one in [*v4, *v6]])
-        call(f"dns://{ip}:10053/both.default.svc.cluster.local.:{port}")
-    families = ["AAAA" if ":" in one else "A" for one in dict.fromkeys(asked)][:6]
+        order = order_of(f"dns://{ip}:10053/both.default.svc.cluster.local.:{port}", asked)
+    families = ["AAAA" if is_v6(one) else "A" for one in order]
     # Unique local addresses come after IPv4 (RFC 6724 2.1: precedence 3 against 35).
     assert families == (["A", "AAAA"] * 3 if by_turns else ["A"] * 3 + ["AAAA"] * 3)
 
@@ -274,9 +279,15 @@ def test_stock_grpc_has_an_endpoint_for_each_address_too(cluster, engine):
         options = [("grpc.service_config", config), ("grpc.enable_http_proxy", 0)]
         with grpc.insecure_channel(target, options) as channel:
             greet = channel.unary_unary("/greet.GreetService/Greet")
-            for _ in range(100):
+
+            def all_seen():  # connections are made in the background
                 reply = greet(b"\n\x05\n\x03Ada", wait_for_ready=True)
                 peers[re.search(rb"\*.([\w.:\[\]]+)$", reply)[1]] += 1  # field 5, the last
+                return len(peers) >= connections
+
+            wait_until(all_seen)
+            for _ in range(20):
+                all_seen()
         assert len(peers) == connections
         return
     with cluster.channel(HEADLESS, policy="round_robin", engine=engine) as channel:
