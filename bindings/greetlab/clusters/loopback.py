@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import socket
 import subprocess
+import time
 from collections.abc import Sequence
 
 FAMILIES = {"v4": ("v4",), "v6": ("v6",), "dual": ("v4", "v6")}
 """What a cluster's `ip` means; the first is the primary one."""
 
+_PATIENCE = 5.0  # seconds that a route may take
 _IN_A_NETWORK_OF_ITS_OWN = "unshare -Urn sh -c 'ip link set lo up && exec python3 yours.py'"
 
 
@@ -79,12 +82,24 @@ class Network:
                 f"of its own: {_IN_A_NETWORK_OF_ITS_OWN}",
             )
         self._put_there += new
+        for ip in new:
+            _await_route(ip)
 
     def close(self) -> None:
         """Takes them away again."""
         if self._put_there:
             _ip("del", self._put_there)
             self._put_there.clear()
+
+
+def _await_route(ip: str) -> None:
+    """The kernel adds an address at once, and the route to it a little later, in a work queue."""
+    deadline = time.monotonic() + _PATIENCE
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        while (failure := probe.connect_ex((ip, 53))) == errno.ENETUNREACH:
+            if time.monotonic() > deadline:
+                raise OSError(failure, f"use {ip}, which is on the loopback interface: no route")
+            time.sleep(0.001)
 
 
 def _ip(what: str, addresses: Sequence[str]) -> str:
