@@ -13,10 +13,12 @@ import socket
 import subprocess
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 FAMILIES = {"v4": ("v4",), "v6": ("v6",), "dual": ("v4", "v6")}
 """What a cluster's `ip` means; the first is the primary one."""
 
+_ROUTES = Path("/proc/net/ipv6_route")
 _PATIENCE = 5.0  # seconds that a route may take
 _IN_A_NETWORK_OF_ITS_OWN = "unshare -Urn sh -c 'ip link set lo up && exec python3 yours.py'"
 
@@ -82,8 +84,7 @@ class Network:
                 f"of its own: {_IN_A_NETWORK_OF_ITS_OWN}",
             )
         self._put_there += new
-        for ip in new:
-            _await_route(ip)
+        _await_routes(new)
 
     def close(self) -> None:
         """Takes them away again."""
@@ -92,14 +93,25 @@ class Network:
             self._put_there.clear()
 
 
-def _await_route(ip: str) -> None:
+def _await_routes(ips: Sequence[str]) -> None:
     """The kernel adds an address at once, and the route to it a little later, in a work queue."""
+    wanted = {ipaddress.ip_address(ip).exploded.replace(":", "") + " 80" for ip in ips}  # /128
     deadline = time.monotonic() + _PATIENCE
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-        while (failure := probe.connect_ex((ip, 53))) == errno.ENETUNREACH:
-            if time.monotonic() > deadline:
-                raise OSError(failure, f"use {ip}, which is on the loopback interface: no route")
-            time.sleep(0.001)
+
+    def usable() -> bool:
+        # Listed is not yet looked up; and before it is listed a SYN might leave the machine.
+        listed = {line[:35] for line in _ROUTES.read_text().splitlines()}
+        return wanted <= listed and all(map(_is_routed, ips))
+
+    while not usable():
+        if time.monotonic() > deadline:
+            raise OSError(errno.ENETUNREACH, f"use {ips[0]} on the loopback interface: no route")
+        time.sleep(0.001)
+
+
+def _is_routed(ip: str) -> bool:
+    with socket.socket(socket.AF_INET6) as probe:
+        return probe.connect_ex((ip, 9)) != errno.ENETUNREACH
 
 
 def _ip(what: str, addresses: Sequence[str]) -> str:
