@@ -29,8 +29,10 @@ Latency parse_latency(const std::string& text) {
 void declare(CLI::App& app, GreetServerFlags& flags) {
   GreetServerOptions& server = flags.server;
   app.set_version_flag("--version", GREETLAB_VERSION);
-  app.add_option("--listen", server.listen.ip, "IP address to listen on")->capture_default_str();
-  app.add_option("--port", server.listen.port, "port to listen on; 0 = any free one")
+  app.add_option("--listen", server.listen, "IP address to listen on, or one of each family")
+      ->type_name("IP")
+      ->capture_default_str();
+  app.add_option("--port", server.port, "port to listen on; 0 = any free one")
       ->envname("GRPC_PORT")
       ->capture_default_str();
   app.add_option("--pod-name", server.pod.name, "who answers")->envname("POD_NAME");

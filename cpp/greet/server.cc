@@ -101,9 +101,13 @@ class GreetServer::Impl {
       : greeter_(options.pod),
         behaviour_(options.seed),
         health_(greet::GreetService::service_full_name()),
-        address_(options.listen) {
-    if (const auto why = why_not_bound(options.listen); !why.empty()) {
-      refuse_to_start(options.listen, why);
+        address_{options.listen.front(), options.port} {
+    for (const std::string& ip : options.listen) {
+      const Address address{ip, options.port};
+      if (const auto why = why_not_bound(address); !why.empty()) refuse_to_start(address, why);
+    }
+    if (options.port == 0 && options.listen.size() > 1) {
+      refuse_to_start(address_, "several addresses need a port that is given");
     }
     if (somebody_serves(options.control)) {
       throw std::runtime_error("control socket " + options.control + ": in use");
@@ -118,7 +122,9 @@ class GreetServer::Impl {
 
     grpc::ServerBuilder builder;
     int port = 0;
-    builder.AddListeningPort(to_string(options.listen), credentials(options), &port);
+    for (const std::string& ip : options.listen) {
+      builder.AddListeningPort(to_string(Address{ip, options.port}), credentials(options), &port);
+    }
     builder.RegisterService(&greet_);
     builder.RegisterService(&health_.service());
     if (!options.control.empty()) {
@@ -138,11 +144,10 @@ class GreetServer::Impl {
     server_ = builder.BuildAndStart();
     if (!server_ || port == 0) {
       if (!options.tls_cert.empty()) {
-        refuse_to_start(options.listen, "gRPC could not listen there: are " + options.tls_cert +
-                                            " and " + options.tls_key +
-                                            " a certificate and its key (PEM)?");
+        refuse_to_start(address_, "gRPC could not listen there: are " + options.tls_cert + " and " +
+                                      options.tls_key + " a certificate and its key (PEM)?");
       }
-      refuse_to_start(options.listen,
+      refuse_to_start(address_,
                       options.control.empty()
                           ? "gRPC could not listen there"
                           : "gRPC could not listen there and on unix socket " + options.control);

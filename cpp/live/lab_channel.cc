@@ -155,14 +155,17 @@ class LabChannel final : public GreetChannel {
     return shown;
   }
 
-  void tell_pod_changed(std::string pod, Address address, std::string change, bool ends) override {
-    loop_.post([this, pod = std::move(pod), address = std::move(address),
+  void tell_pod_changed(std::string pod, std::vector<Address> addresses, std::string change,
+                        bool ends) override {
+    loop_.post([this, pod = std::move(pod), addresses = std::move(addresses),
                 change = std::move(change), ends] {
       const Symbol who = trace_.symbol(pod);
       const EventId event = trace_.emit(trace_.symbol("cluster"), EventId::none, [&] {
-        return PodChanged{who, trace_.symbol(change), trace_.symbol(to_string(address))};
+        return PodChanged{who, trace_.symbol(change), trace_.symbol(to_string(addresses))};
       });
-      if (ends) connector_.pod_ends(who, address.ip, event);
+      for (const Address& one : addresses) {
+        if (ends) connector_.pod_ends(who, one.ip, event);
+      }
     });
   }
 
@@ -325,8 +328,7 @@ class LabChannel final : public GreetChannel {
   void take_down() {
     const std::lock_guard lock(down_mutex_);
     if (std::exchange(down_, true)) return;
-    loop_.run([] {});  // what was posted last hears that we are closed
-    resolvers_.reset();
+    loop_.run([this] { resolvers_.reset(); });  // what was posted last has heard that we are closed
     loop_.stop();
   }
 

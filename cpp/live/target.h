@@ -22,7 +22,8 @@ namespace greetlab {
 ///     static:ip:port,ip:port           these addresses; ipv4: and ipv6: are gRPC's words for it
 ///
 /// What stands for another letter (%6c) is that letter (RFC 3986 2.1). A name that is an IP
-/// address, or localhost (RFC 6761 6.3), is not looked up.
+/// address, or localhost (RFC 6761 6.3), is not looked up. A link-local address has a zone:
+/// [fe80::1%eth0]:port, [fe80::1%25eth0]:port (RFC 6874) or, by its number, [fe80::1%2]:port.
 struct Target {
   std::string_view scheme;        ///< "dns": one of those in resolvers.cc.
   std::optional<Address> server;  ///< nothing: those of resolv.conf

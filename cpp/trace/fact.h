@@ -51,7 +51,7 @@ Field(const char*, Value Fact::*) -> Field<Fact, Value>;
 struct PodChanged {
   Symbol pod;
   Symbol change;
-  Symbol address;  ///< Where it listens: "10.244.0.2:50051".
+  Symbol address;  ///< Where it listens: "10.244.0.2:50051"; of each family one, with commas.
   static constexpr std::string_view kName = "PodChanged";
   static constexpr Certainty kCertainty = Certainty::observed;
   static constexpr auto fields() {
@@ -164,7 +164,10 @@ struct LookupEnded {
     if (count == 0) {
       return t.say("the lookup of ", name, " found nothing: ", t.upper(t.word(status)));
     }
-    return t.say("the lookup found ", t.counted(count, "address"), ": ", t.list(addresses));
+    const std::string found = t.counted(count, "address") + ": " + t.list(addresses);
+    if (!t.both_families(addresses)) return t.say("the lookup found ", found);
+    return t.say("the lookup found ", found,
+                 ". DNS does not say which of them are one server's: each is an endpoint");
   }
 };
 

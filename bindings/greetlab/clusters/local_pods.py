@@ -26,7 +26,7 @@ class LocalPod:
     """A pod, and the process that it runs. server: None = it was never started."""
 
     name: str
-    ip: str
+    ips: list[str]
     seed: int
     control: str
     revision: int
@@ -59,7 +59,7 @@ class LocalPod:
             state = "draining"
         else:
             state = "starting" if self.starting else "serving"
-        return Pod(self.name, self.ip, state, self.listed)
+        return Pod(self.name, self.ips[0], state, self.listed, self.ips)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class SimOptions(TypedDict, total=False):
     """Of a virtual cluster; those that are not given have their defaults."""
 
     port: int
+    ip: str
     start_interval: float
     readiness_delay: float
     endpoint_lag: float
@@ -269,7 +270,12 @@ class SimCluster(Cluster, Faults):
     @property
     def cluster_ip(self) -> str:
         """The virtual address of `greetserver`."""
-        return self._core.cluster_ip
+        return self._core.cluster_ips[0]
+
+    @property
+    def cluster_ips(self) -> list[str]:
+        """Of each family of the cluster one, as `spec.clusterIPs` has them."""
+        return self._core.cluster_ips
 
     def lookup(self, name: str, types: Sequence[str] = ("A", "AAAA")) -> Lookup:
         """Looks a name up as a pod would: search list, ndots:5 and all. Takes its virtual time."""
