@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 # grpc/grpc doc/service_config.md, "loadBalancingConfig".
@@ -79,36 +78,31 @@ def client_lines(target: str) -> dict[str, str]:
     return {language: write(target) for language, write in _LANGUAGES.items()}
 
 
-def headless_service(name: str, port: int) -> str:
+PORT_TO_FILL_IN = "YOUR-TARGET-PORT"
+"""Stands where nothing told which port the pods listen on: no number is better than a wrong one."""
+
+
+def headless_service(name: str, port: int | None, namespace: str = "") -> str:
     """A headless Service beside one that has a ClusterIP, for `kubectl apply -f -`.
 
     A Service's clusterIP cannot be changed afterwards (kubernetes.io, "Service"), so it is a second
     one. With it a client dials the pods themselves, so the port is theirs, the targetPort.
+
+    port: None = nothing told; the text says how to find out. namespace: "" = the current one.
     """
+    where = f"\n  namespace: {namespace}" if namespace else ""
+    shown = PORT_TO_FILL_IN if port is None else port
+    said = "what your pods listen on: your Service's targetPort"
+    said = f"<- {said}" if port is None else said
     return f"""\
 apiVersion: v1
 kind: Service
 metadata:
-  name: {name}
+  name: {name}{where}
 spec:
   clusterIP: None        # headless: DNS answers with the address of every ready pod
   selector:
     app: YOUR-APP        # <- the labels of your pods, as your Service has them
   ports:
     - name: grpc
-      port: {port}        # <- what your pods listen on: your Service's targetPort"""
-
-
-def is_service_name(host: str) -> bool:
-    """Whether it can be a Service's: no address, no list of them, not this machine."""
-    return re.fullmatch(r"[a-z][-a-z0-9]*(\.[-a-z0-9]+)*\.?", host) is not None and (
-        host != "localhost"
-    )
-
-
-def headless_name(host: str) -> str:
-    """What the headless Service beside `host` is called: its first label, with "-headless"."""
-    if not is_service_name(host):
-        return "YOUR-SERVICE-headless.YOUR-NAMESPACE.svc.cluster.local"
-    first, dot, rest = host.rstrip(".").partition(".")
-    return f"{first.removesuffix('-headless')}-headless{dot}{rest}"
+      port: {shown}        # {said}"""
