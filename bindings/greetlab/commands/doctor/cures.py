@@ -82,6 +82,10 @@ PORT_TO_FILL_IN = "YOUR-TARGET-PORT"
 """Stands where nothing told which port the pods listen on: no number is better than a wrong one."""
 
 
+UNNAMED = "YOUR-SERVICE-headless.YOUR-NAMESPACE.svc.cluster.local"
+"""The name of a headless Service where an address was given, and no name."""
+
+
 def headless_service(name: str, port: int | None, namespace: str = "") -> str:
     """A headless Service beside one that has a ClusterIP, for `kubectl apply -f -`.
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from greetlab.commands.doctor.cures import client_lines, headless_service
-from greetlab.commands.doctor.cures import PORT_TO_FILL_IN as TO_FILL_IN
+from greetlab.commands.doctor.cures import (
+    PORT_TO_FILL_IN,
+    UNNAMED,
+    client_lines,
+    headless_service,
+)
 from greetlab.commands.doctor.names import is_service_name
 from greetlab.commands.doctor.report import CONNECTIONS_TRIED, Fix, Run, ServiceReport
 from greetlab.commands.doctor.targets import Target
@@ -76,8 +80,8 @@ def _one_address(report: ServiceReport, run: Run) -> None:
     if behind is None:
         report.unknown.append(
             f"How many pods are behind {address}: this service is not greet, so only the address "
-            "of a server is seen, and a ClusterIP looks like one server. If it is one pod, there "
-            "is nothing to share."
+            "of a server is seen, and a ClusterIP looks like one server; or whether a proxy that "
+            "does not say so balances requests there. If it is one pod, there is nothing to share."
         )
     elif behind.affine:
         report.verdict += (
@@ -140,15 +144,15 @@ def _fix(report: ServiceReport, read: Target) -> Fix:
     if len(report.addresses) > 1 or (report.service and report.service.kind == "headless"):
         host, port = read.host, read.port
         if not is_service_name(host):
-            host = "YOUR-SERVICE.YOUR-NAMESPACE.svc.cluster.local"
+            host = UNNAMED
             port = port or int(report.addresses[0].rpartition(":")[2])
         return _fix_of("", f"{host}:{port}")
-    shown = TO_FILL_IN if report.pods_port is None else str(report.pods_port)
+    shown = PORT_TO_FILL_IN if report.pods_port is None else str(report.pods_port)
     if report.headless:
         return _fix_of("", f"{report.headless.name}:{shown}")
     host = report.free_name.rstrip(".")
     if not host:  # an address, or this machine
-        host = "YOUR-SERVICE-headless.YOUR-NAMESPACE.svc.cluster.local"
+        host = UNNAMED
     name, _, rest = host.partition(".")
     namespace = rest.partition(".")[0] if rest.partition(".")[2].startswith("svc") else ""
     service = headless_service(name, report.pods_port, namespace)
