@@ -77,6 +77,17 @@ def cluster():
 # A service.
 
 
+def test_the_lab_s_own_names_are_looked_at_in_a_cluster_made_for_it():
+    assert greetlab("doctor", "greetserver", "-n", 2).status == 1
+    ended = greetlab("doctor", "greetserver-headless", "--policy", "round_robin", "-n", 6)
+    assert ended.status == 0
+
+
+def test_what_a_target_may_be_is_said_once():
+    assert greetlab("doctor", "no-port").complaint.count("expected") == 1
+    assert greetlab("doctor", "dns:///no-port").complaint.count("expected") == 1
+
+
 def test_several_addresses_and_pick_first_are_sticky(service, foreign):
     target = service("web", *foreign)
     ended = greetlab("doctor", target, "--json")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -26,7 +28,8 @@ def doctor(
         typer.Argument(
             metavar="TARGET",
             help="A gRPC service of yours, as its clients have it: dns:///name:port, name:port, "
-            "passthrough:///..., http://..., kubernetes:///... Without it: this machine.",
+            "passthrough:///..., http://..., kubernetes:///... (greetserver and greetserver-headless "
+            "are those of a cluster made for it.) Without it: this machine.",
             show_default=False,
         ),
     ] = None,
@@ -88,9 +91,9 @@ def doctor(
                 raise ValueError(f"{given[0]} is about a service: it needs a TARGET")
         _examine_machine(as_json)
     else:
-        with failing_in_words("doctor"):
+        with ExitStack() as stack, failing_in_words("doctor"):
             report = examine_service(
-                target,
+                stack.enter_context(_target(target)),
                 policy=policy or "pick_first",
                 times=30 if times is None else times,
                 timeout=3.0 if timeout is None else timeout,
@@ -101,6 +104,18 @@ def doctor(
         else:
             _show(report, language)
         raise typer.Exit(0 if report.healthy else 1)
+
+
+@contextmanager
+def _target(target: str) -> Iterator[str]:
+    """The lab's own services are looked at in a cluster made for it, as `greetlab call` does."""
+    from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster
+
+    if target in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE):
+        with Cluster.local() as cluster:
+            yield cluster.target(target)
+    else:
+        yield target
 
 
 def _examine_machine(as_json: bool) -> None:
