@@ -400,8 +400,7 @@ connection is the row of that table; -1: it did not happen.)")
       .def_static("load", &load, py::arg("path"), "Reads what `save` wrote.")
       .def_static("parse", &parse, py::arg("text"), "Reads the same from a text.");
 
-  module.def(
-      "trace_version", [] { return kTraceVersion; }, "The version of the JSON lines.");
+  module.def("trace_version", [] { return kTraceVersion; }, "The version of the JSON lines.");
 
   module.def(
       "fact_kinds",

@@ -1,4 +1,4 @@
-"""A command that runs as if in a pod: this machine's /etc/resolv.conf is the cluster's, for it alone.
+"""A command that runs as if in a pod: /etc/resolv.conf is the cluster's, for it alone.
 
 A mount namespace of its own (unshare(1)), and the cluster's DNS at port 53, which resolv.conf's
 servers have. Both need root, or a user namespace and a port 53 that anyone may have.

@@ -203,7 +203,8 @@ def test_where_nothing_can_be_judged_it_says_so(service, ips, verdict, finding):
 def test_a_server_that_wants_tls_is_recognised(service, tmp_path):
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     make = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    files = ["-subj", "/CN=test", "-addext", "subjectAltName=DNS:tls.default.svc.cluster.local", "-keyout", key, "-out", certificate]
+    whose = ["-subj", "/CN=test", "-addext", "subjectAltName=DNS:tls.default.svc.cluster.local"]
+    files = [*whose, "-keyout", key, "-out", certificate]
     subprocess.run(["openssl", *make, *files], check=True, capture_output=True, timeout=30)
     ip = free_ip()
     with ThreadPoolExecutor(1) as threads:

@@ -41,7 +41,7 @@ def _no_proxy(monkeypatch):
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Its greetserver has a ClusterIP, port 8080 and targetPort 50051; the headless one is there."""
+    """greetserver has a ClusterIP, port 8080 and targetPort 50051; the headless one is there."""
     with gl.Cluster.local(pods=3, seed=1, service_port=SERVICE_PORT) as cluster:
         yield cluster
 

@@ -77,7 +77,7 @@ def test_a_proxy_that_balances_connections_does(tmp_path, pods):
     ("proxy", "name"), [(proxies.envoy, "Envoy"), (proxies.nginx, "nginx")], ids=["envoy", "nginx"]
 )
 def test_a_foreign_service_behind_one_that_says_who_it_is(tmp_path, foreign, proxy, name):
-    """What it does with requests cannot be seen; that the client's connection decides nothing can."""
+    """What it does with requests cannot be seen; who answers can."""
     with proxy(tmp_path, foreign) as address:
         ended = greetlab("doctor", address, "-n", 4, "--json")
     report = ended.document

@@ -27,7 +27,7 @@ def cluster():
         ("web:1", "web:1", "web", 1, False),
         ("dns:///web:1", "dns:///web:1", "web", 1, False),
         ("dns:web:1", "dns:web:1", "web", 1, False),
-        ("dns://10.96.0.10:53/web.shop.:1", "dns://10.96.0.10:53/web.shop.:1", "web.shop.", 1, False),
+        ("dns://10.0.0.1:53/web.shop.:1", "dns://10.0.0.1:53/web.shop.:1", "web.shop.", 1, False),
         ("[::1]:1", "[::1]:1", "[::1]", 1, False),
         ("static:127.0.0.1:1,127.0.0.2:1", "static:127.0.0.1:1,127.0.0.2:1", "", None, False),
         ("srv:///web", "srv:///web", "web", None, False),
@@ -66,9 +66,6 @@ def test_what_cannot_be_followed_is_one_sentence_and_status_2(given, why):
     assert ended.status == 2
     assert why in ended.complaint
     assert len(ended.complaint.splitlines()) == 1
-    assert "dns:///" in ended.complaint or "nothing to balance" in ended.complaint or (
-        "service.namespace" in ended.complaint
-    )
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ def doctor(
         typer.Argument(
             metavar="TARGET",
             help="A gRPC service of yours, as its clients have it: dns:///name:port, name:port, "
-            "passthrough:///..., http://..., kubernetes:///... (greetserver and greetserver-headless "
-            "are those of a cluster made for it.) Without it: this machine.",
+            "passthrough:///..., http://..., kubernetes:///... (greetserver and "
+            "greetserver-headless are those of a cluster made for it.) Without it: this machine.",
             show_default=False,
         ),
     ] = None,
@@ -56,9 +56,7 @@ def doctor(
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(
-            min=1, max=65535, help="The same for whoever here is connected to this port."
-        ),
+        typer.Option(min=1, max=65535, help="The same for whoever here is connected to this port."),
     ] = None,
     as_json: Json = False,
 ) -> None:

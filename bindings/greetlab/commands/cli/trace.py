@@ -16,7 +16,7 @@ from greetlab.views.words import Text
 
 _OF_A_LOG = (
     "Read from a log: all of it is inferred, and what the log does not tell is not here. grpc-go's "
-    "has no calls, no picks, and whole seconds; C-core's has no word of who answered but an address."
+    "has no calls, no picks, and whole seconds; C-core's knows who answered by the address alone."
 )
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def trace(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="What `call --trace` or Trace.save wrote; or a log of your own client's: grpc-go's "
+            help="What `call --trace` or Trace.save wrote; or a log of your own client: grpc-go's, "
             "or C-core's (C++, Python, Ruby, PHP).",
         ),
     ],
@@ -46,8 +46,8 @@ def trace(
     marked as inferred. Exit status 0, 1 if --check found something, 2 if the file is no trace.
     """
     from greetlab.trace.consistency import problems
-    from greetlab.trace.summary import summarize
     from greetlab.trace.logs import load
+    from greetlab.trace.summary import summarize
 
     with failing_in_words("trace"):
         if story and check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from dataclasses import dataclass
+from typing import Any
 
 _NO_CHECK_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME, for which ssl has no name
 
@@ -82,8 +83,8 @@ def _read(address: str, host: str, timeout: float, shown: bytes) -> tuple[tuple[
             told = wrapped.getpeercert() or {}
     except OSError:
         return (), ""
-    names = [str(name) for kind, name in told.get("subjectAltName", ())]
-    return tuple(names), str(told.get("notAfter", ""))
+    pairs: Any = told.get("subjectAltName", ())
+    return tuple(str(name) for _, name in pairs), str(told.get("notAfter", ""))
 
 
 def _shake(address: str, host: str, timeout: float, context: ssl.SSLContext) -> None:
@@ -92,9 +93,7 @@ def _shake(address: str, host: str, timeout: float, context: ssl.SSLContext) -> 
         pass
 
 
-def _connected(
-    address: str, host: str, timeout: float, context: ssl.SSLContext
-) -> ssl.SSLSocket:
+def _connected(address: str, host: str, timeout: float, context: ssl.SSLContext) -> ssl.SSLSocket:
     ip, _, port = address.rpartition(":")
     plain = socket.create_connection((ip.strip("[]"), int(port)), timeout)
     try:

@@ -1,4 +1,4 @@
-"""The proxies that an environment tells gRPC clients to ask (grpc/grpc environment_variables.md)."""
+"""The proxies that an environment tells clients to ask (grpc/grpc environment_variables.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a service beside its calls' ways, each with its remedy; what cannot be known."""
+"""What is wrong with a service beside its calls' ways, with remedies; what cannot be known."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ _SLOW_LOOKUP = 1000.0
 """Milliseconds from which a question to DNS is a finding."""
 
 
-def find(
-    report: ServiceReport, read: Target, seen: Trace, *, timeout: float, tls: bool
-) -> None:
+def find(report: ServiceReport, read: Target, seen: Trace, *, timeout: float, tls: bool) -> None:
     """Fills in what is wrong, and what cannot be known.
 
     read: the target. seen: the trace of the last client. timeout: seconds to ask a server in
@@ -87,7 +85,7 @@ def _silence(report: ServiceReport, read: Target) -> None:
             f"is: each lookup waits {Names(read.dns_server).patience:.0f} s for it (attempts and "
             "timeout of resolv.conf)"
         )
-        remedy = "a DNS server, or what is in front of it, drops these questions: it must answer all"
+        remedy = "a DNS server, or what is before it, drops these questions: it must answer all"
         report.findings.append(Finding("DNS", "bad", saw, remedy))
     elif types:
         saw = f"no answer to {' and '.join(types)} questions"
@@ -155,9 +153,7 @@ def _version(address: str) -> int:
     return ipaddress.ip_address(address.rpartition(":")[0].strip("[]")).version
 
 
-def _one_unreached(
-    address: str, reason: str, read: Target, timeout: float, tls: bool
-) -> Finding:
+def _one_unreached(address: str, reason: str, read: Target, timeout: float, tls: bool) -> Finding:
     if "refused" in reason:
         remedy = (
             "look at the port (on a headless name it is the pods', targetPort), and whether pods "
@@ -211,11 +207,13 @@ def _certificate(shown: Certificate, host: str) -> Finding:
         return Finding("TLS", "bad", saw, "turn HTTP/2 on in what ends the TLS")
     if host and not shown.is_for(host):
         saw += f"; clients call it {host.rstrip('.')}, and refuse it"
-        remedy = "a certificate with that name among its subjectAltNames; or dial a name that it has"
+        remedy = "a certificate with that name (subjectAltName); or dial a name that it has"
         return Finding("TLS", "bad", saw, remedy)
     if not shown.trusted:
         saw += f"; this machine does not trust it: {shown.failure}"
-        return Finding("TLS", "note", saw, "clients need its authority: root certificates of theirs")
+        return Finding(
+            "TLS", "note", saw, "clients need its authority among their root certificates"
+        )
     return Finding("TLS", "good", f"{saw}; this machine trusts it")
 
 
@@ -223,8 +221,8 @@ def _goaways(report: ServiceReport) -> None:
     ended = sum(run.goaways for run in report.runs)
     if ended:
         saw = (
-            f"{ended} connection{'s were' if ended > 1 else ' was'} ended in order (GOAWAY): clients "
-            "look the name up anew then, and hear of new pods"
+            f"{ended} connection{'s were' if ended > 1 else ' was'} ended in order (GOAWAY): "
+            "clients look the name up anew then, and hear of new pods"
         )
         report.findings.append(Finding("GOAWAY", "good", saw))
 
@@ -238,7 +236,7 @@ def _unknown(report: ServiceReport, read: Target) -> None:
     )
     if read.beyond:
         report.unknown.append(read.beyond)
-    if report.speaks == "grpc" and len(report.addresses) > 1 and not report.balanced == "proxy":
+    if report.speaks == "grpc" and len(report.addresses) > 1 and report.balanced != "proxy":
         report.unknown.append(
             "Whether an address is one pod: this service is not greet, so only the addresses of "
             "servers are seen. Behind a balancer one can be many."

@@ -1,9 +1,9 @@
 """What DNS alone tells of a Service: whether it is headless, which ports it has, who never answers.
 
-Kubernetes' DNS has SRV records of a Service's named ports (kubernetes/dns specification 1.1.0, 2.3.2
-and 2.4.2), under the Service's own name too, as CoreDNS does it: of a ClusterIP the target is the
-Service itself and the port is the Service's; of a headless one each target is a pod's name under
-it, and the port is the pods', the targetPort.
+Kubernetes' DNS has SRV records of a Service's named ports (kubernetes/dns specification 1.1.0,
+2.3.2 and 2.4.2), under the Service's own name too, as CoreDNS does it: of a ClusterIP the target is
+the Service itself and the port is the Service's; of a headless one each target is a pod's name
+under it, and the port is the pods', the targetPort.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ class Names:
     def silence(self, name: str) -> dict[str, Lookup]:
         """A and AAAA, each asked alone and once, at the same time; see what became of each."""
         with ThreadPoolExecutor(2) as threads:
-            asked = {kind: threads.submit(self._ask, name, kind, _PATIENCE) for kind in ("A", "AAAA")}
+            asked = {
+                kind: threads.submit(self._ask, name, kind, _PATIENCE) for kind in ("A", "AAAA")
+            }
             return {kind: each.result() for kind, each in asked.items()}
 
     @property

@@ -129,7 +129,7 @@ def _judge(report: ClientReport, service: ServiceName | None) -> None:
             f"Whether they lead to several pods: if {to} is a ClusterIP, each connection has a pod "
             "of its own, by chance; and whether the calls are shared among the connections."
         )
-    elif not report.target and report.port is None and len({e.rpartition(":")[2] for e in made}) > 1:
+    elif not (report.target or report.port) and len({e.rpartition(":")[2] for e in made}) > 1:
         report.verdict = f"{who.capitalize()} has {count} connections: {_counts(made)}."
         report.unknown.append("Which of them are to one service: name it, or its --port.")
         return

@@ -87,9 +87,10 @@ def ask(address: str, host: str, *, tls: bool, timeout: float) -> Peer:
     if certificate and certificate.failure and not certificate.names:
         return Peer(certificate=certificate, failure=certificate.failure)
     ip, _, port = address.rpartition(":")
+    place = (ip.strip("[]"), int(port))
     try:
         with contextlib.ExitStack() as stack:
-            wire = stack.enter_context(socket.create_connection((ip.strip("[]"), int(port)), timeout))
+            wire = stack.enter_context(socket.create_connection(place, timeout))
             if tls:  # whom it is, is `certificate`'s to say
                 wire = stack.enter_context(client_context().wrap_socket(wire, server_hostname=host))
             answers, failure = _talk(wire, f"{host}:{port}", tls, time.monotonic() + timeout)
@@ -135,9 +136,7 @@ def _talk(wire: socket.socket, authority: str, tls: bool, end: float) -> tuple[l
             for event in h2_end.receive_data(received):
                 _take(event, by_stream)
                 if isinstance(event, h2.events.DataReceived):
-                    h2_end.acknowledge_received_data(
-                        event.flow_controlled_length, event.stream_id
-                    )
+                    h2_end.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             wire.sendall(h2_end.data_to_send())
     except TimeoutError:
         return answers, "it does not answer in time"

@@ -123,7 +123,7 @@ class _Examination:
         return calls
 
     def _call_without_the_silent(self, calls: Calls) -> Calls:
-        """The lookup goes on and on: so each question is asked alone, and what was answered used."""
+        """The lookup goes on and on: each question is asked alone, what was answered is used."""
         if not self.read.host or self.read.port is None:
             return calls
         asked = self.names.silence(self.read.host)

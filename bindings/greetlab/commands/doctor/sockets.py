@@ -1,4 +1,4 @@
-"""The TCP sockets of this machine, and whose they are, as /proc tells it (proc(5), "/proc/net/tcp").
+"""The TCP sockets of this machine, and whose they are, as /proc tells it (proc(5), "/proc/net").
 
 A process has the sockets of its own network namespace: /proc/PID/net is that of PID.
 """
@@ -6,6 +6,7 @@ A process has the sockets of its own network namespace: /proc/PID/net is that of
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import os
 import socket
 import struct
@@ -49,7 +50,7 @@ def _socket(columns: list[str]) -> Socket:
 
 
 def _end(text: str) -> str:
-    """"0100007F:C383" is 127.0.0.1:50051: words of four bytes, each in the machine's own order."""
+    """Words of four bytes, each in the machine's own order: "0100007F:C383" is 127.0.0.1:50051."""
     digits, _, port = text.partition(":")
     order = "<" if sys.byteorder == "little" else ">"
     raw = bytes.fromhex(digits)
@@ -69,7 +70,7 @@ def inodes_of(pid: int) -> set[int]:
     found = set()
     for entry in (PROC / str(pid) / "fd").iterdir():
         try:
-            name = os.readlink(entry)
+            name = str(entry.readlink())
         except FileNotFoundError:  # closed meanwhile
             continue
         if name.startswith("socket:["):
@@ -126,7 +127,7 @@ def own_addresses() -> list[str]:
         return []
     found = {
         before.split()[-1]
-        for before, line in zip(lines, lines[1:], strict=False)
+        for before, line in itertools.pairwise(lines)
         if line.strip() == "/32 host LOCAL"
     }
     return sorted(ip for ip in found if not ipaddress.ip_address(ip).is_loopback)

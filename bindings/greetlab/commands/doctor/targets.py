@@ -83,14 +83,14 @@ def read_target(given: str) -> Target:
     if scheme == "xds":
         if not re.search(r":\d+$", endpoint):
             raise ValueError(
-                f"target {given!r}: where it leads, an xDS control plane alone says; without a port "
-                "there is no name to look at: give its Service as dns:///name:port"
+                f"target {given!r}: where it leads, an xDS control plane alone says; without a "
+                "port there is no name to look at: give its Service as dns:///name:port"
             )
         return Target(given, f"dns:///{endpoint}", scheme, meanings=_XDS, beyond=_XDS_BEYOND)
     if "//" in rest:
         raise ValueError(
-            f"target {given!r}: {scheme!r} is no scheme of gRPC's own; a library of yours registers "
-            "a resolver for it. Give what that looks up, as dns:///name:port"
+            f"target {given!r}: {scheme!r} is no scheme of gRPC's own; a library of yours "
+            "registers a resolver for it. Give what that looks up, as dns:///name:port"
         )
     return _bare(given)
 
@@ -115,8 +115,8 @@ def _kubernetes(given: str, scheme: str, authority: str, endpoint: str) -> Targe
         name = f"{name}.{authority}"
     if not port.isdecimal() or not name:
         raise ValueError(
-            f"target {given!r}: such a resolver takes a port by its name, DNS does not: give it as a "
-            f"number, {scheme}:///service.namespace:50051"
+            f"target {given!r}: such a resolver takes a port by its name, DNS does not: give it as "
+            f"a number, {scheme}:///service.namespace:50051"
         )
     return Target(
         given, f"dns:///{name}:{port}", scheme, meanings=_KUBERNETES, beyond=_KUBERNETES_BEYOND
@@ -155,12 +155,12 @@ def _http(scheme: str) -> dict[str, str]:
 _NO_RESOLVER = "no such scheme, unless a library of yours registers one"
 _KUBERNETES = {
     "Go": "only with a library that registers it (kuberesolver): it watches the Service's "
-    "EndpointSlices, so its Pod may need a Role for that; round_robin must be asked for all the same",
+    "EndpointSlices, for which its Pod needs a Role; round_robin must be asked for all the same",
     **dict.fromkeys(("Java", "Python", "Node", "C++", "C#"), _NO_RESOLVER),
 }
 _KUBERNETES_BEYOND = (
-    "What your client's resolver sees: it watches Kubernetes' EndpointSlices, so it has the pods of "
-    "a Service with a ClusterIP, too, and hears of new ones. The doctor asked DNS for the same name."
+    "What your client's resolver sees: it watches Kubernetes' EndpointSlices, so it has the pods "
+    "of a Service with a ClusterIP, too, and hears of new ones. The doctor asked DNS for that name."
 )
 _XDS = {
     **dict.fromkeys(

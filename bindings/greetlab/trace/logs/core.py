@@ -1,5 +1,5 @@
-"""C-core's log, as of 1.51 to 1.85 (grpc/grpc src/core/client_channel, load_balancing): addresses of
-objects in memory, by which lines belong together."""
+"""C-core's log, as of 1.51 to 1.85 (grpc/grpc src/core/client_channel, load_balancing): its lines
+belong together by the addresses of objects in memory."""
 
 from __future__ import annotations
 
@@ -144,7 +144,8 @@ class _Log:
             channel.policy = policy[1]
         elif picker := _PICKER.search(said):
             ready = int(picker[1])
-            self._picker(channel, channel.policy or "round_robin", ready, int(picker[2]) % max(ready, 1))
+            start = int(picker[2]) % max(ready, 1)
+            self._picker(channel, channel.policy or "round_robin", ready, start)
         elif _SELECTED.match(said) and channel.policy == "pick_first":
             self._picker(channel, "pick_first", 1, 0)
 

@@ -25,7 +25,11 @@ class Subchannel:
         self.connection = 0
         self._attempts = 0
         self._cause = self.facts.add(
-            channel.name, "SubchannelCreated", channel.cause, subchannel=self.number, address=address
+            channel.name,
+            "SubchannelCreated",
+            channel.cause,
+            subchannel=self.number,
+            address=address,
         )
 
     def change(self, state: str, reason: str = "") -> None:
@@ -64,7 +68,7 @@ class Subchannel:
 
 
 class Channel:
-    """A channel of a log. name: "channel-1", as the trace has it. target: what it was opened for."""
+    """A channel of a log. name: the trace's, "channel-1". target: what it was opened for."""
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts

@@ -63,9 +63,9 @@ class _Log:
             self._of_subchannel(channel, (number, sub), said)
 
     def _of_channel(self, channel: Channel, said: str) -> None:
-        if created := re.match(r'Channel created for target "(.*)"', said):
-            channel.target = created[1].rpartition("/")[2]
-        elif created := re.match(r'original dial target is: "(.*)"', said):
+        if (created := re.match(r'Channel created for target "(.*)"', said)) or (
+            created := re.match(r'original dial target is: "(.*)"', said)
+        ):
             channel.target = created[1].rpartition("/")[2]
         elif said == "Channel exiting idle mode":
             channel.look_up()
@@ -95,9 +95,9 @@ class _Log:
 
 
 def _moment(found: re.Match[str]) -> int:
-    parts = [int(found[i]) for i in range(1, 7)]
+    year, month, day, hour, minute, second = (int(found[i]) for i in range(1, 7))
     try:
-        moment = datetime.datetime(*parts[:6], tzinfo=datetime.UTC)
+        moment = datetime.datetime(year, month, day, hour, minute, second, tzinfo=datetime.UTC)
     except ValueError:  # a thirtieth of February
         return 0
     return int(moment.timestamp()) * 10**9 + int(float(found[7] or 0) * 1e9)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from greetlab.trace.logs import core, go
+from greetlab.trace.logs.facts import Facts
 from greetlab.trace.trace import Trace
 
 GO_VARIABLES = "GRPC_GO_LOG_SEVERITY_LEVEL=info GRPC_GO_LOG_VERBOSITY_LEVEL=99"
@@ -35,10 +36,10 @@ def load(path: str | Path) -> Trace:
             raise ValueError(
                 f"{error}; nor is it a log of grpc-go ({GO_VARIABLES}) or of C-core (GRPC_TRACE)"
             ) from None
-    facts = read.read(_lines(path))
+    facts: Facts = read.read(_lines(path))
     if not len(facts):
         asked = GO_VARIABLES if read is go else C_CORE_TRACERS
-        raise ValueError(f"{path}: a log that tells nothing of channels; start the client with {asked}")
+        raise ValueError(f"{path}: a log that tells nothing of channels; set {asked}")
     return facts.trace()
 
 
