@@ -159,3 +159,14 @@ def test_another_user_s_process_is_said_to_be(monkeypatch):
 def test_the_ends_of_sockets_are_read(monkeypatch, digits, end):
     monkeypatch.setattr(sockets.sys, "byteorder", "little")
     assert sockets._end(digits) == end
+
+
+def test_the_proxy_that_it_was_started_with_is_found(cluster, monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://ada:secret@127.0.0.1:9")
+    target = cluster.target("greetserver-headless")
+    with client(target, "round_robin") as pid:
+        report = examine_client(pid, target)
+    (finding,) = report.findings
+    assert finding.saw == "it was started with https_proxy=http://127.0.0.1:9"
+    assert finding.remedy.startswith("start it with no_proxy=greetserver-headless.default")
+    assert not report.healthy

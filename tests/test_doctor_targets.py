@@ -6,7 +6,7 @@ from command_line import greetlab
 import greetlab as gl
 from greetlab.commands.doctor import examine_service
 from greetlab.commands.doctor.cures import LANGUAGES
-from greetlab.commands.doctor.targets import read_target
+from greetlab.commands.doctor.targets import Target, read_target
 
 
 @pytest.fixture(autouse=True)
@@ -109,12 +109,17 @@ def test_a_name_that_is_passed_through_is_one_address_with_any_policy(cluster, p
         assert list(report.runs[1].by_pod.values()) == [10, 10, 10]  # the cure
 
 
-def test_what_another_resolver_would_see_is_not_known(cluster, monkeypatch):
-    from greetlab.commands.doctor import service, targets
+@pytest.mark.parametrize("service", ["greetserver", "greetserver-headless"])
+def test_what_another_resolver_would_see_is_not_known(cluster, monkeypatch, service):
+    """It has the pods of a ClusterIP, too: DNS's one address makes it not sticky."""
+    from greetlab.commands.doctor import service as service_doctor
 
-    read = targets.read_target("kubernetes:///greetserver-headless.default:50051")
-    here = targets.Target(read.given, cluster.target("greetserver-headless"), read.scheme,
-                          meanings=read.meanings, beyond=read.beyond)  # fmt: skip
-    monkeypatch.setattr(service, "read_target", lambda given: here)
+    read = read_target("kubernetes:///greetserver.default:50051")
+    here = Target(
+        read.given, cluster.target(service), read.scheme, meanings=read.meanings, beyond=read.beyond
+    )
+    monkeypatch.setattr(service_doctor, "read_target", lambda given: here)
     report = examine_service(read.given, times=2)
+    assert (report.sticky, report.fix) == (None, None)
+    assert report.verdict.startswith("By DNS alone, which is not what your client asks: Sticky")
     assert any("watches Kubernetes' EndpointSlices" in said for said in report.unknown)

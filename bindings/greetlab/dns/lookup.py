@@ -51,10 +51,11 @@ def pod_resolver(
     """
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", namespace):  # RFC 1123
         raise ValueError(f"namespace {namespace!r}: small letters, digits and dashes")
-    return DnsResolver([_with_port(server)], search=pod_search(namespace, domain), ndots=NDOTS)
+    return DnsResolver([with_port(server)], search=pod_search(namespace, domain), ndots=NDOTS)
 
 
-def _with_port(server: str) -> str:
+def with_port(server: str) -> str:
+    """A DNS server with its port: 53, where none is named."""
     try:
         ip = ipaddress.ip_address(server.strip("[]"))
     except ValueError:

@@ -68,9 +68,10 @@ def doctor(
     """
     from greetlab.commands.doctor import examine_client, examine_service
 
+    calls = {"policy": policy, "times": times, "timeout": timeout, "language": language,
+             "tls": tls or None}  # fmt: skip
     if pid is not None or port is not None:
         with failing_in_words("doctor"):
-            calls = {"policy": policy, "times": times, "timeout": timeout, "language": language}
             if given := [f"--{name}" for name, value in calls.items() if value is not None]:
                 raise ValueError(f"{given[0]} is about calls: a running client is only looked at")
             client = examine_client(pid, target, port)
@@ -81,11 +82,7 @@ def doctor(
         raise typer.Exit(0 if client.healthy else 1)
     if target is None:
         with failing_in_words("doctor"):
-            options = {
-                "policy": policy, "times": times, "timeout": timeout, "language": language,
-                "tls": tls or None,
-            }  # fmt: skip
-            if given := [f"--{name}" for name, value in options.items() if value is not None]:
+            if given := [f"--{name}" for name, value in calls.items() if value is not None]:
                 raise ValueError(f"{given[0]} is about a service: it needs a TARGET")
         _examine_machine(as_json)
     else:

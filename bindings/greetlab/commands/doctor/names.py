@@ -12,9 +12,11 @@ import ipaddress
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
-from greetlab.dns.lookup import DnsResolver, Lookup, system_resolver
+from greetlab._core import ResolverConfig
+from greetlab.dns.lookup import DnsResolver, Lookup, system_resolver, with_port
 
 _PATIENCE = 2.0
 """Seconds for a question of the doctor's own; DNS answers within milliseconds, or not at all."""
@@ -48,9 +50,15 @@ class Names:
     """
 
     def __init__(self, server: str) -> None:
-        mine = system_resolver().config
-        self._servers = [server if ":" in server else f"{server}:53"] if server else mine.servers
-        self._config = mine
+        self._server = server
+
+    @cached_property
+    def _config(self) -> ResolverConfig:
+        return system_resolver().config
+
+    @property
+    def _servers(self) -> list[str]:
+        return [with_port(self._server)] if self._server else self._config.servers
 
     def service(self, name: str) -> ServiceName:
         """What it knows of a name. One that ends with a dot is taken as it stands."""

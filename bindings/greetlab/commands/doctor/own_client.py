@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from greetlab.commands.doctor import sockets
+from greetlab.commands.doctor.environment import proxy_for, without_password
 from greetlab.commands.doctor.finding import Finding
 from greetlab.commands.doctor.names import Names, ServiceName, is_service_name
 from greetlab.commands.doctor.targets import read_target
@@ -115,6 +116,7 @@ def _judge(report: ClientReport, service: ServiceName | None) -> None:
         report.verdict = f"Nothing to judge: {who} has no connection to it now."
         if report.addresses:
             report.verdict += f" The name has {', '.join(report.addresses)}."
+        _proxy(report)
         return
     if ends == 1 and count == 1:
         report.sticky = True
@@ -139,6 +141,7 @@ def _judge(report: ClientReport, service: ServiceName | None) -> None:
             f"Not sticky: {who} has {count} connections, to {ends} addresses: {_counts(made)}."
         )
     _compare(report, service)
+    _proxy(report)
     report.unknown.append(
         "What goes over them: /proc has the connections, not the calls. A policy that keeps one "
         "connection to each address (round_robin) shares them; one that waits for an address to "
@@ -148,6 +151,16 @@ def _judge(report: ClientReport, service: ServiceName | None) -> None:
 
 def _counts(made: dict[str, int]) -> str:
     return ", ".join(f"{count} to {end}" for end, count in made.items())
+
+
+def _proxy(report: ClientReport) -> None:
+    """With its own environment, as it was started."""
+    host = read_target(report.target).host if report.target else ""
+    asked = proxy_for(host, sockets.environment_of(report.pid)) if host and report.pid else None
+    if asked:
+        saw = f"it was started with {asked.variable}={without_password(asked.url)}"
+        spared = ",".join([*asked.spared, host.strip("[]")])
+        report.findings.append(Finding("proxy", "bad", saw, f"start it with no_proxy={spared}"))
 
 
 def _compare(report: ClientReport, service: ServiceName | None) -> None:

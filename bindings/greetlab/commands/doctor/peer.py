@@ -28,6 +28,7 @@ REFLECTION = (
 """grpc/grpc doc/server-reflection.md."""
 _LIST_SERVICES = b"\x3a\x00"  # ServerReflectionRequest{list_services: ""}
 _UNIMPLEMENTED = 12
+_LONGEST_WORD = 80  # of a header, as it is shown
 
 _PROXIES = (
     # header, what its value begins with, what it is called
@@ -146,19 +147,21 @@ def _talk(wire: socket.socket, authority: str, tls: bool, end: float) -> tuple[l
 
 
 def _take(event: h2.events.Event, answers: dict[int, _Answer]) -> None:
-    match event:
-        case h2.events.ResponseReceived() | h2.events.TrailersReceived():
-            pairs = event.headers or []
-            answers[event.stream_id].headers |= {str(name): str(value) for name, value in pairs}
-        case h2.events.StreamEnded() | h2.events.StreamReset():
-            answers[event.stream_id].ended = True
-        case h2.events.ConnectionTerminated():
-            for answer in answers.values():
-                answer.ended = True
+    if isinstance(event, h2.events.ConnectionTerminated):
+        for answer in answers.values():
+            answer.ended = True
+        return
+    answer_of = answers.get(getattr(event, "stream_id", None) or 0)
+    if answer_of is None:  # a stream that we did not open
+        return
+    if isinstance(event, (h2.events.ResponseReceived, h2.events.TrailersReceived)):
+        answer_of.headers |= {str(name): str(value) for name, value in event.headers or ()}
+    elif isinstance(event, (h2.events.StreamEnded, h2.events.StreamReset)):
+        answer_of.ended = True
 
 
 def _proxy(headers: dict[str, str]) -> str:
     for header, start, name in _PROXIES:
         if header in headers and headers[header].lower().startswith(start):
             return name
-    return f"a proxy (via: {headers['via']})" if "via" in headers else ""
+    return f"a proxy (via: {headers['via'][:_LONGEST_WORD]})" if "via" in headers else ""

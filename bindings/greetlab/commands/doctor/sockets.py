@@ -92,6 +92,16 @@ def command_of(pid: int) -> list[str]:
     return [os.fsdecode(word) for word in raw.split(b"\0") if word]
 
 
+def environment_of(pid: int) -> dict[str, str]:
+    """What a process was started with; nothing of another user's."""
+    try:
+        raw = (PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return {}
+    pairs = (os.fsdecode(word).partition("=") for word in raw.split(b"\0") if word)
+    return {name: value for name, _, value in pairs}
+
+
 def listener(address: str) -> list[str]:
     """The command of who listens on an address of this machine; nothing where it cannot be seen.
 

@@ -34,11 +34,24 @@ def judge(report: ServiceReport, read: Target) -> None:
     elif run.connections == 1:
         _one_of_several(report, run, read)
     else:
-        report.sticky, report.balanced = False, "client"
-        report.verdict = f"Not sticky: {run.calls} calls were shared: {_shares(run)}."
+        _shared(report, run)
+    if report.sticky and read.beyond:
+        report.sticky = None
+        report.verdict = f"By DNS alone, which is not what your client asks: {report.verdict}"
     if report.sticky and (len(report.addresses) == 1 or run.policy == "pick_first" or
                           read.unresolved):  # fmt: skip
         report.fix = _fix(report, read)
+
+
+def _shared(report: ServiceReport, run: Run) -> None:
+    report.sticky, report.balanced = False, "client"
+    if len(run.by_pod) == 1:  # IPv4 and IPv6 of one
+        report.verdict = (
+            f"Not sticky, but there is one pod: {run.calls} calls over {run.connections} "
+            f"connections were answered by {_whereto(run)}."
+        )
+    else:
+        report.verdict = f"Not sticky: {run.calls} calls were shared: {_shares(run)}."
 
 
 def _by_a_proxy(report: ServiceReport, run: Run) -> None:
@@ -142,10 +155,8 @@ def _shares(run: Run) -> str:
 def _fix(report: ServiceReport, read: Target) -> Fix:
     """One address: a headless Service first. Several: the name is good, the client is not."""
     if len(report.addresses) > 1 or (report.service and report.service.kind == "headless"):
-        host, port = read.host, read.port
-        if not is_service_name(host):
-            host = UNNAMED
-            port = port or int(report.addresses[0].rpartition(":")[2])
+        host = read.host if is_service_name(read.host) else UNNAMED
+        port = read.port or int(report.addresses[0].rpartition(":")[2])
         return _fix_of("", f"{host}:{port}")
     shown = PORT_TO_FILL_IN if report.pods_port is None else str(report.pods_port)
     if report.headless:

@@ -63,9 +63,7 @@ class _Log:
             self._of_subchannel(channel, (number, sub), said)
 
     def _of_channel(self, channel: Channel, said: str) -> None:
-        if (created := re.match(r'Channel created for target "(.*)"', said)) or (
-            created := re.match(r'original dial target is: "(.*)"', said)
-        ):
+        if created := re.match(r'Channel created for target "(.*)"', said):
             channel.target = created[1].rpartition("/")[2]
         elif said == "Channel exiting idle mode":
             channel.look_up()
