@@ -1,4 +1,7 @@
-"""The cure, in the lines of each language: a headless Service, a dns:/// target, round_robin."""
+"""The cure, in the lines of each language: a headless Service, a dns:/// target, round_robin.
+
+What is printed is what tests/test_doctor_cures.py executes; C# only where there is a .NET SDK.
+"""
 
 from __future__ import annotations
 
