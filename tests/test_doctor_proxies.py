@@ -92,3 +92,10 @@ def test_a_foreign_service_behind_one_that_says_nothing_is_not_known(tmp_path, f
         report = examine_service(address, times=4)
     assert report.sticky
     assert any("or whether a proxy" in said for said in report.unknown)
+
+
+def test_one_pod_behind_a_proxy_is_no_cure_s_business(tmp_path, pods):
+    with proxies.nginx(tmp_path, pods[:1]) as address:
+        report = examine_service(address, times=6)
+    assert (report.balanced, report.fix, report.healthy) == ("proxy", None, True)
+    assert any("all calls were answered by pod-1" in said for said in report.unknown)

@@ -3,7 +3,9 @@
 logs/ has them as they were written, but for channel arguments and reference counts.
 """
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -157,3 +159,16 @@ def test_a_log_that_is_cut_shuffled_and_garbled_is_still_read(reader, data):
     trace = reader.read([*kept, *garbled]).trace()
     trace.story()
     summarize(trace)
+
+
+@pytest.mark.parametrize("around", [
+    lambda text: json.dumps({"message": f"{text}\n", "severity": "INFO"}),  # GRPC_GO_LOG_FORMATTER
+    lambda text: json.dumps({"level": "info", "ts": 1.5, "msg": text, "system": "grpc"}),  # zap's
+])  # fmt: skip
+def test_go_s_log_in_json_is_read(tmp_path, around):
+    text = (LOGS / "go_1_85_round_robin.log").read_text()
+    whole = re.split(r"^20\d\d/\S+ \S+ INFO: ", text, flags=re.M)[1:]
+    path = tmp_path / "json.log"
+    path.write_text("\n".join(around(each.rstrip("\n")) for each in whole))
+    (one,) = summarize(load(path)).clients
+    assert one == client("go_1_85_round_robin")

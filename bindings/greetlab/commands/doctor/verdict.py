@@ -27,7 +27,7 @@ def judge(report: ServiceReport, read: Target) -> None:
         )
     elif run.most_pods > 1:
         _by_a_proxy(report, run)
-    elif report.speaks == "grpc" and report.proxy:
+    elif report.proxy:
         _by_a_proxy_it_seems(report, run)
     elif len(report.addresses) == 1:
         _one_address(report, run)
@@ -72,9 +72,14 @@ def _by_a_proxy_it_seems(report: ServiceReport, run: Run) -> None:
         f"each request where it likes, whatever connection it came on. All {run.calls} calls were "
         "answered; no cure is needed in the client."
     )
+    seen = (
+        f"all calls were answered by {_whereto(run)}"
+        if report.speaks == "greet"
+        else "this service is not greet, so nobody says who answered"
+    )
     report.unknown.append(
         f"How many servers are behind {report.proxy}, and whether it shares requests among them: "
-        "this service is not greet, so nobody says who answered. Its own figures do."
+        f"{seen}. Its own figures tell."
     )
 
 
@@ -84,9 +89,10 @@ def _one_address(report: ServiceReport, run: Run) -> None:
     if report.service and report.service.kind == "headless":
         return _one_pod(report, run)
     report.sticky = True
+    what = " (a ClusterIP, says its SRV record)" if report.service and report.service.kind else ""
     at_once = "one connection" if run.connections == 1 else "one connection at a time"
     report.verdict = (
-        f"Sticky: the name has one address, so there is {at_once}, with any policy: all "
+        f"Sticky: the name has one address{what}, so there is {at_once}, with any policy: all "
         f"{run.calls} calls went to {_whereto(run)}."
     )
     behind = report.behind

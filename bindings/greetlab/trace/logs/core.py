@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from greetlab.trace.logs.facts import NOT_TOLD, Channel, Facts, Subchannel
 from greetlab.trace.trace import STATUS_NAMES
 
-LINE = re.compile(
+_LINE = re.compile(
     r"[IDWE](\d\d)(\d\d) (\d\d):(\d\d):(\d\d)\.(\d+) +(\d+) ([\w.]+\.(?:cc|h)):\d+\] +(.*)"
 )
 _CHANNEL = re.compile(r"chand=(0x\w+)(?: (calld|lb_call)=(0x\w+))?: (.*)")
@@ -33,6 +33,11 @@ _PICKER = re.compile(r"created picker from .* with (\d+) READY .*last_picked_ind
 _SELECTED = re.compile(r"Pick First 0x\w+ selected subchannel 0x\w+$")
 _POLICY = re.compile(r'created new LB policy "(\w+)"')
 _DNS = re.compile(r"c-ares resolver gets a AF_INET6? result:")
+
+
+def is_one(line: str) -> bool:
+    """Whether C-core wrote it."""
+    return _LINE.search(line) is not None
 
 
 def read(lines: Iterable[str]) -> Facts:
@@ -71,7 +76,7 @@ class _Log:
                 self._made_for.setdefault(made[1], []).append(made[2])
 
     def take(self, line: str) -> None:
-        begins = LINE.search(line)
+        begins = _LINE.search(line)
         if begins is None:
             self._of_an_answer(line)
             return

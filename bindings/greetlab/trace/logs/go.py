@@ -1,21 +1,33 @@
 """grpc-go's log, as of 1.40 to 1.85: `[Channel #1 SubChannel #2] Subchannel Connectivity change to
-READY` (grpc-go internal/channelz/logging.go). It has no calls and no picks."""
+READY` (grpc-go internal/channelz/logging.go). It has no calls and no picks.
+
+The line may stand in a JSON object, as GRPC_GO_LOG_FORMATTER=json or an application's own logger
+writes it; those have no moment that could be relied on.
+"""
 
 from __future__ import annotations
 
 import datetime
+import json
 import re
 from collections.abc import Iterable
 
 from greetlab.trace.logs.facts import NOT_TOLD, Channel, Facts, Subchannel
 
-LINE = re.compile(
+_LINE = re.compile(
     r"(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)(\.\d+)? (?:INFO|WARNING|ERROR): (.*)"
 )
-_OF_CHANNEL = re.compile(r"\[core\] ?\[Channel #(\d+)(?: SubChannel #(\d+))?\] ?(.*)")
+_IN_JSON = re.compile(r"\{.*\[(?:core|transport|roundrobin|pick-first[\w-]*)\].*\}\s*$")
+_MESSAGES = ("message", "msg")
+_OF_CHANNEL = re.compile(r"\[core\] ?\[Channel #(\d+)(?: SubChannel #(\d+))?\] ?(.*)", re.S)
 _CHANGE = re.compile(r"(?:Channel|Subchannel) Connectivity change to (\w+)(?:, last error: (.*))?")
 _DIALS = re.compile(r'Subchannel picks a new address "([^"]*)" to connect')
 _ADDRESS = re.compile(r'"Addr": ?"([^"]+)"')
+
+
+def is_one(line: str) -> bool:
+    """Whether grpc-go wrote it."""
+    return _LINE.search(line) is not None or _IN_JSON.search(line) is not None
 
 
 def read(lines: Iterable[str]) -> Facts:
@@ -39,18 +51,21 @@ class _Log:
 
     def _dialled(self) -> Iterable[tuple[tuple[str, str], str]]:
         for line in self.lines:
-            if (found := _OF_CHANNEL.search(line)) and (dials := _DIALS.match(found[3])):
+            _, said = _begins(line) or (None, "")
+            if (found := _OF_CHANNEL.match(said)) and (dials := _DIALS.match(found[3])):
                 yield (found[1], found[2]), dials[1]
 
     def take(self, line: str) -> None:
-        begins = LINE.search(line)
+        begins = _begins(line)
         if begins is None:
             if self._answer is not None:  # JSON, over many lines
                 self._answer.append(line)
             return
         self.end_of_answer()
-        self.facts.at(_moment(begins))
-        found = _OF_CHANNEL.match(begins[8])
+        moment, text = begins
+        if moment is not None:
+            self.facts.at(moment)
+        found = _OF_CHANNEL.match(text)
         if found is None:
             return
         number, sub, said = found[1], found[2], found[3]
@@ -90,6 +105,21 @@ class _Log:
             channel.subchannels[key[1]] = subchannel
         if (change := _CHANGE.match(said)) and subchannel.state != "SHUTDOWN":
             subchannel.change(change[1], change[2] or "")
+
+
+def _begins(line: str) -> tuple[int | None, str] | None:
+    """The moment and the text of a line that begins a message; None: it goes on with one."""
+    if found := _LINE.search(line):
+        return _moment(found), found[8]
+    if found := _IN_JSON.search(line):
+        try:
+            entry = json.loads(found[0])
+        except ValueError:
+            return None
+        if isinstance(entry, dict):
+            text = next((entry[name] for name in _MESSAGES if name in entry), "")
+            return None, str(text).rstrip("\n")
+    return None
 
 
 def _moment(found: re.Match[str]) -> int:

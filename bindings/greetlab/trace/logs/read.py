@@ -46,7 +46,7 @@ def load(path: str | Path) -> Trace:
 def _reader(path: Path) -> ModuleType | None:
     for line in _lines(path):
         for reader in (go, core):
-            if reader.LINE.search(line):
+            if reader.is_one(line):
                 return reader
     return None
 
