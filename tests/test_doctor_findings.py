@@ -228,7 +228,7 @@ def test_what_was_judged_is_said(cluster):
 
 @pytest.fixture(scope="module")
 def certified(tmp_path_factory):
-    """A server with TLS: its address. The name in its certificate is pods.example."""
+    """A server with TLS: the folder of its certificate (for pods.example) and key; its IP."""
     folder = tmp_path_factory.mktemp("tls")
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     made = subprocess.run(
@@ -245,17 +245,19 @@ def certified(tmp_path_factory):
         credentials = [(key.read_bytes(), certificate.read_bytes())]
         server.add_secure_port(f"{ip}:{PORT}", grpc.ssl_server_credentials(credentials))
         server.start()
-        yield ip
+        yield folder, ip
         server.stop(0).wait()
 
 
 def test_the_certificate_s_names_are_said(certified):
-    report = examine_service(f"{certified}:{PORT}", times=2, timeout=1, tls=True)
+    _, ip = certified
+    report = examine_service(f"{ip}:{PORT}", times=2, timeout=1, tls=True)
+    assert (report.speaks, report.runs[0].connections) == ("grpc", 1)
     tls = found(report, "TLS")
     assert tls.level == "bad"
     assert "TLSv1.3; the certificate is for pods.example, *.web.example, until" in tls.saw
-    assert tls.saw.endswith(f"clients call it {certified}, and refuse it")
-    assert report.peers[f"{certified}:{PORT}"].health is False  # asked, over TLS
+    assert tls.saw.endswith(f"clients call it {ip}, and refuse it")
+    assert report.peers[f"{ip}:{PORT}"].health is False  # asked, over TLS
 
 
 def test_who_speaks_no_tls_is_found(foreign):
@@ -274,3 +276,32 @@ def test_who_speaks_no_tls_is_found(foreign):
 def test_names_fit_as_rfc_9525_has_it(host, fits):
     names = ("pods.example", "*.web.example", "10.0.0.1", "::1")
     assert Certificate("TLSv1.3", names=names).is_for(host) is fits
+
+
+def test_calls_over_tls_are_judged(certified, dns_names):
+    """Servers with TLS, and a name with three of their addresses."""
+    folder, ip = certified
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    credentials = grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())])
+    ips, servers = [ip, free_ip(), free_ip()], []
+    with ThreadPoolExecutor(4) as threads:
+        for other in ips[1:]:
+            servers.append(grpc.server(threads))
+            servers[-1].add_secure_port(f"{other}:{PORT}", credentials)
+            servers[-1].start()
+        dns_names.set_service("tls", ports={"grpc": (PORT, PORT)}, cluster_ip=None,
+                              endpoints=[(None, each) for each in ips])  # fmt: skip
+        name = "tls.default.svc.cluster.local."
+        target = f"dns://{dns_names.address}:{DNS_PORT}/{name}:{PORT}"
+        report = examine_service(target, times=6, timeout=2, tls=True)
+        plain = examine_service(target, times=6, timeout=0.5)
+        for server in servers:
+            server.stop(0).wait()
+    assert report.sticky
+    assert report.speaks == "grpc"
+    assert sorted(report.addresses) == sorted(f"{each}:{PORT}" for each in ips)
+    assert (report.runs[0].connections, report.runs[1].connections) == (1, 3)
+    assert set(report.runs[1].by_address) == set(report.addresses)
+    assert report.fix.target == f"dns:///{name}:{PORT}"
+    assert plain.sticky is None
+    assert any("wants TLSv1.3" in each.saw for each in plain.findings)

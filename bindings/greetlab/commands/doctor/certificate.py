@@ -45,12 +45,12 @@ def look_at(address: str, host: str, timeout: float) -> Certificate:
     try:
         shown, version, alpn = _shown(address, host, timeout)
     except OSError as error:  # ssl.SSLError is one
-        return Certificate(failure=_words(error))
+        return Certificate(failure=in_words(error))
     names, until = _read(address, host, timeout, shown)
     try:
         _shake(address, host, timeout, ssl.create_default_context())
     except OSError as error:
-        return Certificate(version, alpn, names, until, False, _words(error))
+        return Certificate(version, alpn, names, until, False, in_words(error))
     return Certificate(version, alpn, names, until, True)
 
 
@@ -103,9 +103,10 @@ def _connected(address: str, host: str, timeout: float, context: ssl.SSLContext)
         raise
 
 
-def _words(error: OSError) -> str:
+def in_words(error: OSError) -> str:
+    """Why a connection, or its handshake, failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
     if isinstance(error, ssl.SSLError):
         return (error.reason or str(error)).lower().replace("_", " ")
-    return error.strerror or str(error)
+    return error.strerror or str(error) or "no answer in time"

@@ -29,7 +29,8 @@ from greetlab.commands.doctor.report import (
     ServiceReport,
 )
 from greetlab.commands.doctor.targets import Target, read_target
-from greetlab.trace.summary import ClientSummary, summarize
+from greetlab.commands.doctor.tls_front import Fronts, tls_fronts
+from greetlab.trace.summary import summarize
 from greetlab.trace.trace import Trace
 
 # What a channel says by itself; anything else was said by a server.
@@ -76,8 +77,29 @@ class _Examination:
         self.dialled = read.examined
         self.report = ServiceReport(read.given, policy, meanings=read.meanings)
         self.seen: Trace
+        self._fronts = Fronts()
 
     def look(self) -> None:
+        """Makes all of it."""
+        with contextlib.ExitStack() as stack:
+            if self.tls:
+                self._put_fronts(stack)
+            self._look()
+
+    def _put_fronts(self, stack: contextlib.ExitStack) -> None:
+        """The channel dials them instead of the addresses, which are looked up for it."""
+        if not self.read.host:
+            addresses = self.read.examined.partition(":")[2].split(",")
+        elif is_service_name(self.read.host):
+            addresses = self._addresses()
+        else:
+            addresses = [f"{self.read.host}:{self.read.port}"]
+        if addresses:
+            host = self.read.host or addresses[0].rpartition(":")[0]
+            self._fronts = stack.enter_context(tls_fronts(addresses, host, self.timeout))
+            self.dialled = f"static:{','.join(self._fronts.places)}"
+
+    def _look(self) -> None:
         report = self.report
         # Where the name is not looked up, the dialer takes the first address that answers; no
         # policy has a say.
@@ -114,18 +136,34 @@ class _Examination:
             seen = channel.trace
         client = summarize(seen).clients[0]
         first = not report.runs
-        report.runs.append(_run(report.policy if first else policy, calls, seen, client))
+        by_address = {self._behind_front(a): n for a, n in client.by_address.items()}
+        said = report.policy if first else policy
+        report.runs.append(_run(said, calls, seen, by_address, client.by_pod))
         if first:
             report.questions = report.questions or _questions(seen)
-            report.addresses = client.addresses
-        report.unreachable = _unreachable(seen)
+            report.addresses = [self._behind_front(address) for address in client.addresses]
+        report.unreachable = {
+            self._behind_front(front): self._fronts.failures.get(self._behind_front(front), reason)
+            for front, reason in _unreachable(seen).items()
+        }
         self.seen = seen
         return calls
 
+    def _behind_front(self, address: str) -> str:
+        return self._fronts.places.get(address, address)
+
     def _call_without_the_silent(self, calls: Calls) -> Calls:
-        """The lookup goes on and on: each question is asked alone, what was answered is used."""
+        """The lookup goes on and on: what was answered is used."""
         if not self.read.host or self.read.port is None:
             return calls
+        if not (addresses := self._addresses()):
+            return calls
+        self.dialled = f"static:{','.join(addresses)}"
+        self.report.runs.clear()
+        return self._call(self.report.policy)
+
+    def _addresses(self) -> list[str]:
+        """What DNS has, where each question is asked alone."""
         asked = self.names.silence(self.read.host)
         self.report.questions = [
             Question(query.type, query.name, query.status, query.round_trip_ns / 1e6)
@@ -133,19 +171,14 @@ class _Examination:
             for query in found.queries
         ]
         ips = [ip for found in asked.values() for ip in found.addresses]
-        if not ips:
-            return calls
-        ends = [f"[{ip}]:{self.read.port}" if ":" in ip else f"{ip}:{self.read.port}" for ip in ips]
-        self.dialled = f"static:{','.join(ends)}"
-        self.report.runs.clear()
-        return self._call(self.report.policy)
+        return [f"[{ip}]:{self.read.port}" if ":" in ip else f"{ip}:{self.read.port}" for ip in ips]
 
     def _behind(self, address: str) -> Behind | None:
         pods = self._met_from("")
         if not pods:
             return None
         elsewhere = {}
-        if len(pods) == 1:
+        if len(pods) == 1 and not self.tls:  # a front calls from one address
             for source in _other_sources(address)[:_ELSEWHERE]:
                 if met := self._met_from(source):
                     elsewhere[source] = met
@@ -184,7 +217,9 @@ class _Examination:
             return {address: each.result() for address, each in asked.items()}
 
 
-def _run(policy: str, calls: Calls, seen: Trace, client: ClientSummary) -> Run:
+def _run(
+    policy: str, calls: Calls, seen: Trace, by_address: dict[str, int], by_pod: dict[str, int]
+) -> Run:
     pods: dict[int, set[str]] = defaultdict(set)
     for event in seen.of("CallEnded"):
         if event.connection:
@@ -193,8 +228,8 @@ def _run(policy: str, calls: Calls, seen: Trace, client: ClientSummary) -> Run:
         policy=policy,
         calls=len(calls),
         connections=len(pods),
-        by_address=client.by_address,
-        by_pod=client.by_pod,
+        by_address=by_address,
+        by_pod=by_pod,
         most_pods=max((len(names - {""}) for names in pods.values()), default=0),
         by_status=calls.by_status,
         goaways=len({event.connection for event in seen.of("GoAwayReceived")}),
