@@ -8,8 +8,8 @@ import (
 	"regexp"
 	"time"
 
+	// IMPORTS
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding"
 )
 

@@ -1,6 +1,6 @@
 """The cure, in the lines of each language: a headless Service, a dns:/// target, round_robin.
 
-What is printed is what tests/test_doctor_cures.py executes; C# only where there is a .NET SDK.
+What is printed is what tests/test_doctor_cures.py executes, all but the lines of C#.
 """
 
 from __future__ import annotations
@@ -11,74 +11,81 @@ from collections.abc import Callable
 _CONFIG = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 
 
-def _go(target: str) -> str:
+def _go(target: str, tls: bool) -> str:
     # https://github.com/grpc/grpc-go/blob/master/examples/features/load_balancing/client/main.go;
     # grpc.NewClient's default scheme is dns, grpc.Dial's was passthrough, which looks nothing up:
     # https://pkg.go.dev/google.golang.org/grpc#NewClient
+    credentials = "credentials.NewTLS(&tls.Config{})" if tls else "insecure.NewCredentials()"
     return f"""\
 conn, err := grpc.NewClient("{target}",
     grpc.WithDefaultServiceConfig(`{_CONFIG}`),
-    grpc.WithTransportCredentials(insecure.NewCredentials()))"""
+    grpc.WithTransportCredentials({credentials}))"""
 
 
-def _java(target: str) -> str:
+def _java(target: str, tls: bool) -> str:
     # https://grpc.github.io/grpc-java/javadoc/io/grpc/ManagedChannelBuilder.html
     return f"""\
 ManagedChannel channel = ManagedChannelBuilder.forTarget("{target}")
     .defaultLoadBalancingPolicy("round_robin")
-    .usePlaintext()
+    .{"useTransportSecurity" if tls else "usePlaintext"}()
     .build();"""
 
 
-def _python(target: str) -> str:
+def _python(target: str, tls: bool) -> str:
     # https://github.com/grpc/grpc/blob/master/examples/python/helloworld/greeter_client_with_options.py
     # and GRPC_ARG_SERVICE_CONFIG: https://grpc.github.io/grpc/core/group__grpc__arg__keys.html
+    if tls:
+        return f"""\
+channel = grpc.secure_channel("{target}", grpc.ssl_channel_credentials(),
+    options=[("grpc.service_config", '{_CONFIG}')])"""
     return f"""\
 channel = grpc.insecure_channel("{target}",
     options=[("grpc.service_config", '{_CONFIG}')])"""
 
 
-def _node(target: str) -> str:
+def _node(target: str, tls: bool) -> str:
     # https://github.com/grpc/grpc-node/blob/master/packages/grpc-js/README.md,
     # "Supported Channel Options"
+    credentials = "createSsl" if tls else "createInsecure"
     return f"""\
-const client = new YourClient("{target}", grpc.credentials.createInsecure(),
+const client = new YourClient("{target}", grpc.credentials.{credentials}(),
     {{"grpc.service_config": '{_CONFIG}'}});"""
 
 
-def _cpp(target: str) -> str:
+def _cpp(target: str, tls: bool) -> str:
     # https://grpc.github.io/grpc/cpp/classgrpc_1_1_channel_arguments.html
+    credentials = "SslCredentials({})" if tls else "InsecureChannelCredentials()"
     return f"""\
 grpc::ChannelArguments arguments;
 arguments.SetLoadBalancingPolicyName("round_robin");
 auto channel = grpc::CreateCustomChannel("{target}",
-    grpc::InsecureChannelCredentials(), arguments);"""
+    grpc::{credentials}, arguments);"""
 
 
-def _csharp(target: str) -> str:
+def _csharp(target: str, tls: bool) -> str:
     # https://learn.microsoft.com/aspnet/core/grpc/loadbalancing: only a dns:/// address uses the
     # DNS resolver, and Credentials must be given with it.
     return f"""\
 var channel = GrpcChannel.ForAddress("{target}", new GrpcChannelOptions
 {{
-    Credentials = ChannelCredentials.Insecure,
+    Credentials = ChannelCredentials.{"SecureSsl" if tls else "Insecure"},
     ServiceConfig = new ServiceConfig {{ LoadBalancingConfigs = {{ new RoundRobinConfig() }} }}
 }});"""
 
 
-_LANGUAGES: dict[str, Callable[[str], str]] = {
+_LANGUAGES: dict[str, Callable[[str, bool], str]] = {
     "Go": _go, "Java": _java, "Python": _python, "Node": _node, "C++": _cpp, "C#": _csharp,
 }  # fmt: skip
 
 LANGUAGES = tuple(_LANGUAGES)
 
 
-def client_lines(target: str) -> dict[str, str]:
+def client_lines(target: str, *, tls: bool = False) -> dict[str, str]:
     """What a client has to say to share its calls, in each language.
 
-    target: "dns:///name:port".
+    target: "dns:///name:port". tls: whether it speaks TLS, and trusts whom its system trusts.
     """
-    return {language: write(target) for language, write in _LANGUAGES.items()}
+    return {language: write(target, tls) for language, write in _LANGUAGES.items()}
 
 
 PORT_TO_FILL_IN = "YOUR-TARGET-PORT"

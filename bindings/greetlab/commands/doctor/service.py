@@ -63,7 +63,7 @@ def examine_service(
     read = read_target(target)
     examined = _Examination(read, policy, times, timeout, tls or read.tls)
     examined.look()
-    verdict.judge(examined.report, read)
+    verdict.judge(examined.report, read, tls=examined.tls)
     findings.find(examined.report, read, examined.seen, timeout=timeout, tls=examined.tls)
     return examined.report
 

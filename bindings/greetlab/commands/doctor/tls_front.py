@@ -37,7 +37,7 @@ def tls_fronts(addresses: Sequence[str], host: str, timeout: float) -> Iterator[
     listening: concurrent.futures.Future[asyncio.Event] = concurrent.futures.Future()
     serving = _serve(fronts, addresses, host.strip("[]").rstrip("."), timeout, listening)
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=_run, args=(loop, serving), name="tls-fronts")
+    thread = threading.Thread(target=_run, args=(loop, serving, listening), name="tls-fronts")
     thread.start()
     ended = listening.result()
     try:
@@ -47,9 +47,16 @@ def tls_fronts(addresses: Sequence[str], host: str, timeout: float) -> Iterator[
         thread.join()
 
 
-def _run(loop: asyncio.AbstractEventLoop, serving: Coroutine[Any, Any, None]) -> None:
+def _run(
+    loop: asyncio.AbstractEventLoop,
+    serving: Coroutine[Any, Any, None],
+    listening: concurrent.futures.Future[asyncio.Event],
+) -> None:
     with asyncio.Runner(loop_factory=lambda: loop) as runner:  # which ends what is left of it
-        runner.run(serving)
+        try:
+            runner.run(serving)
+        except OSError as error:
+            listening.set_exception(error)
 
 
 async def _serve(

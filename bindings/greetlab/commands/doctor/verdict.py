@@ -13,8 +13,11 @@ from greetlab.commands.doctor.report import CONNECTIONS_TRIED, Fix, Run, Service
 from greetlab.commands.doctor.targets import Target
 
 
-def judge(report: ServiceReport, read: Target) -> None:
-    """Fills in whether it is sticky, who shares the calls, the verdict, and the fix."""
+def judge(report: ServiceReport, read: Target, *, tls: bool) -> None:
+    """Fills in whether it is sticky, who shares the calls, the verdict, and the fix.
+
+    tls: whether clients speak TLS to it.
+    """
     run = report.runs[0]
     if not report.addresses:
         report.verdict = "Nothing to judge: the name has no address."
@@ -40,7 +43,12 @@ def judge(report: ServiceReport, read: Target) -> None:
         report.verdict = f"By DNS alone, which is not what your client asks: {report.verdict}"
     if report.sticky and (len(report.addresses) == 1 or run.policy == "pick_first" or
                           read.unresolved):  # fmt: skip
-        report.fix = _fix(report, read)
+        service, endpoint = _service_and_endpoint(report, read)
+        if tls:  # certificates have names without the final dot
+            host, _, port = endpoint.rpartition(":")
+            endpoint = f"{host.rstrip('.')}:{port}"
+        target = f"dns:///{endpoint}"
+        report.fix = Fix(service, target, client_lines(target, tls=tls))
 
 
 def _shared(report: ServiceReport, run: Run) -> None:
@@ -158,24 +166,19 @@ def _shares(run: Run) -> str:
     return ", ".join(f"{count} to {who}" for who, count in shares.items())
 
 
-def _fix(report: ServiceReport, read: Target) -> Fix:
+def _service_and_endpoint(report: ServiceReport, read: Target) -> tuple[str, str]:
     """One address: a headless Service first. Several: the name is good, the client is not."""
     if len(report.addresses) > 1 or (report.service and report.service.kind == "headless"):
         host = read.host if is_service_name(read.host) else UNNAMED
         port = read.port or int(report.addresses[0].rpartition(":")[2])
-        return _fix_of("", f"{host}:{port}")
+        return "", f"{host}:{port}"
     shown = PORT_TO_FILL_IN if report.pods_port is None else str(report.pods_port)
     if report.headless:
-        return _fix_of("", f"{report.headless.name}:{shown}")
+        return "", f"{report.headless.name}:{shown}"
     host = report.free_name.rstrip(".")
     if not host:  # an address, or this machine
         host = UNNAMED
     name, _, rest = host.partition(".")
     namespace = rest.partition(".")[0] if rest.partition(".")[2].startswith("svc") else ""
     service = headless_service(name, report.pods_port, namespace)
-    return _fix_of(service, f"{host}:{shown}")
-
-
-def _fix_of(service: str, endpoint: str) -> Fix:
-    target = f"dns:///{endpoint}"
-    return Fix(service, target, client_lines(target))
+    return service, f"{host}:{shown}"
