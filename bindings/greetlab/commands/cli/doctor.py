@@ -136,6 +136,7 @@ def _line(finding: Finding) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(width=4)
     table.add_column(min_width=12, no_wrap=True)
+    table.add_column(overflow="fold")
     table.add_row(Text(mark, style), finding.subject, Text(finding.saw))
     if finding.remedy:
         table.add_row("", "", Text(f"-> {finding.remedy}", "bold"))
@@ -198,6 +199,7 @@ def _judged(console: Terminal, report: ServiceReport | ClientReport) -> None:
     for sentence in report.unknown:
         mark = Table.grid(padding=(0, 2))
         mark.add_column(width=4)
+        mark.add_column(overflow="fold")
         mark.add_row(Text("?", "yellow"), Text(sentence, "italic"))
         console.print(mark)
 

@@ -6,6 +6,7 @@ documentation. The schemes: grpc/grpc doc/naming.md.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass, field
 
@@ -104,7 +105,13 @@ def _hierarchical(rest: str) -> tuple[str, str]:
 
 
 def _bare(given: str) -> Target:
-    return Target(given, given, meanings=_BARE)
+    read = Target(given, given, meanings=_BARE)
+    try:
+        ipaddress.ip_address(read.host.strip("[]"))
+    except ValueError:
+        return read
+    # There is nothing to look up, in Go neither.
+    return Target(given, given, meanings={"C#": _BARE["C#"]})
 
 
 def _kubernetes(given: str, scheme: str, authority: str, endpoint: str) -> Target:
