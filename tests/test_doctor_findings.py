@@ -123,6 +123,16 @@ def test_a_port_that_the_service_does_not_have_is_found(cluster):
     assert found(report, "port").saw == "port 50051 is dialled, the Service has 8080"
 
 
+def test_a_cluster_ip_that_is_called_headless_is_found_without_srv(dns_names, cluster):
+    """A Service whose one port has no name has no SRV record."""
+    dns_names.set_service("web-headless", ports={}, cluster_ip=cluster.cluster_ip, endpoints=[])
+    name = "web-headless.default.svc.cluster.local."
+    report = examine_service(f"dns://{dns_names.address}:{DNS_PORT}/{name}:8080", times=2)
+    assert found(report, "headless").saw == (
+        "web-headless is called headless, but is not: its one address leads to pod-1, pod-2, pod-3"
+    )
+
+
 # What is in between.
 
 

@@ -8,7 +8,7 @@ import os
 from greetlab.commands.doctor.certificate import Certificate, look_at
 from greetlab.commands.doctor.environment import proxy_for, without_password
 from greetlab.commands.doctor.finding import Finding
-from greetlab.commands.doctor.names import Names
+from greetlab.commands.doctor.names import Names, ServiceName
 from greetlab.commands.doctor.report import ServiceReport
 from greetlab.commands.doctor.targets import Target
 from greetlab.trace.trace import Trace
@@ -99,11 +99,11 @@ def _silence(report: ServiceReport, read: Target) -> None:
 
 def _service(report: ServiceReport, read: Target) -> None:
     service, port = report.service, read.port
-    if service is None or not service.kind:
+    if service is None:
         return
     first = service.name.partition(".")[0]
-    if service.kind == "cluster_ip" and "headless" in first:
-        saw = f"{first} is called headless, but has a ClusterIP: its SRV record names the Service"
+    if "headless" in first and (why := _no_headless(report, service)):
+        saw = f"{first} is called headless, but is not: {why}"
         remedy = "a Service's clusterIP cannot be changed: make another one, with clusterIP: None"
         report.findings.append(Finding("headless", "bad", saw, remedy))
     if port is None or not service.ports or port in service.ports:
@@ -115,6 +115,17 @@ def _service(report: ServiceReport, read: Target) -> None:
     else:
         saw = f"port {port} is dialled, the Service has {has}"
         report.findings.append(Finding("port", "bad", saw, f"dial port {has}"))
+
+
+def _no_headless(report: ServiceReport, service: ServiceName) -> str:
+    """What tells that a name leads to a ClusterIP, or another balancer; "" if nothing does."""
+    if service.kind == "cluster_ip":
+        return "its SRV record names the Service, and no pods: it has a ClusterIP"
+    if not service.kind and len(report.addresses) == 1 and report.behind:
+        pods = report.behind.all
+        if len(pods) > 1:
+            return f"its one address leads to {', '.join(pods)}"
+    return ""
 
 
 def _proxy_of_the_environment(report: ServiceReport, read: Target) -> None:
