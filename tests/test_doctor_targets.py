@@ -87,9 +87,9 @@ def test_each_language_is_told_what_it_makes_of_it(given, language, says):
 
 
 def test_a_bare_name_is_told_of_go_s_two_ways():
-    said = " ".join(greetlab("doctor", "localhost:1", "-n", 2).said.split())
+    said = " ".join(greetlab("doctor", "localhost:1", "--timeout", 0.1).said.split())
     assert "Go grpc.NewClient looks it up (dns). grpc.Dial and DialContext" in said
-    only = greetlab("doctor", "localhost:1", "-n", 2, "--language", "C#").said
+    only = greetlab("doctor", "localhost:1", "--timeout", 0.1, "--language", "C#").said
     assert "What your language makes of that target" in only
     assert "grpc.NewClient looks it up" not in only
 
