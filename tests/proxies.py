@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -20,9 +21,12 @@ def _listens(ip):
 
 @contextlib.contextmanager
 def _running(*command, ip):
+    # What the sanitizers put before everything (./run guard) is not theirs.
+    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     with subprocess.Popen(
-        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
+        [str(word) for word in command], env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
         try:
             wait_until(lambda: process.poll() is not None or _listens(ip))
             assert process.poll() is None, process.stdout.read().decode(errors="replace")

@@ -14,7 +14,7 @@ from support import free_ip
 
 import greetlab as gl
 from greetlab.clusters.local import DNS_PORT
-from greetlab.commands.doctor import examine_service, names
+from greetlab.commands.doctor import examine_service, names, sockets
 from greetlab.commands.doctor.certificate import Certificate
 from greetlab.dns.server import ClusterDns
 
@@ -168,17 +168,18 @@ while True:
 """
 
 
-def test_a_port_forward_is_not_the_service(cluster, tmp_path):
+@pytest.mark.parametrize("host", ["127.255.1.9", "localhost"])
+def test_a_port_forward_is_not_the_service(cluster, tmp_path, host):
     """kubectl's own has these words, and like it this one leads to one pod."""
     program = tmp_path / "kubectl"
     program.write_text(FORWARD)
-    ip = free_ip()
+    ip = "127.0.0.1" if host == "localhost" else host
     words = ["port-forward", "svc/greetserver", "8080", ip, cluster.pods[0].ip]
     with subprocess.Popen(
         [sys.executable, program, *words], stdout=subprocess.PIPE, text=True
     ) as forwarding:
         port = forwarding.stdout.readline().strip()
-        ended = greetlab("doctor", f"{ip}:{port}", "--json")
+        ended = greetlab("doctor", f"{host}:{port}", "--timeout", 1, "--json")
         forwarding.kill()
     report = ended.document
     assert ended.status == 1
@@ -190,6 +191,15 @@ def test_a_port_forward_is_not_the_service(cluster, tmp_path):
     assert "svc/greetserver" in report["forwarded"]
     assert report["fix"] is None
     assert port not in str([each["remedy"] for each in report["findings"]])
+
+
+def test_a_listener_that_cannot_be_seen_is_not_known(cluster, monkeypatch):
+    def refuse(pid):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(sockets, "inodes_of", refuse)
+    report = examine_service(f"{cluster.pods[0].ip}:50051", times=2)
+    assert any("another user's process" in said for said in report.unknown)
 
 
 def test_the_environment_s_proxy_is_a_finding(cluster, monkeypatch):

@@ -113,11 +113,15 @@ class _Examination:
             report.pod_ips = _pod_ips(calls)
         elif set(calls.by_status) - _NO_ANSWER:
             report.speaks = "grpc"
+        host = self.read.host
+        if report.runs[0].by_address and host.rstrip(".") == "localhost":
+            # 127.0.0.1 and ::1 are one place (RFC 6761 6.3): what did not answer is not missed.
+            report.addresses = list(report.runs[0].by_address)
+            report.unreachable.clear()
         if len(report.addresses) == 1:
             if report.speaks == "greet":
                 report.behind = self._behind(report.addresses[0])
-            report.forwarded = _port_forward(report.addresses[0])
-        host = self.read.host
+            self._look_at_listener(report.addresses[0])
         if report.addresses and is_service_name(host):
             report.service = self.names.service(_full_name(report, host))
             if report.service.kind != "headless" and len(report.addresses) == 1:
@@ -190,6 +194,19 @@ class _Examination:
             self.dialled, connection_per_call=True, source_ip=source, trace_capacity=0
         ) as channel:
             return sorted(channel.greet(times=CONNECTIONS_TRIED, timeout=self.timeout).pods)
+
+    def _look_at_listener(self, address: str) -> None:
+        """Of an address of this machine."""
+        if not ipaddress.ip_address(address.rpartition(":")[0].strip("[]")).is_loopback:
+            return
+        command = sockets.listener(address)
+        if "port-forward" in command:
+            self.report.forwarded = " ".join(command)
+        elif not command:
+            self.report.unknown.append(
+                f"Who listens on {address}: another user's process, it seems. If it is a port-forward or a "
+                "tunnel, it leads to one pod, whatever the Service has."
+            )
 
     def _pods_port(self) -> int | None:
         """From DNS, which has it of headless names; else from the pods, if they say where they are
@@ -280,12 +297,3 @@ def _other_sources(address: str) -> list[str]:
     if ip.is_loopback:  # all of 127/8 is ours
         return [f"127.0.0.{number}" for number in range(2, 2 + _ELSEWHERE)]
     return sockets.own_addresses()
-
-
-def _port_forward(address: str) -> str:
-    """The command of `kubectl port-forward`, if that is who listens there."""
-    ip = ipaddress.ip_address(address.rpartition(":")[0].strip("[]"))
-    if not ip.is_loopback:
-        return ""
-    command = sockets.listener(address)
-    return " ".join(command) if "port-forward" in command else ""
