@@ -204,8 +204,8 @@ class _Examination:
             self.report.forwarded = " ".join(command)
         elif not command:
             self.report.unknown.append(
-                f"Who listens on {address}: another user's process, it seems. If it is a port-forward "
-                "or a tunnel, it leads to one pod, whatever the Service has."
+                f"Who listens on {address}: another user's process, it seems. If it is a "
+                "port-forward or a tunnel, it leads to one pod, whatever the Service has."
             )
 
     def _pods_port(self) -> int | None:
