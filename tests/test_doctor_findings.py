@@ -280,6 +280,21 @@ def test_the_certificate_s_names_are_said(certified):
     assert report.peers[f"{ip}:{PORT}"].health is False  # asked, over TLS
 
 
+def test_a_server_that_wants_a_client_s_certificate_is_found(certified):
+    folder, _ = certified
+    key, certificate = ((folder / name).read_bytes() for name in ("key.pem", "certificate.pem"))
+    ip = free_ip()
+    with ThreadPoolExecutor(2) as threads:
+        server = grpc.server(threads)
+        mutual = grpc.ssl_server_credentials([(key, certificate)], certificate, True)
+        server.add_secure_port(f"{ip}:{PORT}", mutual)
+        server.start()
+        report = examine_service(f"{ip}:{PORT}", times=2, timeout=0.5, tls=True)
+        server.stop(0).wait()
+    assert "it wants a certificate of its clients (mTLS)" in found(report, "mTLS").saw
+    assert report.sticky is None
+
+
 def test_who_speaks_no_tls_is_found(foreign):
     report = examine_service(f"{foreign}:{PORT}", times=2, timeout=0.5, tls=True)
     assert found(report, "TLS").saw.startswith("no handshake: ")

@@ -9,10 +9,12 @@ from greetlab.commands.doctor.certificate import Certificate, look_at
 from greetlab.commands.doctor.environment import proxy_for, without_password
 from greetlab.commands.doctor.finding import Finding
 from greetlab.commands.doctor.names import Names, ServiceName
+from greetlab.commands.doctor.peer import HUNG_UP
 from greetlab.commands.doctor.report import ServiceReport
 from greetlab.commands.doctor.targets import Target
 from greetlab.trace.trace import Trace
 
+_CERTIFICATE_REQUIRED = "alert certificate required"  # RFC 8446 6.2, as OpenSSL names it
 _SLOW_LOOKUP = 1000.0
 """Milliseconds from which a question to DNS is a finding."""
 
@@ -187,6 +189,13 @@ def _peers(report: ServiceReport, read: Target) -> None:
     peers = report.peers
     for shown in dict.fromkeys(peer.certificate for peer in peers.values() if peer.certificate):
         report.findings.append(_certificate(shown, read.host))
+    mute = [peer for peer in peers.values() if peer.certificate and not peer.speaks]
+    if any(_CERTIFICATE_REQUIRED in peer.failure or peer.failure == HUNG_UP for peer in mute):
+        saw = "a handshake, and not a word after it: it wants a certificate of its clients (mTLS)"
+        if not any(_CERTIFICATE_REQUIRED in peer.failure for peer in mute):
+            saw += ", most likely, for it does not say why"
+        remedy = "look from behind what has one (a mesh's sidecar), or at a client (--pid)"
+        report.findings.append(Finding("mTLS", "bad", saw, remedy))
     spoke = [peer for peer in peers.values() if peer.speaks]
     if spoke and all(peer.health is False for peer in spoke):
         report.findings.append(

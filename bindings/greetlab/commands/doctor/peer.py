@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import time
 from dataclasses import dataclass, field
 
@@ -17,7 +18,7 @@ import h2.connection
 import h2.events
 import h2.exceptions
 
-from greetlab.commands.doctor.certificate import Certificate, client_context, look_at
+from greetlab.commands.doctor.certificate import Certificate, client_context, in_words, look_at
 
 HEALTH = "/grpc.health.v1.Health/Check"
 """grpc/grpc doc/health-checking.md."""
@@ -27,6 +28,7 @@ REFLECTION = (
 )
 """grpc/grpc doc/server-reflection.md."""
 _LIST_SERVICES = b"\x3a\x00"  # ServerReflectionRequest{list_services: ""}
+HUNG_UP = "it hangs up"
 _UNIMPLEMENTED = 12
 _LONGEST_WORD = 80  # of a header, as it is shown
 
@@ -133,7 +135,7 @@ def _talk(wire: socket.socket, authority: str, tls: bool, end: float) -> tuple[l
             wire.settimeout(max(end - time.monotonic(), 0.001))
             received = wire.recv(65536)
             if not received:
-                return answers, "it hangs up"
+                return answers, HUNG_UP
             for event in h2_end.receive_data(received):
                 _take(event, by_stream)
                 if isinstance(event, h2.events.DataReceived):
@@ -141,6 +143,8 @@ def _talk(wire: socket.socket, authority: str, tls: bool, end: float) -> tuple[l
             wire.sendall(h2_end.data_to_send())
     except TimeoutError:
         return answers, "it does not answer in time"
+    except ssl.SSLError as error:
+        return answers, in_words(error)
     except (OSError, h2.exceptions.ProtocolError, UnicodeError) as error:
         return answers, f"no HTTP/2: {error}"
     return answers, ""
