@@ -84,10 +84,12 @@ fuzz() {
   done
 }
 
-# What takes real time, and is no part of ./run test for that.
+# What takes real time, or downloads much, and is no part of ./run test for that. The doctor's cures
+# are compiled and run in each language that has its tools here; the others are said to be skipped.
 slow() {
-  say "slow: the tests that wait"
-  (cd "$here" && GREETLAB_GUARD=1 "$here/.venv/bin/python" -m pytest -q tests/test_http2.py -k twenty_seconds)
+  say "slow: the tests that wait, and the doctor's cures"
+  (cd "$here" && GREETLAB_GUARD=1 "$here/.venv/bin/python" -m pytest -q tests/test_http2.py tests/test_doctor_cures.py \
+    -k "twenty_seconds or s_lines_share")
 }
 
 for part in "${@:-asan tsan fuzz slow}"; do for one in $part; do "$one"; done; done

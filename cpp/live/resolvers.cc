@@ -107,8 +107,11 @@ Target parse_target(std::string_view text) {
     target.scheme = scheme.name;
     return target;
   } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument("target '" + std::string(text) + "': " + error.what() +
-                                " (expected " + examples() + ")");
+    // An address within it says what an address may be; who reads this wrote a target.
+    std::string why = error.what();
+    why.resize(std::min(why.size(), why.find(" (expected ")));
+    throw std::invalid_argument("target '" + std::string(text) + "': " + why + " (expected " +
+                                examples() + ")");
   }
 }
 

@@ -52,7 +52,7 @@ def pod_resolver(
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", namespace):  # RFC 1123
         raise ValueError(f"namespace {namespace!r}: small letters, digits and dashes")
     return DnsResolver(
-        [_with_usual_port(server)], search=pod_search(namespace, domain), ndots=NDOTS
+        [with_usual_port(server)], search=pod_search(namespace, domain), ndots=NDOTS
     )
 
 
@@ -61,7 +61,8 @@ def with_port(ip: str, port: int) -> str:
     return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
 
 
-def _with_usual_port(server: str) -> str:
+def with_usual_port(server: str) -> str:
+    """A DNS server with its port: 53, where none is named."""
     try:
         ip = ipaddress.ip_address(server.strip("[]"))
     except ValueError:
