@@ -45,7 +45,7 @@ Lookup lookup(DnsResolver& resolver, std::string name, const std::vector<std::st
   std::vector<RecordType> wanted;
   for (const std::string& type : types) wanted.push_back(parse_record_type(type));
   const Unlocked unlocked;
-  return resolver.lookup_now(std::move(name), std::move(wanted), [] {
+  return resolver.lookup(std::move(name), std::move(wanted), [] {
     if (!signalled()) return;
     const py::gil_scoped_acquire to_take_the_exception;
     throw py::error_already_set();
@@ -130,7 +130,7 @@ void bind_facts(py::module_& m) {
           "status", [](const Lookup& lookup) { return to_string(lookup.status); },
           "'ok', 'no_data' (the name has no such record), 'nxdomain' (no such name), 'formerr', "
           "'servfail', 'notimp', 'refused', 'other_rcode', 'malformed', 'timeout', "
-          "'unreachable', 'bad_name' or 'cancelled'.")
+          "'unreachable', 'no_socket', 'bad_name' or 'cancelled'.")
       .def_property_readonly(
           "reason", [](const Lookup& lookup) { return describe(lookup.status); },
           "The status in words.")

@@ -13,6 +13,12 @@ namespace py = pybind11;
 namespace greetlab {
 namespace {
 
+std::vector<Address> parsed(const std::vector<std::string>& texts) {
+  std::vector<Address> addresses;
+  for (const std::string& text : texts) addresses.push_back(parse_address(text));
+  return addresses;
+}
+
 // A read-only NumPy view of a column, without a copy; it keeps the log alive.
 template <class T>
 auto column(std::vector<T> CallLog::* member) {
@@ -209,20 +215,17 @@ ValueError where the engine cannot be told to.)")
       .def("subchannels", &GreetChannel::subchannels, Released())
       .def(
           "tell_pod_changed",
-          [](GreetChannel& channel, std::string pod, const std::string& address, std::string change,
-             bool ends) {
-            channel.tell_pod_changed(std::move(pod), parse_address(address), std::move(change),
-                                     ends);
+          [](GreetChannel& channel, std::string pod, const std::vector<std::string>& addresses,
+             std::string change, bool ends) {
+            channel.tell_pod_changed(std::move(pod), parsed(addresses), std::move(change), ends);
           },
-          py::arg("pod"), py::arg("address"), py::arg("change"), py::arg("ends"),
+          py::arg("pod"), py::arg("addresses"), py::arg("change"), py::arg("ends"),
           "Puts into the trace that the cluster did this to a pod.")
       .def(
           "tell_endpoints_changed",
           [](GreetChannel& channel, std::string service,
              const std::vector<std::string>& addresses) {
-            std::vector<Address> listed;
-            for (const std::string& address : addresses) listed.push_back(parse_address(address));
-            channel.tell_endpoints_changed(std::move(service), std::move(listed));
+            channel.tell_endpoints_changed(std::move(service), parsed(addresses));
           },
           py::arg("service"), py::arg("addresses"),
           "Puts into the trace that the cluster lists these as the service's endpoints.")

@@ -60,6 +60,12 @@ void step_while(SimCluster& cluster, const More& more) {
   if (interrupted) throw py::error_already_set();
 }
 
+std::vector<std::string> ips_of(const std::vector<Address>& addresses) {
+  std::vector<std::string> ips;
+  for (const Address& address : addresses) ips.push_back(address.ip);
+  return ips;
+}
+
 std::string_view state_of(const SimPod& pod) {
   switch (pod.state) {
     case PodState::starting: return "starting";
@@ -169,18 +175,21 @@ The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are second
       .def_property_readonly(
           "connections_opened", [](SimCluster& self) { return self.network().opened(); },
           "Connections that the pods accepted, ever.")
-      .def_property_readonly("cluster_ip",
-                             [](const SimCluster& self) { return self.cluster_ip().ip; })
+      .def_property_readonly("cluster_ips",
+                             [](const SimCluster& self) { return ips_of(self.cluster_ips()); })
       .def_property_readonly(
           "pods",
           [](const SimCluster& self) {
-            std::vector<std::tuple<std::string, std::string, std::string, bool>> shown;
+            using Shown =
+                std::tuple<std::string, std::string, std::string, bool, std::vector<std::string>>;
+            std::vector<Shown> shown;
             for (const SimPod& pod : self.pods()) {
-              shown.emplace_back(pod.name, pod.address.ip, std::string(state_of(pod)), pod.listed);
+              shown.emplace_back(pod.name, pod.addresses.front().ip, std::string(state_of(pod)),
+                                 pod.listed, ips_of(pod.addresses));
             }
             return shown;
           },
-          "(name, ip, state, listed) of each.")
+          "(name, ip, state, listed, ips) of each.")
       .def(
           "step", [](SimCluster& self) { return self.clock().step(); },
           "Jumps to whatever happens next; false if nothing does.")

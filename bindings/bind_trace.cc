@@ -307,6 +307,12 @@ std::shared_ptr<TraceHandle> load(const std::string& path) {
   }
 }
 
+std::shared_ptr<TraceHandle> parse(const std::string& text) {
+  const Unlocked unlocked;
+  std::istringstream stream(text);
+  return std::make_shared<ReadTrace>(read_trace(stream));
+}
+
 }  // namespace
 
 void bind_trace(py::module_& module) {
@@ -391,7 +397,10 @@ What there was, a row each, in the order in which it began: "lookups", "lists", 
 "connections", "calls" (cpp/trace/replay.h has their fields). When is the row of the event, whose
 connection is the row of that table; -1: it did not happen.)")
       .def("save", &save, py::arg("rows"), py::arg("path"), "Writes these rows as JSON lines.")
-      .def_static("load", &load, py::arg("path"), "Reads what `save` wrote.");
+      .def_static("load", &load, py::arg("path"), "Reads what `save` wrote.")
+      .def_static("parse", &parse, py::arg("text"), "Reads the same from a text.");
+
+  module.def("trace_version", [] { return kTraceVersion; }, "The version of the JSON lines.");
 
   module.def(
       "fact_kinds",

@@ -32,6 +32,9 @@ greetlab_need(CARES_FOUND "the DNS library c-ares" "libc-ares-dev")
 pkg_check_modules(NGHTTP2 QUIET IMPORTED_TARGET libnghttp2)
 greetlab_need(NGHTTP2_FOUND "the HTTP/2 library nghttp2" "libnghttp2-dev")
 
+find_package(OpenSSL QUIET)
+greetlab_need(OPENSSL_FOUND "the TLS library OpenSSL" "libssl-dev")
+
 find_path(ASIO_INCLUDE_DIR asio.hpp)
 greetlab_need(ASIO_INCLUDE_DIR "the networking library Asio" "libasio-dev")
 

@@ -180,6 +180,35 @@ gl.plot.latency(loads)
 # On a cluster, a line for each connection that is open:
 # `kubectl debug -it POD --image=nicolaka/netshoot -- ss -tn state established dport = :50051`
 #
+# ## Headless, and TLS
+#
+# With a headless Service the client dials the pods' own addresses. So somebody makes each pod a
+# certificate that says **its address**, by an authority that the client trusts. Sixty requests,
+# `round_robin`, TLS. **How many does each pod answer?**
+
+# %% gallery="guess = gl.predict(pod_1=20, pod_2=20, pod_3=20)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=60, pod_2=0, pod_3=0)
+guess
+
+# %%
+by_address = gl.Cluster.local(pods=3, tls=True, tls_names=["{ip}"])
+client = by_address.channel("greetserver-headless", policy="round_robin", tls=True)
+refused = client.greet("Ada", times=60)
+print(client.trace.first("ConnectFailed"))
+
+by_name = gl.Cluster.local(pods=3, tls=True)  # what the certificates say: the service's names
+client = by_name.channel("greetserver-headless", policy="round_robin", tls=True)
+print(client.wait_ready(all=True).trace.first("TlsHandshake"))
+print(client.greet("Ada", times=60).by_pod)
+guess.compare(refused)
+
+# %% [markdown]
+# A client checks the name **that it was told to call**, never the address that DNS gave it: anybody
+# who can forge a DNS answer can forge an address ([RFC 9525](https://www.rfc-editor.org/rfc/rfc9525)).
+# So one certificate with the Service's name is for all of its pods, and a new pod needs no other.
+# On a cluster: `dnsNames` in cert-manager's `Certificate`. gRPC's own engine refuses the same
+# (`engine="grpc"`), in other words.
+#
 # ## Your turn
 #
 # 1. `03.turns`: sixty calls on the ClusterIP are not shared. Hand in calls that three pods shared

@@ -84,10 +84,12 @@ fuzz() {
   done
 }
 
-# What takes real time, and is no part of ./run test for that.
+# What takes real time, or downloads much, and is no part of ./run test for that. The doctor's cures
+# are compiled and run in each language that has its tools here; the others are said to be skipped.
 slow() {
-  say "slow: the tests that wait"
-  (cd "$here" && GREETLAB_GUARD=1 "$here/.venv/bin/python" -m pytest -q tests/test_http2.py tests/test_oracle.py -k "twenty_seconds or most_fail")
+  say "slow: the tests that wait, and the doctor's cures"
+  (cd "$here" && GREETLAB_GUARD=1 "$here/.venv/bin/python" -m pytest -q tests/test_http2.py tests/test_doctor_cures.py tests/test_oracle.py \
+    -k "twenty_seconds or s_lines_share or most_fail")
 }
 
 # Servers in languages of their own, once built, are asked by ./run test, too.

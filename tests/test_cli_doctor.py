@@ -16,11 +16,11 @@ from greetlab.commands.doctor import (
     ServiceReport,
     examine_machine,
     examine_service,
+    findings,
     machine,
-    verdict,
+    targets,
 )
 from greetlab.commands.doctor import service as service_doctor
-from greetlab.commands.doctor.fixes import LANGUAGES, client_lines, headless_name, headless_service
 from greetlab.commands.doctor.report import Question
 from greetlab.dns.server import ClusterDns
 
@@ -77,6 +77,17 @@ def cluster():
 # A service.
 
 
+def test_the_lab_s_own_names_are_looked_at_in_a_cluster_made_for_it():
+    assert greetlab("doctor", "greetserver", "-n", 2).status == 1
+    ended = greetlab("doctor", "greetserver-headless", "--policy", "round_robin", "-n", 6)
+    assert ended.status == 0
+
+
+def test_what_a_target_may_be_is_said_once():
+    assert greetlab("doctor", "no-port").complaint.count("expected") == 1
+    assert greetlab("doctor", "dns:///no-port").complaint.count("expected") == 1
+
+
 def test_several_addresses_and_pick_first_are_sticky(service, foreign):
     target = service("web", *foreign)
     ended = greetlab("doctor", target, "--json")
@@ -111,8 +122,10 @@ def test_one_address_is_sticky_whatever_is_behind_it(service, foreign):
         assert report.runs[-1].policy == "round_robin"  # tried, and no cure
         assert [run.connections for run in report.runs] == [1] * len(report.runs)
         assert any("a ClusterIP looks like one server" in sentence for sentence in report.unknown)
-    assert report.fix.target == f"dns:///one-headless.default.svc.cluster.local:{PORT}"
+    # A targetPort that nothing tells is not made up.
+    assert report.fix.target == "dns:///one-headless.default.svc.cluster.local:YOUR-TARGET-PORT"
     assert "clusterIP: None" in report.fix.service
+    assert "port: YOUR-TARGET-PORT" in report.fix.service
 
 
 def test_what_dns_was_asked_is_told(service, foreign):
@@ -133,7 +146,7 @@ def test_questions_asked_again_are_not_told_again():
 def test_greet_itself_says_how_many_pods_are_behind_one_address(cluster):
     report = examine_service(cluster.target("greetserver"))
     assert report.speaks == "greet"
-    assert sorted(report.behind) == ["pod-1", "pod-2", "pod-3"]
+    assert report.behind.pods == ["pod-1", "pod-2", "pod-3"]
     assert "12 new connections reached pod-1, pod-2, pod-3" in report.verdict
     assert not any("looks like one server" in sentence for sentence in report.unknown)
 
@@ -190,7 +203,8 @@ def test_where_nothing_can_be_judged_it_says_so(service, ips, verdict, finding):
 def test_a_server_that_wants_tls_is_recognised(service, tmp_path):
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     make = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    files = ["-subj", "/CN=test", "-keyout", key, "-out", certificate]
+    whose = ["-subj", "/CN=test", "-addext", "subjectAltName=DNS:tls.default.svc.cluster.local"]
+    files = [*whose, "-keyout", key, "-out", certificate]
     subprocess.run(["openssl", *make, *files], check=True, capture_output=True, timeout=30)
     ip = free_ip()
     with ThreadPoolExecutor(1) as threads:
@@ -200,7 +214,8 @@ def test_a_server_that_wants_tls_is_recognised(service, tmp_path):
         server.start()
         report = examine_service(service("tls", cluster_ip=ip), timeout=0.5)
         server.stop(0).wait()
-    assert any("wants TLSv1.3" in finding.saw for finding in report.findings)
+    (wants,) = [each.saw for each in report.findings if "wants TLSv1.3" in each.saw]
+    assert wants.endswith("its certificate is for tls.default.svc.cluster.local")
 
 
 def test_a_list_of_addresses_needs_no_name(foreign):
@@ -221,78 +236,13 @@ def test_the_search_list_is_noticed():
     """A note, not a finding: it costs questions, not calls."""
     sim = gl.Cluster.sim()
     report = ServiceReport("web:1", "pick_first", sticky=False, addresses=["10.0.0.1:1"])
+    read = targets.read_target("web:1")
     report.questions = [Question("A", f"web{end}.", status, 1.0)
                         for end, status in ((".svc", "nxdomain"), ("", "ok"))]  # fmt: skip
-    verdict.find(report, sim.trace, 1.0)
+    findings.find(report, read, sim.trace, timeout=1.0, tls=False)
     (note,) = report.findings
     assert (note.level, note.saw[:6]) == ("note", "1 of 2")
     assert report.healthy
-
-
-# The cure.
-
-
-def test_every_language_has_its_lines(service, foreign):
-    said = greetlab("doctor", service("one", cluster_ip=foreign[0]), "-n", 2).said
-    for language in ("Go", "Java", "Python", "Node", "C++", "C#"):
-        assert f"\n{language}\n" in said
-    for idiom in (
-        'grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"round_robin": {}}]}`)',
-        '.defaultLoadBalancingPolicy("round_robin")',
-        '("grpc.service_config", ',
-        '"grpc.service_config": ',
-        'SetLoadBalancingPolicyName("round_robin")',
-        "new RoundRobinConfig()",
-    ):
-        assert idiom in said
-    assert said.count('"dns:///one-headless.default.svc.cluster.local:50071"') == len(LANGUAGES)
-
-
-def test_one_language_will_do(service, foreign):
-    said = greetlab("doctor", service("web", *foreign), "-n", 2, "--language", "go").said
-    assert "\nGo\n" in said
-    assert "Java" not in said
-
-
-def test_the_python_lines_work(cluster):
-    """As they stand, with PyPI's gRPC: 10, 10, 10 once all connections are up."""
-    lines = client_lines(cluster.target("greetserver-headless"))["Python"]
-    scope = {"grpc": grpc}
-    exec(lines, scope)
-    with scope["channel"] as channel:
-        greet = channel.unary_unary("/greet.GreetService/Greet", None, None)
-
-        def pod():
-            reply = greet(b"", timeout=5, wait_for_ready=True)
-            return reply.partition(b"name(")[2].partition(b")")[0].decode()
-
-        met = set()
-        while len(met) < 3:
-            met.add(pod())
-        answers = [pod() for _ in range(30)]
-    assert {name: answers.count(name) for name in met} == dict.fromkeys(met, 10)
-
-
-@pytest.mark.parametrize(
-    ("host", "headless"),
-    [
-        ("web", "web-headless"),
-        ("web.shop.svc.cluster.local.", "web-headless.shop.svc.cluster.local"),
-        ("web-headless.shop", "web-headless.shop"),
-        ("10.96.3.7", "YOUR-SERVICE-headless.YOUR-NAMESPACE.svc.cluster.local"),
-        ("[fd00::1]", "YOUR-SERVICE-headless.YOUR-NAMESPACE.svc.cluster.local"),
-        ("localhost", "YOUR-SERVICE-headless.YOUR-NAMESPACE.svc.cluster.local"),
-    ],
-)
-def test_the_headless_service_stands_beside_the_other(host, headless):
-    assert headless_name(host) == headless
-
-
-def test_the_headless_service_is_a_manifest():
-    yaml = pytest.importorskip("yaml")
-    manifest = yaml.safe_load(headless_service("web-headless", 80))
-    assert manifest["spec"]["clusterIP"] == "None"
-    assert manifest["spec"]["ports"] == [{"name": "grpc", "port": 80}]
 
 
 # This machine.

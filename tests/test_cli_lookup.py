@@ -75,7 +75,7 @@ def test_a_resolv_conf_says_whom_to_ask_and_how(cluster, tmp_path):
     conf = tmp_path / "resolv.conf"
     conf.write_text("nameserver 127.255.255.1\nsearch shop.example\noptions timeout:1 attempts:1\n")
     ended = greetlab("lookup", "web", "--resolv-conf", conf, "--type", "A", "--json")
-    assert ended.status == 1
+    assert ended.status == 2  # nobody said anything
     first = ended.document["queries"][0]
     assert (first["server"], first["name"]) == ("127.255.255.1:53", "web.shop.example")
 
@@ -83,3 +83,9 @@ def test_a_resolv_conf_says_whom_to_ask_and_how(cluster, tmp_path):
 def test_a_server_needs_no_port(tmp_path):
     ended = greetlab("lookup", "web.", "--server", "127.255.255.1", "--type", "A", "--json")
     assert ended.document["queries"][0]["server"] == "127.255.255.1:53"
+
+
+def test_nobody_to_ask_is_status_2():
+    ended = greetlab("lookup", "X", "--server", "127.0.0.1:9")
+    assert ended.status == 2
+    assert "nobody listens there" in ended.said

@@ -94,7 +94,7 @@ def test_bytes_that_are_something_else_are_refused(trace):
 
 def test_pods_are_found_with_their_addresses(trace):
     found = topology(trace)
-    assert found.pods == {f"pod-{i}": f"10.244.0.{i + 1}:50051" for i in (1, 2, 3)}
+    assert found.pods == {f"pod-{i}": [f"10.244.0.{i + 1}:50051"] for i in (1, 2, 3)}
     assert found.virtual == []
 
 
@@ -102,7 +102,7 @@ def test_a_pod_that_comes_later_is_found_by_its_endpoint():
     cluster = gl.Cluster.sim(pods=2, seed=7)
     cluster.scale(4)
     assert topology(cluster.trace).pods == {
-        f"pod-{i}": f"10.244.0.{i + 1}:50051" for i in (1, 2, 3, 4)
+        f"pod-{i}": [f"10.244.0.{i + 1}:50051"] for i in (1, 2, 3, 4)
     }
 
 
@@ -114,7 +114,7 @@ def test_a_cluster_ip_is_no_pod(live, tmp_path):
         assert not len(trace.of("ProxyRouted"))
     found = topology(trace)
     assert found.virtual == ["10.96.0.1:50051"]
-    assert found.pods["pod-1"] == "10.244.0.2:50051"
+    assert found.pods["pod-1"] == ["10.244.0.2:50051"]
 
 
 def test_pods_stand_in_the_order_of_their_numbers():

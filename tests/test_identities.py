@@ -79,7 +79,9 @@ def test_a_pod_that_nobody_talks_to_is_where_the_cluster_says(cluster):
     with cluster.channel("greetserver") as channel:
         channel.greet(times=3)
         trace = channel.trace
-    assert {pod["name"]: pod["address"] for pod in unpack(pack(trace))[0]["pods"]} == homes(trace)
+    assert {
+        pod["name"]: ",".join(pod["addresses"]) for pod in unpack(pack(trace))[0]["pods"]
+    } == homes(trace)
     assert len(homes(trace)) == 3
     assert len(topology(trace).virtual) == 1
 

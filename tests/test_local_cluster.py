@@ -315,8 +315,8 @@ def test_a_scale_that_fails_leaves_the_cluster_as_it_was(cluster):
 
 
 def test_a_proxy_that_is_gone_is_named(cluster):
-    cluster._proxy.popen.kill()
-    cluster._proxy.popen.wait()
+    cluster._proxies[0].popen.kill()
+    cluster._proxies[0].popen.wait()
     with pytest.raises(RuntimeError, match="the clusterip process has ended"):
         cluster.scale(4)
 

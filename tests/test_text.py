@@ -19,6 +19,7 @@ import grpc
 import pytest
 from bad_dns import PORT, BadServer, answer, asked_for
 from command_line import greetlab
+from http2_server import serving
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from kube_world import LAB_1, built, greeting, recorded
@@ -30,6 +31,8 @@ import greetlab as gl
 from greetlab import executables
 from greetlab.commands.demo.report import report
 from greetlab.commands.demo.story import Check, Cost, Story
+from greetlab.commands.doctor import peer
+from greetlab.commands.doctor.certificate import Certificate
 from greetlab.dns.lookup import nslookup, pod_resolver
 from greetlab.lessons.checking import Verdict
 from greetlab.text import markup, plain
@@ -644,3 +647,64 @@ def test_the_demos_report_and_screen_are_words(server, channel, tmp_path, wide, 
         screen.act(act, told(word))
     screen.ending(told(word), word)
     assert plain(word) in is_text(out.getvalue())
+
+
+# The doctor: what pods, proxies, certificates, processes and logs call themselves.
+
+
+@given(HOSTILE)
+@settings(quickly, max_examples=2)
+def test_the_doctor_says_what_pods_are_called(server, wide, word):
+    server.say([word])
+    said = greetlab("doctor", f"static:{server.address}", "-n", 2, "--timeout", 1).said
+    assert plain(word) in is_text(said)
+    document = greetlab("doctor", f"static:{server.address}", "-n", 2, "--timeout", 1, "--json")
+    assert document.document["runs"][0]["by_pod"] == {word: 2}
+    is_text(document.said)
+
+
+@pytest.mark.parametrize("word", ["\x9b2J", "\u202ex", "[red]x[/]", ":smile:", "pod" * 3000])
+def test_the_doctor_says_what_proxies_call_themselves(wide, word):
+    def proxy(peer):
+        while True:
+            stream = peer.request()
+            peer.say(stream, [(":status", "200"), ("via", word), ("grpc-status", "12")], last=True)
+
+    with serving(proxy) as target:
+        ended = greetlab("doctor", target, "-n", 2, "--timeout", 1)
+    assert f"a proxy (via: {plain(word[:80])}) answers" in is_text(ended.said)
+
+
+@given(HOSTILE)
+@settings(quickly, max_examples=2)
+def test_the_doctor_says_what_certificates_are_for(monkeypatch, server, wide, word):
+    shown = Certificate("TLSv1.3", "h2", (word,), word, failure=word)
+    monkeypatch.setattr(peer, "look_at", lambda *_: shown)
+    said = greetlab("doctor", f"static:{server.address}", "-n", 2, "--timeout", 1, "--tls").said
+    assert f"the certificate is for {plain(word)}, until" in is_text(said)
+
+
+@pytest.mark.parametrize("word", [ALL.replace("\0", ""), "\x1b]0;t\x07", "[/]", ":smile:", "\n"])
+def test_the_doctor_says_what_processes_are_called(wide, word):
+    with subprocess.Popen(["sh", "-c", "read line", word], stdin=subprocess.PIPE) as process:
+        said = greetlab("doctor", "--pid", process.pid).said
+        process.stdin.close()
+    assert plain(word) in is_text(said)
+
+
+@given(HOSTILE)
+@quickly
+def test_a_log_is_told_as_it_is(tmp_path, wide, word):
+    """A server's words are in what it says of a failure."""
+    word = word.replace("\n", "").replace("\r", "")
+    log = "2026/11/27 19:39:35 INFO: [core] [Channel #1 SubChannel #2] Subchannel "
+    path = tmp_path / "go.log"
+    lines = [
+        f'{log}picks a new address "{word.replace(chr(34), "")}" to connect',
+        f"{log}Connectivity change to CONNECTING",
+        f"{log}Connectivity change to TRANSIENT_FAILURE, last error: {word}",
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    for flags in ((), ("--story",), ("--check",)):
+        is_text(greetlab("trace", path, *flags).said)
+    assert plain(word).strip() in greetlab("trace", path, "--story").said

@@ -5,15 +5,16 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
-#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "dns/blocking_poll.h"
 #include "dns/resolver.h"
+#include "dns/walk.h"
+#include "dns/wire.h"
 #include "measurement.h"
 
 namespace greetlab::bench {
@@ -44,9 +45,11 @@ using Latencies = std::vector<std::int64_t>;
 
 // --- The lab's resolver --------------------------------------------------------------------------
 
+// One at a time as who waits for it asks, several at a time as on a loop.
 class Lab {
  public:
-  explicit Lab(const Flags& flags) : name_(flags.name), resolver_(config(flags)) {}
+  explicit Lab(const Flags& flags)
+      : name_(flags.name), resolver_(config(flags)), wire_(poll_, poll_, resolver_.config()) {}
 
   Latencies run(std::size_t count, std::size_t in_flight) {
     latencies_.clear();
@@ -54,14 +57,13 @@ class Lab {
     if (in_flight == 1) {
       while (latencies_.size() < count) {
         const auto start = Clock::now();
-        took(start, resolver_.lookup_now(name_, {RecordType::a}));
+        took(start, resolver_.lookup(name_, {RecordType::a}));
       }
       return std::move(latencies_);
     }
     to_start_ = count - in_flight;
     for (std::size_t i = 0; i < in_flight; ++i) start();
-    std::unique_lock lock(mutex_);
-    all_.wait(lock, [&] { return latencies_.size() == count; });
+    while (latencies_.size() < count) poll_.run_once();
     return std::move(latencies_);
   }
 
@@ -73,12 +75,8 @@ class Lab {
   }
 
   void start() {
-    resolver_.lookup(name_, {RecordType::a}, [this, start = Clock::now()](const Lookup& lookup) {
-      {
-        const std::lock_guard lock(mutex_);  // the last one's end is waited for
-        took(start, lookup);
-        if (latencies_.size() == latencies_.capacity()) all_.notify_one();
-      }
+    Walk::start(wire_, name_, {RecordType::a}, [this, start = Clock::now()](const Lookup& lookup) {
+      took(start, lookup);
       if (to_start_ == 0) return;
       --to_start_;
       this->start();
@@ -91,11 +89,11 @@ class Lab {
   }
 
   const std::string name_;
-  std::mutex mutex_;
-  std::condition_variable all_;
   Latencies latencies_;
   std::size_t to_start_ = 0;
-  DnsResolver resolver_;  // the first to go: its thread uses the rest
+  DnsResolver resolver_;
+  BlockingPoll poll_;
+  DnsWire wire_;
 };
 
 // --- c-ares itself -------------------------------------------------------------------------------

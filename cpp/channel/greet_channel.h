@@ -65,8 +65,8 @@ class GreetChannel {
   /// has no decisions. `flush` waits until it is there.
   /// @param change as `PodChanged` has it: "killed", "started", ...
   /// @param ends its connections end because of it. To be told before it is done.
-  virtual void tell_pod_changed(std::string /*pod*/, Address /*address*/, std::string /*change*/,
-                                bool /*ends*/) {}
+  virtual void tell_pod_changed(std::string /*pod*/, std::vector<Address> /*addresses*/,
+                                std::string /*change*/, bool /*ends*/) {}
   virtual void tell_endpoints_changed(std::string /*service*/, std::vector<Address> /*addresses*/) {
   }
   virtual void flush() {}

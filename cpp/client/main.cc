@@ -38,9 +38,10 @@ void declare(CLI::App& app, Flags& flags) {
   app.set_version_flag("--version", GREETLAB_VERSION);
   app.add_option("target", flags.channel.target,
                  "dns:///name:port, dns://server:port/name:port, srv:///name, static:ip:port,...");
-  add_channel_flags(app, flags.channel, "",
-                    {"cooldown", "keepalive_time", "keepalive_timeout", "keepalive_without_calls",
-                     "idle_timeout", "connection_per_call", "frames"});
+  add_channel_flags(
+      app, flags.channel, "",
+      {"cooldown", "keepalive_time", "keepalive_timeout", "keepalive_without_calls", "idle_timeout",
+       "connection_per_call", "frames", "tls", "ca", "cert", "key", "server_name"});
   app.add_option("-n,--count", load.calls, "how many calls")
       ->check(CLI::Range(std::numeric_limits<std::int32_t>::max()))
       ->capture_default_str();

@@ -6,8 +6,8 @@
 namespace greetlab {
 
 std::string to_string(const Address& address) {
-  const bool v6 = address.ip.find(':') != std::string::npos;
-  return (v6 ? "[" + address.ip + "]" : address.ip) + ":" + std::to_string(address.port);
+  return (is_v6(address) ? "[" + address.ip + "]" : address.ip) + ":" +
+         std::to_string(address.port);
 }
 
 std::string to_string(const std::vector<Address>& addresses) {

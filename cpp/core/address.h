@@ -17,6 +17,11 @@ struct Address {
   auto operator<=>(const Address&) const = default;
 };
 
+/// Whether it is an IPv6 one.
+inline bool is_v6(const Address& address) {
+  return address.ip.find(':') != std::string::npos;
+}
+
 /// "10.244.0.3:50051", and "[fd00::3]:50051" for IPv6.
 std::string to_string(const Address& address);
 

@@ -25,6 +25,7 @@ constexpr std::array kWords = {
     Words{"malformed", "the reply is no valid DNS message"},
     Words{"timeout", "no reply in time"},
     Words{"unreachable", "nobody listens there, or the connection broke"},
+    Words{"no_socket", "no socket could be opened (Too many open files)"},
     Words{"bad_name", "not a valid DNS name"},
     Words{"cancelled", "the resolver was closed first"},
 };

@@ -50,6 +50,7 @@ enum class DnsStatus {
   malformed,    ///< The reply is no DNS message.
   timeout,      ///< No reply in time.
   unreachable,  ///< Nobody listens there, or the connection broke.
+  no_socket,    ///< This process has no descriptor left to ask with.
   bad_name,   ///< That cannot be a DNS name (RFC 1035 2.3.4: labels of 1 to 63 bytes, 255 in all).
   cancelled,  ///< The resolver was closed first.
 };

@@ -1,6 +1,7 @@
 #include "dns/walk.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include "core/search_list.h"
@@ -24,19 +25,21 @@ bool is_worth_another_server(DnsStatus status) {
 
 }  // namespace
 
-void Walk::start(DnsWire& wire, const ResolverConfig& config, std::string name,
-                 std::vector<RecordType> types, Done done) {
+void Walk::start(DnsWire& wire, std::string name, std::vector<RecordType> types, Done done) {
+  if (name.empty()) throw std::invalid_argument("lookup: the name is empty");
+  if (types.empty()) {
+    throw std::invalid_argument("lookup of '" + name + "': no record types (use A, AAAA or SRV)");
+  }
   const std::shared_ptr<Walk> walk(
-      new Walk(wire, config, std::move(name), std::move(types), std::move(done)));
+      new Walk(wire, std::move(name), std::move(types), std::move(done)));
   walk->ask_next_name();
 }
 
-Walk::Walk(DnsWire& wire, const ResolverConfig& config, std::string name,
-           std::vector<RecordType> types, Done done)
+Walk::Walk(DnsWire& wire, std::string name, std::vector<RecordType> types, Done done)
     : wire_(wire),
-      config_(config),
+      config_(wire.config()),
       done_(std::move(done)),
-      names_(search_list(name, config.search, config.ndots)) {
+      names_(search_list(name, config_.search, config_.ndots)) {
   lookup_.name = std::move(name);
   std::ranges::sort(types);
   types.erase(std::unique(types.begin(), types.end()), types.end());

@@ -35,10 +35,12 @@ class Walk : public std::enable_shared_from_this<Walk> {
  public:
   using Done = std::function<void(Lookup)>;
 
-  /// Starts a lookup, which lives until `done` was called from `wire.run_once`, or as `wire` is
-  /// destroyed. `config` must outlive it.
-  static void start(DnsWire& wire, const ResolverConfig& config, std::string name,
-                    std::vector<RecordType> types, Done done);
+  /// Starts a lookup, which lives until `done` was called: on the wire's thread, never before this
+  /// has returned, or as `wire` is destroyed, with `cancelled`. `done` may start another one, and
+  /// must neither throw nor destroy the wire.
+  ///
+  /// @throws std::invalid_argument for an empty name or no types, before anything is sent.
+  static void start(DnsWire& wire, std::string name, std::vector<RecordType> types, Done done);
 
  private:
   /// The way of one type through the servers.
@@ -48,8 +50,7 @@ class Walk : public std::enable_shared_from_this<Walk> {
     std::size_t last = 0;   ///< Its latest query, in `lookup_.queries`.
   };
 
-  Walk(DnsWire& wire, const ResolverConfig& config, std::string name, std::vector<RecordType> types,
-       Done done);
+  Walk(DnsWire& wire, std::string name, std::vector<RecordType> types, Done done);
 
   void ask_next_name();
   void ask(Question& question, DnsTransport transport);

@@ -2,16 +2,14 @@
 
 #include <ares.h>
 #include <arpa/inet.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <limits>
+#include <optional>
 #include <span>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
 #include "dns/message.h"
@@ -68,6 +66,27 @@ void read_reply(std::span<const std::uint8_t> bytes, Query& query) {
   }
 }
 
+ResolverConfig checked(ResolverConfig config) {
+  const auto need = [](bool holds, const std::string& what) {
+    if (!holds) throw std::invalid_argument(what);
+  };
+  need(config.timeout.count() >= 1, "resolver: the timeout must be at least 1 ms, not " +
+                                        std::to_string(config.timeout.count()) + " ms");
+  need(config.attempts >= 1,
+       "resolver: attempts must be at least 1, not " + std::to_string(config.attempts));
+  need(config.ndots >= 0,
+       "resolver: ndots must be at least 0, not " + std::to_string(config.ndots));
+  need(!config.servers.empty(), "a resolver needs at least one DNS server, such as 10.96.0.10:53");
+  for (const Address& server : config.servers) {
+    in6_addr parsed{};
+    need(inet_pton(AF_INET, server.ip.c_str(), &parsed) == 1 ||
+             inet_pton(AF_INET6, server.ip.c_str(), &parsed) == 1,
+         "DNS server '" + to_string(server) + "': '" + server.ip +
+             "' is not an IP address (expected one such as 10.96.0.10:53)");
+  }
+  return config;
+}
+
 [[noreturn]] void fail(const std::string& attempt, const std::string& why) {
   throw std::runtime_error(attempt + ": " + why);
 }
@@ -81,9 +100,16 @@ struct DnsWire::Asked {
   Answered answered;
 };
 
+struct DnsWire::Socket final : Descriptors::Source {
+  Socket(Channel& owner, ares_socket_t socket) : channel(owner), fd(socket) {}
+  void on_ready(std::uint32_t events) override;
+
+  Channel& channel;
+  const ares_socket_t fd;
+};
+
 struct DnsWire::Channel {
-  Channel(DnsWire& owner, const ResolverConfig& config, const Address& server,
-          DnsTransport transport);
+  Channel(DnsWire& owner, const Address& server, DnsTransport transport);
   ~Channel() { ares_destroy(ares); }
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -95,10 +121,10 @@ struct DnsWire::Channel {
   ares_channel ares = nullptr;
   std::size_t in_flight = 0;
   std::size_t unreachable = 0;  ///< Questions that ended so, ever.
+  bool asking = false;
 };
 
-DnsWire::Channel::Channel(DnsWire& owner, const ResolverConfig& config, const Address& server,
-                          DnsTransport transport)
+DnsWire::Channel::Channel(DnsWire& owner, const Address& server, DnsTransport transport)
     : wire(owner) {
   // One server, one try, every reply handed over as it is: c-ares would otherwise walk the servers
   // and the search list itself, turn to TCP itself, and keep error replies to itself.
@@ -109,7 +135,7 @@ DnsWire::Channel::Channel(DnsWire& owner, const ResolverConfig& config, const Ad
   // A UDP socket is kept, for a new one takes a tenth of the time of a lookup. A connection is not:
   // the server may close it meanwhile, and the next question would fail on it.
   options.flags |= transport == DnsTransport::tcp ? ARES_FLAG_USEVC : ARES_FLAG_STAYOPEN;
-  options.timeout = static_cast<int>(config.timeout.count());
+  options.timeout = static_cast<int>(wire.config_.timeout.count());
   options.tries = 1;
   options.resolvconf_path = no_file.data();
   options.sock_state_cb = on_socket;
@@ -146,55 +172,58 @@ void DnsWire::Channel::on_reply(void* asked, int status, int /*timeouts*/, unsig
     read_reply({reply, static_cast<std::size_t>(length)}, query);
   } else {
     query.status = status_of_ares(status);
-    if (query.status == DnsStatus::unreachable) ++channel.unreachable;
+    if (query.status == DnsStatus::unreachable) {
+      ++channel.unreachable;
+      // c-ares does not say why there was no socket. It has just asked for one: `ask` is below us.
+      if (channel.asking && (errno == EMFILE || errno == ENFILE))
+        query.status = DnsStatus::no_socket;
+    }
   }
   channel.wire.finished_.push_back(std::move(owned));
 }
 
-void DnsWire::Channel::on_socket(void* channel, ares_socket_t socket, int readable, int writable) {
-  auto* const self = static_cast<Channel*>(channel);
-  std::vector<pollfd>& sockets = self->wire.sockets_;
-  std::vector<Channel*>& owners = self->wire.owners_;
-  const auto at = std::ranges::find(sockets, socket, &pollfd::fd) - sockets.begin();
-  const auto events = static_cast<short>((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
-  if (at == std::ssize(sockets)) {
-    sockets.push_back({socket, events, 0});
-    owners.push_back(self);
+// c-ares says this of a new socket, and before it closes one.
+void DnsWire::Channel::on_socket(void* channel, ares_socket_t fd, int readable, int writable) {
+  auto& self = *static_cast<Channel*>(channel);
+  DnsWire& wire = self.wire;
+  const auto events =
+      static_cast<std::uint32_t>((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
+  const auto known = std::ranges::find(wire.sockets_, fd, [](const auto& one) { return one->fd; });
+  if (known == wire.sockets_.end()) {
+    if (events == 0) return;
+    Socket& socket = *wire.sockets_.emplace_back(std::make_unique<Socket>(self, fd));
+    // If the kernel cannot watch one more, nobody hears of a reply: the question times out.
+    wire.descriptors_.watch(fd, events, socket);
   } else if (events != 0) {
-    sockets[static_cast<std::size_t>(at)].events = events;
+    wire.descriptors_.change(fd, events, **known);
   } else {
-    sockets.erase(sockets.begin() + at);
-    owners.erase(owners.begin() + at);
+    wire.descriptors_.forget(fd, **known);
+    wire.sockets_.erase(known);
   }
 }
 
-DnsWire::DnsWire(const ResolverConfig& config) : servers_(config.servers) {
+// It may be gone when c-ares has seen to it.
+void DnsWire::Socket::on_ready(std::uint32_t events) {
+  DnsWire& wire = channel.wire;
+  const bool writable = (events & POLLOUT) != 0;
+  const bool readable = (events & ~std::uint32_t{POLLOUT}) != 0;  // an error is to be read, too
+  ares_process_fd(channel.ares, readable ? fd : ARES_SOCKET_BAD, writable ? fd : ARES_SOCKET_BAD);
+  wire.look_after();
+}
+
+DnsWire::DnsWire(Clock& clock, Descriptors& descriptors, ResolverConfig config)
+    : clock_(clock), descriptors_(descriptors), config_(checked(std::move(config))) {
   static const int library = ares_library_init(ARES_LIB_INIT_ALL);
   if (library != ARES_SUCCESS) fail("start c-ares", ares_strerror(library));
-
-  if (servers_.empty()) {
-    throw std::invalid_argument("a resolver needs at least one DNS server, such as 10.96.0.10:53");
+  for (const Address& server : config_.servers) {
+    channels_.push_back(std::make_unique<Channel>(*this, server, DnsTransport::udp));
+    channels_.push_back(std::make_unique<Channel>(*this, server, DnsTransport::tcp));
   }
-  for (const Address& server : servers_) {
-    in6_addr parsed{};
-    if (inet_pton(AF_INET, server.ip.c_str(), &parsed) != 1 &&
-        inet_pton(AF_INET6, server.ip.c_str(), &parsed) != 1) {
-      throw std::invalid_argument("DNS server '" + to_string(server) + "': '" + server.ip +
-                                  "' is not an IP address (expected one such as 10.96.0.10:53)");
-    }
-    channels_.push_back(std::make_unique<Channel>(*this, config, server, DnsTransport::udp));
-    channels_.push_back(std::make_unique<Channel>(*this, config, server, DnsTransport::tcp));
-  }
-  wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (wake_fd_ < 0) fail("open an eventfd", std::generic_category().message(errno));
-  sockets_.push_back({wake_fd_, POLLIN, 0});
-  owners_.push_back(nullptr);
 }
 
 DnsWire::~DnsWire() {
   channels_.clear();
   deliver();
-  close(wake_fd_);
 }
 
 void DnsWire::ask(std::size_t server, DnsTransport transport, const std::string& name,
@@ -203,7 +232,7 @@ void DnsWire::ask(std::size_t server, DnsTransport transport, const std::string&
   auto asked = std::make_unique<Asked>(nullptr, Query{}, std::move(answered));
   asked->query.name = name;
   asked->query.type = type;
-  asked->query.server = servers_[server];
+  asked->query.server = config_.servers[server];
   asked->query.transport = transport;
   asked->query.started_ns = now_ns();
   if (channels_.empty()) {  // we are being destroyed
@@ -215,65 +244,52 @@ void DnsWire::ask(std::size_t server, DnsTransport transport, const std::string&
   asked->channel = &channel;
   ++channel.in_flight;
   const std::size_t unreachable_before = channel.unreachable;
+  errno = 0;
+  channel.asking = true;
   ares_query(channel.ares, name.c_str(), kClassIn, static_cast<int>(type), Channel::on_reply,
              asked.release());
+  channel.asking = false;
   // The kernel reports a closed UDP port once, to whoever uses the socket next. Was that this
   // question, then those sent before it would wait for nothing until they time out.
   if (channel.unreachable != unreachable_before) ares_cancel(channel.ares);
+  look_after_soon();
 }
 
-bool DnsWire::deliver() {
-  const bool anything = !finished_.empty();
+void DnsWire::look_after_soon() {
+  if (std::exchange(is_soon_, true)) return;
+  soon_ = clock_.at(clock_.now(), [this] {
+    is_soon_ = false;
+    look_after();
+  });
+}
+
+// Hands over what has ended, and waits for what is next to time out.
+void DnsWire::look_after() {
+  deliver();
+  std::optional<Duration> wait;
+  for (const auto& channel : channels_) {
+    timeval left{};
+    if (channel->in_flight == 0 || !ares_timeout(channel->ares, nullptr, &left)) continue;
+    const Duration one =
+        std::chrono::seconds(left.tv_sec) + std::chrono::microseconds(left.tv_usec);
+    wait = std::min(wait.value_or(one), one);
+  }
+  if (!wait) return timeout_.cancel();
+  timeout_ = clock_.at(clock_.now() + *wait, [this] {
+    for (const auto& channel : channels_) {
+      const auto none = ARES_SOCKET_BAD;
+      if (channel->in_flight > 0) ares_process_fd(channel->ares, none, none);
+    }
+    look_after();
+  });
+}
+
+void DnsWire::deliver() {
   while (!finished_.empty()) {  // an answer may lead to a question that fails at once
     delivering_.swap(finished_);
     for (const auto& asked : delivering_) asked->answered(std::move(asked->query));
     delivering_.clear();
   }
-  return anything;
-}
-
-int DnsWire::milliseconds_to_wait(std::chrono::milliseconds at_most) const {
-  constexpr std::chrono::milliseconds kLongest{std::numeric_limits<int>::max()};
-  int wait = at_most > kLongest ? -1 : static_cast<int>(at_most.count());
-  for (const auto& channel : channels_) {
-    timeval left{};
-    if (channel->in_flight == 0 || !ares_timeout(channel->ares, nullptr, &left)) continue;
-    // Rounded up: a poll that ends before its time would have to be done again.
-    const int rounded = static_cast<int>(left.tv_sec * 1000 + (left.tv_usec + 999) / 1000);
-    wait = wait < 0 ? rounded : std::min(wait, rounded);
-  }
-  return wait;
-}
-
-bool DnsWire::run_once(std::chrono::milliseconds at_most) {
-  polled_ = sockets_;
-  const int wait = finished_.empty() ? milliseconds_to_wait(at_most) : 0;
-  const bool ready = poll(polled_.data(), polled_.size(), wait) > 0;
-  if (!ready) polled_.clear();  // after a signal its flags mean nothing
-
-  for (const pollfd& socket : polled_) {
-    if (socket.revents == 0) continue;
-    const auto at = std::ranges::find(sockets_, socket.fd, &pollfd::fd) - sockets_.begin();
-    if (at == 0) {
-      eventfd_t count = 0;
-      eventfd_read(socket.fd, &count);
-    } else if (at < std::ssize(sockets_)) {  // seeing to another one may have closed it
-      const bool writable = (socket.revents & POLLOUT) != 0;
-      const bool readable = (socket.revents & ~POLLOUT) != 0;  // an error is to be read, too
-      ares_process_fd(owners_[static_cast<std::size_t>(at)]->ares,
-                      readable ? socket.fd : ARES_SOCKET_BAD,
-                      writable ? socket.fd : ARES_SOCKET_BAD);
-    }
-  }
-  for (const auto& channel : channels_) {
-    const auto none = ARES_SOCKET_BAD;
-    if (channel->in_flight > 0) ares_process_fd(channel->ares, none, none);  // timeouts only
-  }
-  return deliver() || ready;
-}
-
-void DnsWire::wake() {
-  eventfd_write(wake_fd_, 1);
 }
 
 }  // namespace greetlab

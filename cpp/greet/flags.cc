@@ -29,8 +29,10 @@ Latency parse_latency(const std::string& text) {
 void declare(CLI::App& app, GreetServerFlags& flags) {
   GreetServerOptions& server = flags.server;
   app.set_version_flag("--version", GREETLAB_VERSION);
-  app.add_option("--listen", server.listen.ip, "IP address to listen on")->capture_default_str();
-  app.add_option("--port", server.listen.port, "port to listen on; 0 = any free one")
+  app.add_option("--listen", server.listen, "IP address to listen on, or one of each family")
+      ->type_name("IP")
+      ->capture_default_str();
+  app.add_option("--port", server.port, "port to listen on; 0 = any free one")
       ->envname("GRPC_PORT")
       ->capture_default_str();
   app.add_option("--pod-name", server.pod.name, "who answers")->envname("POD_NAME");
@@ -43,6 +45,16 @@ void declare(CLI::App& app, GreetServerFlags& flags) {
   app.add_option("--max-concurrent-streams", server.max_concurrent_streams,
                  "how many calls at once on a connection; more of them wait; default: any number")
       ->check(CLI::Range(1u, std::numeric_limits<std::uint32_t>::max() / 2));
+
+  app.add_option("--tls-cert", server.tls_cert,
+                 "speak TLS, with this certificate and its chain (PEM); default: without TLS")
+      ->type_name("FILE");
+  app.add_option("--tls-key", server.tls_key, "the certificate's private key (PEM)")
+      ->type_name("FILE");
+  app.add_option(
+         "--tls-client-ca", server.tls_client_ca,
+         "take only clients that show a certificate of one of these authorities (PEM): mTLS")
+      ->type_name("FILE");
 
   add_parsed(app, "--latency", "wait before each answer: 20ms, or 5ms..20ms for a uniform draw",
              parse_latency, [&](Latency value) { server.latency = value; })

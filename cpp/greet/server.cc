@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "core/text_file.h"
 #include "greet/control_calls.h"
 #include "greet/control_client.h"
 #include "greet/greet_calls.h"
@@ -71,6 +72,23 @@ bool somebody_serves(const std::string& control) {
   return answered;
 }
 
+std::shared_ptr<grpc::ServerCredentials> credentials(const GreetServerOptions& options) {
+  if (options.tls_cert.empty() != options.tls_key.empty()) {
+    throw std::runtime_error("--tls-cert and --tls-key: a certificate and its key go together");
+  }
+  if (options.tls_cert.empty()) {
+    if (options.tls_client_ca.empty()) return grpc::InsecureServerCredentials();
+    throw std::runtime_error("--tls-client-ca: of TLS, which --tls-cert and --tls-key turn on");
+  }
+  const bool mutual = !options.tls_client_ca.empty();
+  grpc::SslServerCredentialsOptions tls(
+      mutual ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+             : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
+  if (mutual) tls.pem_root_certs = read_text_file(options.tls_client_ca);
+  tls.pem_key_cert_pairs = {{read_text_file(options.tls_key), read_text_file(options.tls_cert)}};
+  return grpc::SslServerCredentials(tls);
+}
+
 [[noreturn]] void refuse_to_start(const Address& address, const std::string& why) {
   throw std::runtime_error("bind " + to_string(address) + ": " + why);
 }
@@ -83,9 +101,13 @@ class GreetServer::Impl {
       : greeter_(options.pod),
         behaviour_(options.seed),
         health_(greet::GreetService::service_full_name()),
-        address_(options.listen) {
-    if (const auto why = why_not_bound(options.listen); !why.empty()) {
-      refuse_to_start(options.listen, why);
+        address_{options.listen.front(), options.port} {
+    for (const std::string& ip : options.listen) {
+      const Address address{ip, options.port};
+      if (const auto why = why_not_bound(address); !why.empty()) refuse_to_start(address, why);
+    }
+    if (options.port == 0 && options.listen.size() > 1) {
+      refuse_to_start(address_, "several addresses need a port that is given");
     }
     if (somebody_serves(options.control)) {
       throw std::runtime_error("control socket " + options.control + ": in use");
@@ -100,7 +122,9 @@ class GreetServer::Impl {
 
     grpc::ServerBuilder builder;
     int port = 0;
-    builder.AddListeningPort(to_string(options.listen), grpc::InsecureServerCredentials(), &port);
+    for (const std::string& ip : options.listen) {
+      builder.AddListeningPort(to_string(Address{ip, options.port}), credentials(options), &port);
+    }
     builder.RegisterService(&greet_);
     builder.RegisterService(&health_.service());
     if (!options.control.empty()) {
@@ -119,7 +143,11 @@ class GreetServer::Impl {
     queue_.emplace(builder.AddCompletionQueue());
     server_ = builder.BuildAndStart();
     if (!server_ || port == 0) {
-      refuse_to_start(options.listen,
+      if (!options.tls_cert.empty()) {
+        refuse_to_start(address_, "gRPC could not listen there: are " + options.tls_cert + " and " +
+                                      options.tls_key + " a certificate and its key (PEM)?");
+      }
+      refuse_to_start(address_,
                       options.control.empty()
                           ? "gRPC could not listen there"
                           : "gRPC could not listen there and on unix socket " + options.control);

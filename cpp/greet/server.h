@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/address.h"
 #include "greet/behaviour.h"
@@ -15,7 +16,8 @@ namespace greetlab {
 
 struct GreetServerOptions {
   Pod pod;
-  Address listen{"0.0.0.0", 50051};
+  std::vector<std::string> listen{"0.0.0.0"};  ///< IP addresses: one, or one of each family.
+  std::uint16_t port = 50051;                  ///< 0: any free one, where there is one address.
   /// gRFC A9: a connection older than this (gRPC draws +-10 %) gets a GOAWAY; unset = never.
   std::optional<std::chrono::milliseconds> max_connection_age;
   /// How long calls on such a connection may go on; unset = for ever.
@@ -28,6 +30,11 @@ struct GreetServerOptions {
   /// The unix socket of the control service: a path, or "@name" for Linux's abstract namespace,
   /// which leaves no file behind; empty = none.
   std::string control;
+  /// PEM files: what is shown to clients; no certificate: no TLS. The control socket has none.
+  std::string tls_cert;
+  std::string tls_key;
+  /// Whose certificates clients have to show (mTLS); empty: they need none.
+  std::string tls_client_ca;
 };
 
 /// One pod. Answers as soon as it is constructed; every call is served by one thread of its own.
@@ -38,7 +45,7 @@ class GreetServer {
   explicit GreetServer(const GreetServerOptions& options);
   ~GreetServer();
 
-  /// The address that is bound (the port that the system chose, where 0 was asked for).
+  /// The first address that is bound (the port that the system chose, where 0 was asked for).
   const Address& address() const;
 
   /// Says NOT_SERVING, sends GOAWAY, lets calls finish for at most `grace`, then cuts them off.

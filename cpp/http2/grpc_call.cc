@@ -17,7 +17,7 @@ void GrpcCall::start(Http2Session& session, const GrpcRequest& request) {
   std::string timeout;
   if (request.timeout) timeout = timeout_text(*request.timeout);
   std::array<Http2Header, 16> headers{{{":method", "POST"},
-                                       {":scheme", "http"},
+                                       {":scheme", request.scheme},
                                        {":path", request.path},
                                        {":authority", request.authority},
                                        {"te", "trailers"},

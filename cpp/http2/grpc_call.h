@@ -26,6 +26,7 @@ struct GrpcRequest {
   bool unary = true;
   /// What the application says beside it, as it goes over the wire; at most 8.
   std::span<const Http2Header> metadata{};
+  std::string_view scheme = "http";  ///< Over TLS "https".
 };
 
 /// One call at a time; used again for the next one, with the memory of the last.

@@ -13,6 +13,15 @@
 
 namespace greetlab {
 
+/// TLS, by the names of PEM files.
+struct TlsOptions {
+  bool on = false;
+  std::string ca;
+  std::string cert;
+  std::string key;
+  std::string server_name;
+};
+
 struct ChannelOptions {
   std::string target;
   PolicyConfig policy;
@@ -22,6 +31,7 @@ struct ChannelOptions {
   bool connection_per_call = false;
   std::string source_ip;
   bool frames = false;
+  TlsOptions tls;
   std::optional<std::uint64_t> seed;
   /// Its name in the trace.
   std::string name = "client-1";
@@ -58,6 +68,17 @@ struct ChannelOptions {
     f("frames", self.frames,
       "tell every HTTP/2 frame on its connections, with its first bytes (FrameSeen): some six a "
       "call");
+    f("tls", self.tls.on,
+      "speak TLS, and call only servers whose certificate says the target's name, whatever address "
+      "that was looked up to");
+    f("ca", self.tls.ca,
+      "the file (PEM) of the authorities whose certificates are trusted; empty: the system's");
+    f("cert", self.tls.cert,
+      "the file (PEM) of the certificate that a server is shown if it asks for one (mTLS)");
+    f("key", self.tls.key, "the file (PEM) of that certificate's private key");
+    f("server_name", self.tls.server_name,
+      "the name that the server's certificate must say, and that calls are for, in place of the "
+      "target's");
     f("seed", self.seed, "of what is random in our own engine; none: another one each time");
     f("trace_capacity", self.trace_capacity, kTraceCapacityHelp);
   }

@@ -46,7 +46,8 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
         id_(id),
         dial_(dial),
         watcher_(&watcher),
-        transport_(std::make_shared<Transport>(loop_, *this, connector.frames_)),
+        transport_(
+            std::make_shared<Transport>(loop_, *this, connector.tls_.get(), connector.frames_)),
         keepalive_(loop_, dial_.keepalive, *this) {
     started_ = trace_.emit(dial_.who, dial_.cause,
                            [&] { return ConnectStarted{dial_.subchannel, id_, dial_.attempt}; });
@@ -54,8 +55,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     transport_->connect(dial_.address,
                         {connector_.source_ip_, keepalive ? dial_.keepalive.timeout : Duration{}});
     deadline_ = loop_.at(dial_.deadline, [this] {
-      fail(transport_->connected() ? "connected, but no answer in time: is it an HTTP/2 server?"
-                                   : "connect: no answer in time");
+      fail(transport_->connected() ? explained("no answer in time") : "connect: no answer in time");
     });
   }
 
@@ -84,11 +84,19 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
  private:
   // --- Transport::Owner
 
+  void on_secured(const TlsAgreement& agreement, Duration took) override {
+    if (watcher_ == nullptr) return;
+    secured_ = trace_.emit(dial_.who, started_, [&] {
+      return TlsHandshake{id_, trace_.symbol(agreement.protocol), trace_.symbol(agreement.name),
+                          agreement.round_trips, took};
+    });
+  }
+
   void on_ready() override {
     if (watcher_ == nullptr) return;
     deadline_.cancel();
     connected_ = true;
-    up_ = trace_.emit(dial_.who, started_, [&] {
+    up_ = trace_.emit(dial_.who, std::max(started_, secured_), [&] {
       return Connected{dial_.subchannel, id_, trace_.symbol(transport_->local())};
     });
     keepalive_.start();
@@ -122,8 +130,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   void on_gone(const std::string& why) override {
     const auto self = shared_from_this();
     if (!connected_) {
-      return fail(transport_->connected() ? "connected, but " + why + ": is it an HTTP/2 server?"
-                                          : why);
+      return fail(transport_->connected() ? explained(why) : why);
     }
     lose(Graceful::no, silent_ != EventId::none ? silent_ : why_lost(), why);
   }
@@ -185,7 +192,8 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   void start(LiveCall& call) {
     // Streams are numbered 1, 3, 5, ... as they are opened (RFC 9113 5.1.1).
     if (connector_.frames_) carried_.push_back({call.asked().id, call.asked().cause});
-    call.send(transport_->session(), connector_.authority_);
+    call.send(transport_->session(), connector_.authority_,
+              connector_.tls_ == nullptr ? "http" : "https");
     transport_->touch();
     keepalive_.call_begins();
   }
@@ -209,6 +217,15 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   }
 
   // --- The end
+
+  // Why a server that takes connections is of no use.
+  std::string explained(const std::string& why) const {
+    const std::string failure = transport_->tls_failure();
+    if (!failure.empty()) return "connected, but TLS failed: " + failure;
+    if (transport_->unsecured()) return "connected, but " + why + ": is it a TLS server?";
+    return "connected, but " + why + ": is it an HTTP/2 server?" +
+           (connector_.tls_ == nullptr ? " Or does it want TLS?" : "");
+  }
 
   void fail(const std::string& why) {
     if (watcher_ == nullptr || connected_) return;
@@ -258,6 +275,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   EventId pinged_ = EventId::none;  // and not answered
   EventId silent_ = EventId::none;  // so it is dead
   EventId started_ = EventId::none;
+  EventId secured_ = EventId::none;
   EventId up_ = EventId::none;
   Symbol pod_ = Symbol::none;  // who answered last,
   std::string pod_name_;       // and that word
@@ -292,11 +310,13 @@ class LiveConnector::Handle final : public Link {
   const std::shared_ptr<Connection> connection_;
 };
 
-LiveConnector::LiveConnector(Loop& loop, Trace& trace, std::string authority, std::string source_ip,
+LiveConnector::LiveConnector(Loop& loop, Trace& trace, std::string authority,
+                             std::unique_ptr<const TlsClient> tls, std::string source_ip,
                              bool frames)
     : loop_(loop),
       trace_(trace),
       authority_(std::move(authority)),
+      tls_(std::move(tls)),
       source_ip_(std::move(source_ip)),
       frames_(frames) {
   require_source_ip(source_ip_);

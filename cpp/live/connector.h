@@ -7,6 +7,7 @@
 
 #include "lb/connector.h"
 #include "live/loop.h"
+#include "live/tls.h"
 
 namespace greetlab {
 
@@ -28,11 +29,12 @@ class LiveConnector final : public Connector {
   /// Loop and trace outlive it.
   /// @param authority what the calls say they are for (:authority, RFC 9113 8.3.1): the target's
   /// name.
+  /// @param tls nullptr: none. Then there is a *TlsHandshake* before *Connected*.
   /// @param source_ip from which address to connect; empty: the kernel chooses.
   /// @param frames whether every frame is a fact.
   /// @throws std::invalid_argument for a source that is no IP address.
-  LiveConnector(Loop& loop, Trace& trace, std::string authority, std::string source_ip,
-                bool frames);
+  LiveConnector(Loop& loop, Trace& trace, std::string authority,
+                std::unique_ptr<const TlsClient> tls, std::string source_ip, bool frames);
 
   std::unique_ptr<Link> dial(const Dial& dial, Link::Watcher& watcher) override;
 
@@ -51,6 +53,7 @@ class LiveConnector final : public Connector {
   Loop& loop_;
   Trace& trace_;
   const std::string authority_;
+  const std::unique_ptr<const TlsClient> tls_;
   const std::string source_ip_;
   const bool frames_;
   std::unordered_map<Symbol, EventId> ended_pods_;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "channel/answer.h"
+#include "channel/credentials.h"
 #include "channel/gate.h"
 #include "channel/own_process.h"
 #include "lb/channel.h"
@@ -18,9 +19,21 @@
 #include "live/loop.h"
 #include "live/method_call.h"
 #include "live/resolvers.h"
+#include "live/tls.h"
 
 namespace greetlab {
 namespace {
+
+std::string authority_of(const Target& target, const ChannelOptions& options) {
+  return options.tls.server_name.empty() ? target.authority : options.tls.server_name;
+}
+
+std::unique_ptr<const TlsClient> tls_of(const Target& target, const ChannelOptions& options) {
+  const Credentials credentials = read_credentials(options.tls);
+  if (!options.tls.on) return nullptr;
+  const std::string& told = options.tls.server_name;
+  return std::make_unique<TlsClient>(credentials, told.empty() ? name_to_verify(target) : told);
+}
 
 std::uint64_t any_seed() {
   std::random_device device;
@@ -40,7 +53,8 @@ class LabChannel final : public GreetChannel {
       : options_(checked(std::move(options))),
         target_(parse_target(options_.target)),
         trace_(loop_),
-        connector_(loop_, trace_, target_.authority, options_.source_ip, options_.frames),
+        connector_(loop_, trace_, authority_of(target_, options_), tls_of(target_, options_),
+                   options_.source_ip, options_.frames),
         rng_(options_.seed ? *options_.seed : any_seed()) {
     resolvers_ = make_resolver_factory(target_, {loop_, trace_, options_.cooldown});
     if (options_.listener != nullptr) {
@@ -174,14 +188,17 @@ class LabChannel final : public GreetChannel {
     return shown;
   }
 
-  void tell_pod_changed(std::string pod, Address address, std::string change, bool ends) override {
-    loop_.post([this, pod = std::move(pod), address = std::move(address),
+  void tell_pod_changed(std::string pod, std::vector<Address> addresses, std::string change,
+                        bool ends) override {
+    loop_.post([this, pod = std::move(pod), addresses = std::move(addresses),
                 change = std::move(change), ends] {
       const Symbol who = trace_.symbol(pod);
       const EventId event = trace_.emit(trace_.symbol("cluster"), EventId::none, [&] {
-        return PodChanged{who, trace_.symbol(change), trace_.symbol(to_string(address))};
+        return PodChanged{who, trace_.symbol(change), trace_.symbol(to_string(addresses))};
       });
-      if (ends) connector_.pod_ends(who, address.ip, event);
+      for (const Address& one : addresses) {
+        if (ends) connector_.pod_ends(who, one.ip, event);
+      }
     });
   }
 
@@ -353,8 +370,7 @@ class LabChannel final : public GreetChannel {
   void take_down() {
     const std::lock_guard lock(down_mutex_);
     if (std::exchange(down_, true)) return;
-    loop_.run([] {});  // what was posted last hears that we are closed
-    resolvers_.reset();
+    loop_.run([this] { resolvers_.reset(); });  // what was posted last has heard that we are closed
     loop_.stop();
   }
 

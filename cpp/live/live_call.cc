@@ -18,9 +18,10 @@ void LiveCall::begin(Loop& loop, std::shared_ptr<Carrier> carrier, Asked asked) 
   });
 }
 
-void LiveCall::send(Http2Session& session, std::string_view authority) {
+void LiveCall::send(Http2Session& session, std::string_view authority, std::string_view scheme) {
   GrpcRequest what = request();
   what.authority = authority;
+  what.scheme = scheme;
   if (asked_.deadline != kNever) what.timeout = asked_.deadline - loop_->now();
   start(session, what);
 }

@@ -38,7 +38,7 @@ class LiveCall : public GrpcCall, public std::enable_shared_from_this<LiveCall> 
   /// it was never sent.
   void begin(Loop& loop, std::shared_ptr<Carrier> carrier, Asked asked);
   /// Once the carrier has a stream for it.
-  void send(Http2Session& session, std::string_view authority);
+  void send(Http2Session& session, std::string_view authority, std::string_view scheme);
 
   /// It ends soon, if it has begun.
   void cancel();
@@ -55,7 +55,7 @@ class LiveCall : public GrpcCall, public std::enable_shared_from_this<LiveCall> 
   bool may_be_sent_again(Reach reach, CallId id);
 
  protected:
-  /// What is asked for; authority and timeout are filled in here.
+  /// What is asked for; authority, scheme and timeout are filled in here.
   virtual GrpcRequest request() const = 0;
   /// The last answer is to be forgotten: the next is to come.
   virtual void forget() = 0;

@@ -1,11 +1,11 @@
 #include "live/name_lookup.h"
 
 #include <algorithm>
-#include <exception>
 #include <utility>
 
 #include "dns/address_order.h"
 #include "dns/hosts.h"
+#include "dns/walk.h"
 
 namespace greetlab {
 
@@ -16,7 +16,6 @@ struct LiveNameLookup::Question {
   std::size_t unanswered = 0;
   std::vector<Address> addresses;
   DnsStatus failure = DnsStatus::ok;
-  std::string trouble;  // why it could not even be asked
 };
 
 namespace {
@@ -36,9 +35,9 @@ std::vector<Address> ordered(const std::vector<Address>& addresses) {
 
 }  // namespace
 
-LiveNameLookup::LiveNameLookup(Loop& loop, DnsResolver& resolver, Trace& trace, Symbol who,
+LiveNameLookup::LiveNameLookup(Loop& loop, DnsWire& wire, Trace& trace, Symbol who,
                                const Target& target)
-    : loop_(loop), resolver_(resolver), trace_(trace), who_(who), target_(target) {}
+    : loop_(loop), wire_(wire), trace_(trace), who_(who), target_(target) {}
 
 void LiveNameLookup::lookup(EventId cause, Done done) {
   const auto question = std::make_shared<Question>();
@@ -62,22 +61,10 @@ void LiveNameLookup::lookup(EventId cause, Done done) {
 void LiveNameLookup::ask(const std::shared_ptr<Question>& question, const std::string& name,
                          std::vector<RecordType> types, std::uint16_t port) {
   ++question->unanswered;
-  const auto tell = [this, &loop = loop_, alive = std::weak_ptr(alive_), question,
-                     port](Lookup answer) {
-    // On the resolver's thread, and we may be gone: only the loop may look at what is ours.
-    if (answer.status == DnsStatus::cancelled) return;
-    loop.post([this, alive, question, port, answer = std::move(answer)] {
-      if (!alive.expired()) on_resolution(question, answer, port);
-    });
-  };
-  try {
-    resolver_.lookup(name, std::move(types), tell);
-  } catch (const std::exception& failure) {  // no descriptors or no threads left
-    question->trouble = failure.what();
-    Lookup nothing;
-    nothing.status = DnsStatus::unreachable;
-    tell(std::move(nothing));
-  }
+  Walk::start(wire_, name, std::move(types),
+              [this, alive = std::weak_ptr(alive_), question, port](const Lookup& answer) {
+                if (!alive.expired()) on_resolution(question, answer, port);
+              });
 }
 
 void LiveNameLookup::on_resolution(const std::shared_ptr<Question>& question, const Lookup& answer,
@@ -111,10 +98,8 @@ void LiveNameLookup::finish(const Question& question) {
   answer.endpoints = endpoints_of(addresses);
   const DnsStatus status = addresses.empty() ? question.failure : DnsStatus::ok;
   if (addresses.empty()) {
-    answer.status = {
-        Code::unavailable,
-        "DNS resolution failed for " + target_.name + ": " +
-            (question.trouble.empty() ? std::string(describe(status)) : question.trouble)};
+    answer.status = {Code::unavailable, "DNS resolution failed for " + target_.name + ": " +
+                                            std::string(describe(status))};
   }
   const EventId ended = trace_.emit(who_, question.started, [&] {
     std::string joined;

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "dns/resolver.h"
+#include "dns/wire.h"
 #include "lb/resolver.h"
 #include "live/loop.h"
 #include "live/target.h"
@@ -14,12 +14,12 @@ namespace greetlab {
 /// Asks for A and AAAA of a target's name; or for its SRV first, and then for A and AAAA of each
 /// host that it names: those of the lowest priority, as RFC 2782 has it, whatever their weight.
 ///
-/// The resolver asks on a thread of its own and the answer is posted to the loop. Facts of the
-/// queries are told when the lookup has ended.
+/// c-ares' sockets are descriptors of the loop. Facts of the queries are told when the lookup has
+/// ended.
 class LiveNameLookup final : public NameLookup {
  public:
   /// All of them outlive it.
-  LiveNameLookup(Loop& loop, DnsResolver& resolver, Trace& trace, Symbol who, const Target& target);
+  LiveNameLookup(Loop& loop, DnsWire& wire, Trace& trace, Symbol who, const Target& target);
 
   void lookup(EventId cause, Done done) override;
 
@@ -33,7 +33,7 @@ class LiveNameLookup final : public NameLookup {
   void finish(const Question& question);
 
   Loop& loop_;
-  DnsResolver& resolver_;
+  DnsWire& wire_;
   Trace& trace_;
   const Symbol who_;
   const Target& target_;

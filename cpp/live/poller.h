@@ -7,33 +7,21 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/descriptors.h"
 #include "core/time.h"
 #include "live/descriptor.h"
 
 namespace greetlab {
 
 /// epoll. Of one thread, except `wake`.
-class Poller {
+class Poller final : public Descriptors {
  public:
-  /// What a descriptor's events are told to.
-  class Source {
-   public:
-    virtual ~Source() = default;
-    /// @param events of epoll's.
-    virtual void on_ready(std::uint32_t events) = 0;
-  };
-
   /// @throws std::system_error if the kernel has no descriptors left.
   Poller();
 
-  /// @param events EPOLLIN, EPOLLOUT: for as long as they hold.
-  /// @param source outlives it, or until `forget`.
-  /// @return errno; 0: all is well.
-  int watch(int fd, std::uint32_t events, Source& source);
-  /// For others from now on.
-  void change(int fd, std::uint32_t events, Source& source);
-  /// Before the descriptor is closed. The source is told nothing any more.
-  void forget(int fd, const Source& source);
+  int watch(int fd, std::uint32_t events, Source& source) override;
+  void change(int fd, std::uint32_t events, Source& source) override;
+  void forget(int fd, const Source& source) override;
 
   /// Waits until there is something, or `wake`, or the moment `until`; or returns before it.
   void wait(Time now, Time until);

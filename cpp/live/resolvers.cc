@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "dns/resolver.h"
+#include "dns/wire.h"
 #include "lb/polling_resolver.h"
 #include "lb/static_resolver.h"
 #include "live/name_lookup.h"
@@ -29,7 +29,7 @@ class Fixed final : public ResolverFactory {
 class LookedUp final : public ResolverFactory {
  public:
   LookedUp(const Target& target, ResolverPorts ports)
-      : target_(target), ports_(ports), dns_(config_of(target)) {}
+      : target_(target), ports_(ports), dns_(ports.loop, ports.loop.poller(), config_of(target)) {}
 
   std::unique_ptr<Resolver> make(Rng& rng, Symbol who) override {
     return std::make_unique<PollingResolver>(
@@ -47,7 +47,7 @@ class LookedUp final : public ResolverFactory {
 
   const Target& target_;
   const ResolverPorts ports_;
-  DnsResolver dns_;
+  DnsWire dns_;
 };
 
 using Made = std::unique_ptr<ResolverFactory>;
@@ -107,8 +107,11 @@ Target parse_target(std::string_view text) {
     target.scheme = scheme.name;
     return target;
   } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument("target '" + std::string(text) + "': " + error.what() +
-                                " (expected " + examples() + ")");
+    // An address within it says what an address may be; who reads this wrote a target.
+    std::string why = error.what();
+    why.resize(std::min(why.size(), why.find(" (expected ")));
+    throw std::invalid_argument("target '" + std::string(text) + "': " + why + " (expected " +
+                                examples() + ")");
   }
 }
 

@@ -14,7 +14,7 @@
 namespace greetlab {
 
 /// Makes the resolvers of all channels to one target, and has what they share (gRPC:
-/// `ResolverFactory`). Outlives them.
+/// `ResolverFactory`). Outlives them, and goes on the loop.
 class ResolverFactory {
  public:
   virtual ~ResolverFactory() = default;

@@ -1,6 +1,8 @@
 #include "live/socket.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -8,9 +10,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 namespace greetlab {
@@ -23,9 +28,19 @@ struct SocketAddress {
   sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
 };
 
+// What stands behind '%' says on which link a link-local address is (RFC 4007 11): an interface, by
+// its name or its number. 0: there is none of that name.
+std::uint32_t scope_of(const std::string& zone) {
+  std::uint32_t number = 0;
+  const char* const last = zone.data() + zone.size();
+  const auto [end, error] = std::from_chars(zone.data(), last, number);
+  return error == std::errc{} && end == last ? number : if_nametoindex(zone.c_str());
+}
+
 // Nothing for what is no IP address.
 std::optional<SocketAddress> socket_address(const Address& address) {
   SocketAddress made;
+  const auto percent = address.ip.find('%');
   auto* const v4 = reinterpret_cast<sockaddr_in*>(&made.storage);
   auto* const v6 = reinterpret_cast<sockaddr_in6*>(&made.storage);
   if (inet_pton(AF_INET, address.ip.c_str(), &v4->sin_addr) == 1) {
@@ -34,9 +49,10 @@ std::optional<SocketAddress> socket_address(const Address& address) {
     made.size = sizeof *v4;
     return made;
   }
-  if (inet_pton(AF_INET6, address.ip.c_str(), &v6->sin6_addr) == 1) {
+  if (inet_pton(AF_INET6, address.ip.substr(0, percent).c_str(), &v6->sin6_addr) == 1) {
     v6->sin6_family = AF_INET6;
     v6->sin6_port = htons(address.port);
+    if (percent != std::string::npos) v6->sin6_scope_id = scope_of(address.ip.substr(percent + 1));
     made.size = sizeof *v6;
     return made;
   }
@@ -48,6 +64,10 @@ std::optional<SocketAddress> socket_address(const Address& address) {
 Dialled begin_to_connect(const Address& address, const SocketOptions& options) {
   std::optional<SocketAddress> to = socket_address(address);
   if (!to) return {Descriptor{}, EAFNOSUPPORT};
+  const bool has_zone = address.ip.find('%') != std::string::npos;
+  if (has_zone && reinterpret_cast<const sockaddr_in6*>(&to->storage)->sin6_scope_id == 0) {
+    return {Descriptor{}, ENODEV};
+  }
   Descriptor fd(socket(to->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (fd.get() < 0) return {Descriptor{}, errno};
   const int on = 1;
@@ -81,15 +101,10 @@ std::string local_address(const Descriptor& fd) {
   SocketAddress own;
   own.size = sizeof own.storage;
   if (getsockname(fd.get(), own.get(), &own.size) < 0) return {};
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (own.storage.ss_family == AF_INET6) {
-    const auto* const v6 = reinterpret_cast<const sockaddr_in6*>(&own.storage);
-    inet_ntop(AF_INET6, &v6->sin6_addr, text.data(), text.size());
-    return to_string(Address{text.data(), ntohs(v6->sin6_port)});
-  }
-  const auto* const v4 = reinterpret_cast<const sockaddr_in*>(&own.storage);
-  inet_ntop(AF_INET, &v4->sin_addr, text.data(), text.size());
-  return to_string(Address{text.data(), ntohs(v4->sin_port)});
+  std::array<char, NI_MAXHOST> ip{};  // with its zone, if it has one
+  getnameinfo(own.get(), own.size, ip.data(), ip.size(), nullptr, 0, NI_NUMERICHOST);
+  // The port is at the same place in both families.
+  return to_string(Address{ip.data(), ntohs(reinterpret_cast<sockaddr_in*>(own.get())->sin_port)});
 }
 
 void require_source_ip(const std::string& source_ip) {

@@ -15,10 +15,13 @@ namespace {
   throw std::invalid_argument(why);
 }
 
+// An IPv6 one may have a zone: which interfaces there are shows when it is dialled.
 bool is_ip(const std::string& text) {
   in6_addr ignored;
-  return inet_pton(AF_INET, text.c_str(), &ignored) == 1 ||
-         inet_pton(AF_INET6, text.c_str(), &ignored) == 1;
+  if (inet_pton(AF_INET, text.c_str(), &ignored) == 1) return true;
+  const auto percent = text.find('%');
+  const bool empty_zone = percent + 1 == text.size();
+  return !empty_zone && inet_pton(AF_INET6, text.substr(0, percent).c_str(), &ignored) == 1;
 }
 
 std::vector<Address> addresses_in(std::string_view list) {
@@ -33,7 +36,8 @@ std::vector<Address> addresses_in(std::string_view list) {
   return addresses;
 }
 
-/// RFC 3986 2.1. A '%' that no two digits follow stays: it begins a zone.
+/// RFC 3986 2.1. A '%' that no two digits follow stays: it begins a zone, as people write it, where
+/// RFC 6874 wants "%25".
 std::string percent_decoded(std::string_view text) {
   const auto digit = [&](std::size_t at) {
     const bool is_hex = at < text.size() && std::isxdigit(static_cast<unsigned char>(text[at]));
@@ -77,9 +81,13 @@ Target parse_server_and_name(std::string_view rest) {
 
 }  // namespace
 
+std::string name_to_verify(const Target& target) {
+  return target.name.empty() ? target.addresses.front().ip : target.name;
+}
+
 Target parse_addresses(std::string_view rest) {
   Target target;
-  target.addresses = addresses_in(rest);
+  target.addresses = addresses_in(percent_decoded(rest));
   target.authority = to_string(target.addresses.front());
   return target;
 }

@@ -22,7 +22,8 @@ namespace greetlab {
 ///     static:ip:port,ip:port           these addresses; ipv4: and ipv6: are gRPC's words for it
 ///
 /// What stands for another letter (%6c) is that letter (RFC 3986 2.1). A name that is an IP
-/// address, or localhost (RFC 6761 6.3), is not looked up.
+/// address, or localhost (RFC 6761 6.3), is not looked up. A link-local address has a zone:
+/// [fe80::1%eth0]:port, [fe80::1%25eth0]:port (RFC 6874) or, by its number, [fe80::1%2]:port.
 struct Target {
   std::string_view scheme;        ///< "dns": one of those in resolvers.cc.
   std::optional<Address> server;  ///< nothing: those of resolv.conf
@@ -31,6 +32,11 @@ struct Target {
   std::vector<Address> addresses;
   std::string authority;  ///< What its calls say they are for.
 };
+
+/// What a server's certificate must say: the name that is looked up, never what it was looked up
+/// to, for that comes from DNS, which nobody vouches for. Of a list of addresses it is the first,
+/// as gRPC has it.
+std::string name_to_verify(const Target& target);
 
 // Each reads what follows its scheme.
 // @throws std::invalid_argument saying what is wrong with it.

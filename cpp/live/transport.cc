@@ -40,24 +40,40 @@ void Transport::on_ready(std::uint32_t events) {
 void Transport::on_connected() {
   if (const int error = connect_error(fd_)) return lose("connect: " + words(error));
   connected_ = true;
+  connected_at_ = loop_.now();
   local_address_ = local_address(fd_);
   loop_.poller().change(fd_.get(), EPOLLIN, *this);
-  touch();  // our preface
+  touch();  // our preface, or our hello
 }
 
 void Transport::read() {
   std::array<char, 64 * 1024> buffer;
   const ssize_t size = recv(fd_.get(), buffer.data(), buffer.size(), 0);
-  if (size > 0) {
-    const bool well = session_.receive({buffer.data(), static_cast<std::size_t>(size)});
+  if (size > 0) return take({buffer.data(), static_cast<std::size_t>(size)});
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  const std::string why = size == 0 ? "the server has hung up" : words(errno);
+  if (tls_) tls_->hung_up(why);
+  lose(why);
+}
+
+void Transport::take(std::string_view bytes) {
+  std::string opened;
+  bool sealed_well = true;
+  if (tls_) {
+    const bool was_unsecured = unsecured();
+    sealed_well = tls_->receive(bytes, opened);
+    bytes = opened;
+    if (was_unsecured && !unsecured()) {
+      owner_.on_secured(tls_->agreement(), loop_.now() - connected_at_);
+    }
     if (closed_) return;
-    owner_.on_read();
-    touch();  // acknowledgements, windows, and why it ends if it has to
-    if (!well) lose(session_.failure());
-    return;
   }
-  if (size == 0) return lose("the server has hung up");
-  if (errno != EAGAIN && errno != EINTR) lose(words(errno));
+  const bool well = session_.receive(bytes);
+  if (closed_) return;
+  owner_.on_read();
+  touch();  // acknowledgements, windows, and why it ends if it has to
+  if (!well) return lose(session_.failure());
+  if (!sealed_well) lose(tls_->failure());
 }
 
 void Transport::on_settings() {
@@ -93,7 +109,7 @@ void Transport::write() {
   if (written_ == output_.size()) {
     output_.clear();
     written_ = 0;
-    if (!session_.take_output(output_) && !closed_) return lose(session_.failure());
+    if (!produce() && !closed_) return lose(session_.failure());
   }
   while (written_ < output_.size()) {
     const ssize_t size =
@@ -110,11 +126,28 @@ void Transport::write() {
   }
 }
 
+// Adds to the output what there is to be said.
+bool Transport::produce() {
+  if (!tls_) return session_.take_output(output_);
+  plain_.clear();
+  const bool well = unsecured() || session_.take_output(plain_);
+  tls_->take_output(plain_, output_);
+  return well;
+}
+
+// How much of what the session has said has not left. A record of TLS is read whole or not at all,
+// but which of them are whole is not known here: where anything has left, all may have.
+std::size_t Transport::unwritten() const {
+  if (!tls_) return output_.size() - written_;
+  return written_ == 0 ? plain_.size() : 0;
+}
+
 void Transport::lose(const std::string& why) {
   if (closed_) return;
-  // Its last words, a GOAWAY that says why: as much of them as goes.
-  if (connected_ && !blocked_ && !broken_ && !session_.failure().empty()) {
-    session_.take_output(output_);
+  // Its last words, a GOAWAY or an alert that says why: as much of them as goes.
+  const bool last_words = !session_.failure().empty() || !tls_failure().empty();
+  if (connected_ && !blocked_ && !broken_ && last_words) {
+    produce();
     const ssize_t size =
         send(fd_.get(), output_.data() + written_, output_.size() - written_, MSG_NOSIGNAL);
     if (size > 0) written_ += static_cast<std::size_t>(size);
@@ -122,7 +155,7 @@ void Transport::lose(const std::string& why) {
   const auto self = shared_from_this();
   hang_up();
   owner_.on_gone(why);
-  session_.close(output_.size() - written_, why);
+  session_.close(unwritten(), why);
 }
 
 void Transport::close() {

@@ -1,9 +1,11 @@
-// A TCP connection and HTTP/2 over it: the bytes between a socket and a session.
+// A TCP connection and HTTP/2 over it, or over TLS over it: the bytes between a socket and a
+// session.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,6 +14,7 @@
 #include "live/descriptor.h"
 #include "live/loop.h"
 #include "live/socket.h"
+#include "live/tls.h"
 
 namespace greetlab {
 
@@ -26,6 +29,8 @@ class Transport final : public std::enable_shared_from_this<Transport>,
   class Owner {
    public:
     virtual ~Owner() = default;
+    /// TLS is agreed on, so long after TCP was connected.
+    virtual void on_secured(const TlsAgreement& agreement, Duration took) = 0;
     /// The server's SETTINGS have come.
     virtual void on_ready() = 0;
     /// The server takes no new streams (`Http2Session::Watcher`). May come again.
@@ -42,9 +47,12 @@ class Transport final : public std::enable_shared_from_this<Transport>,
   };
 
   /// @param loop outlives it, and so does the owner, until `close`.
+  /// @param tls nullptr: none. Outlives it.
   /// @param frames whether `on_frame` is told.
-  Transport(Loop& loop, Owner& owner, bool frames)
-      : loop_(loop), owner_(owner), session_(*this, frames, 1, loop.memory()) {}
+  Transport(Loop& loop, Owner& owner, const TlsClient* tls, bool frames)
+      : loop_(loop), owner_(owner), session_(*this, frames, 1, loop.memory()) {
+    if (tls != nullptr) tls_.emplace(*tls);
+  }
   ~Transport() override { hang_up(); }
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
@@ -54,6 +62,10 @@ class Transport final : public std::enable_shared_from_this<Transport>,
 
   /// TCP is connected.
   bool connected() const { return connected_; }
+  /// It has no TLS yet, and needs one.
+  bool unsecured() const { return tls_ && !tls_->established(); }
+  /// What went wrong with TLS; empty: nothing.
+  std::string tls_failure() const { return tls_ ? tls_->failure() : std::string(); }
   /// Our end, once it is.
   std::string local() const { return local_address_; }
 
@@ -78,23 +90,29 @@ class Transport final : public std::enable_shared_from_this<Transport>,
 
   void on_connected();
   void read();
+  void take(std::string_view bytes);
   void write();
+  bool produce();
+  std::size_t unwritten() const;
   void lose(const std::string& why);
   void hang_up();
 
   Loop& loop_;
   Owner& owner_;
   Http2Session session_;
+  std::optional<TlsSession> tls_;
   Descriptor fd_;
   Timer refused_;  // by the kernel, at once
   std::string local_address_;
   bool connected_ = false;
+  Time connected_at_{};
   bool touched_ = false;  // `on_turn_end` will come
   bool blocked_ = false;  // the kernel takes no more for now
   bool broken_ = false;   // nor ever
   bool closed_ = false;
   std::string output_;
   std::size_t written_ = 0;  // of it
+  std::string plain_;        // what of the session's is in it, where TLS has sealed that
 };
 
 }  // namespace greetlab

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "channel/credentials.h"
 #include "channel/gate.h"
 #include "channel/own_process.h"
 #include "greet.grpc.pb.h"
@@ -76,7 +77,16 @@ grpc::ChannelArguments arguments(const ChannelOptions& options) {
   // Its trace of events nobody reads here, and 1.51 reads it while it is written: who asked for a
   // subchannel's state meanwhile died of it ("CT_UNKNOWN", 5 of 40 runs).
   arguments.SetInt(GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0);
+  if (const std::string& name = options.tls.server_name; !name.empty()) {
+    arguments.SetSslTargetNameOverride(name);
+  }
   return arguments;
+}
+
+std::shared_ptr<grpc::ChannelCredentials> credentials(const TlsOptions& options) {
+  const Credentials read = read_credentials(options);
+  if (!options.on) return grpc::InsecureChannelCredentials();
+  return grpc::SslCredentials({read.ca, read.key, read.cert});
 }
 
 struct Dialled {
@@ -89,8 +99,8 @@ struct Dialled {
 Dialled dial(const ChannelOptions& options) {
   static std::mutex dialling;
   const std::lock_guard lock(dialling);
-  auto channel = grpc::CreateCustomChannel(options.target, grpc::InsecureChannelCredentials(),
-                                           arguments(options));
+  auto channel =
+      grpc::CreateCustomChannel(options.target, credentials(options.tls), arguments(options));
   const std::int64_t id = options.connection_per_call ? 0 : newest_channel_id(options.target);
   return {std::move(channel), id};
 }

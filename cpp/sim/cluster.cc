@@ -1,6 +1,8 @@
 #include "sim/cluster.h"
 
 #include <algorithm>
+#include <iterator>
+#include <sstream>
 #include <stdexcept>
 #include <utility>
 
@@ -13,6 +15,32 @@ constexpr std::string_view kClusterIpService = "greetserver";
 constexpr std::string_view kHeadlessService = "greetserver-headless";
 constexpr std::uint32_t kMostPods = 10'000;
 
+/// An address in each of the families, the first of which is the primary one. Their IPv6 prefixes
+/// are those that kind has by default, and unique local (RFC 4193), as most clusters' are.
+std::vector<Address> addresses(const SimConfig& config, std::string v4, std::string v6) {
+  if (config.ip == "v4") return {{std::move(v4), config.port}};
+  if (config.ip == "v6") return {{std::move(v6), config.port}};
+  if (config.ip == "dual") return {{std::move(v4), config.port}, {std::move(v6), config.port}};
+  throw std::invalid_argument("ip '" + config.ip + "': it is 'v4', 'v6' or 'dual'");
+}
+
+std::vector<Address> pod_addresses(const SimConfig& config, std::uint32_t n) {
+  const std::uint32_t node = n / 250;
+  const std::uint32_t host = n % 250 + 2;
+  std::ostringstream v6;
+  v6 << "fd00:10:244:" << std::hex;
+  if (node > 0) v6 << node << ':';
+  v6 << ':' << host;
+  return addresses(config, "10.244." + std::to_string(node) + "." + std::to_string(host), v6.str());
+}
+
+/// Its service is of one family, the primary one.
+SimDnsConfig dns_config(const SimConfig& config) {
+  SimDnsConfig dns = config.dns;
+  dns.server = {addresses(config, "10.96.0.10", "fd00:10:96::a").front().ip, dns.server.port};
+  return dns;
+}
+
 std::string full_name(std::string_view service) {
   return std::string(service) + ".default.svc.cluster.local";
 }
@@ -23,15 +51,15 @@ SimCluster::SimCluster(SimConfig config)
     : config_(std::move(config)),
       rng_(config_.seed),
       trace_(clock_),
-      dns_(clock_, rng_, trace_, config_.dns),
+      dns_(clock_, rng_, trace_, dns_config(config_)),
       network_(clock_, rng_, trace_, config_.network),
-      cluster_ip_{"10.96.0.1", config_.port},
+      cluster_ips_(addresses(config_, "10.96.0.1", "fd00:10:96::1")),
       who_(trace_.symbol("cluster")) {
   if (config_.trace_capacity > 0) {
     recording_.emplace(config_.trace_capacity);
     trace_.listen(&*recording_);
   }
-  network_.add_cluster_ip(cluster_ip_);
+  for (const Address& address : cluster_ips_) network_.add_cluster_ip(address);
   scale(config_.pods);
   if (config_.pods == 0) publish(EventId::none);  // the services are there all the same
 }
@@ -66,8 +94,7 @@ void SimCluster::add_pods(std::uint32_t count) {
     const std::uint32_t n = pods_made_++;
     SimPod& pod = pods_.emplace_back();
     pod.name = "pod-" + std::to_string(n + 1);
-    pod.address = {"10.244." + std::to_string(n / 250) + "." + std::to_string(n % 250 + 2),
-                   config_.port};
+    pod.addresses = pod_addresses(config_, n);
     pod.who = trace_.symbol(pod.name);
     pod.least = pod.most = config_.network.service_time;
     pod.revision = revision_;
@@ -270,28 +297,38 @@ void SimCluster::delist(SimPod& pod, EventId cause) {
   if (std::exchange(pod.listed, false)) publish(cause);
 }
 
+// Of each family by itself: an EndpointSlice has one addressType, and kube-proxy sends connections
+// to a ClusterIP on to endpoints of its own family.
 void SimCluster::publish(EventId cause) {
-  std::vector<std::string> ips;
-  std::vector<Address> addresses;
-  for (const SimPod& pod : pods_) {
-    if (!pod.listed) continue;
-    ips.push_back(pod.address.ip);
-    addresses.push_back(pod.address);
+  std::vector<Address> all;
+  std::vector<std::string> virtual_ips;
+  for (const Address& cluster_ip : cluster_ips_) {
+    virtual_ips.push_back(cluster_ip.ip);
+    std::vector<Address> slice;
+    for (const SimPod& pod : pods_) {
+      if (!pod.listed) continue;
+      std::ranges::copy_if(pod.addresses, std::back_inserter(slice), [&](const Address& address) {
+        return is_v6(address) == is_v6(cluster_ip);
+      });
+    }
+    all.insert(all.end(), slice.begin(), slice.end());
+    network_.set_endpoints(cluster_ip, std::move(slice));
   }
-  dns_.set(full_name(kHeadlessService), ips);
-  dns_.set(full_name(kClusterIpService), {cluster_ip_.ip});
+  std::vector<std::string> ips;
+  for (const Address& address : all) ips.push_back(address.ip);
+  dns_.set(full_name(kHeadlessService), std::move(ips));
+  dns_.set(full_name(kClusterIpService), std::move(virtual_ips));
   for (const std::string_view service : {kClusterIpService, kHeadlessService}) {
     trace_.emit(who_, cause, [&] {
-      return EndpointsChanged{trace_.symbol(service), trace_.symbol(to_string(addresses)),
-                              static_cast<std::uint32_t>(addresses.size())};
+      return EndpointsChanged{trace_.symbol(service), trace_.symbol(to_string(all)),
+                              static_cast<std::uint32_t>(all.size())};
     });
   }
-  network_.set_endpoints(cluster_ip_, std::move(addresses));
 }
 
 EventId SimCluster::tell(const SimPod& pod, std::string_view change, EventId cause) {
   return trace_.emit(who_, cause, [&] {
-    return PodChanged{pod.who, trace_.symbol(change), trace_.symbol(to_string(pod.address))};
+    return PodChanged{pod.who, trace_.symbol(change), trace_.symbol(to_string(pod.addresses))};
   });
 }
 

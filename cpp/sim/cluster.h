@@ -28,6 +28,7 @@ struct SimConfig {
   std::uint32_t pods = 3;
   std::uint64_t seed = 0;
   std::uint16_t port = 50051;
+  std::string ip = "v4";
   Duration start_interval{};
   Duration readiness_delay{};
   Duration endpoint_lag{};
@@ -43,6 +44,8 @@ struct SimConfig {
     f("pods", self.pods, "how many there are at first");
     f("seed", self.seed, "of all that is random");
     f("port", self.port, "of the pods and of the services");
+    f("ip", self.ip,
+      "the families of its addresses: 'v4', 'v6', or 'dual': each pod and each ClusterIP has both");
     f("start_interval", self.start_interval,
       "from one pod's being ready to the next one's, of those that are made at once");
     f("readiness_delay", self.readiness_delay,
@@ -73,7 +76,7 @@ struct SimConfig {
 /// seed and the same commands give the same events, byte for byte, on every machine.
 class SimCluster {
  public:
-  /// @throws std::invalid_argument for more pods than there are addresses.
+  /// @throws std::invalid_argument for more pods than there are addresses, or no such families.
   explicit SimCluster(SimConfig config);
   ~SimCluster();
   SimCluster(const SimCluster&) = delete;
@@ -121,7 +124,8 @@ class SimCluster {
   Network& network() { return network_; }
   Trace& trace() { return trace_; }
   const Recording* recording() const { return recording_ ? &*recording_ : nullptr; }
-  const Address& cluster_ip() const { return cluster_ip_; }
+  /// Of each family one.
+  const std::vector<Address>& cluster_ips() const { return cluster_ips_; }
 
  private:
   Channel& open(const ChannelOptions& config, std::string who);
@@ -147,7 +151,7 @@ class SimCluster {
   std::optional<Recording> recording_;
   SimDns dns_;
   Network network_;
-  const Address cluster_ip_;
+  const std::vector<Address> cluster_ips_;
   const Symbol who_;
   std::list<SimPod> pods_;  // a list never moves what it holds
   std::uint32_t pods_made_ = 0;

@@ -1,5 +1,6 @@
 #include "sim/dns.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/search_list.h"
@@ -11,8 +12,6 @@ namespace {
 const std::vector<std::string> kSearch{"default.svc.cluster.local", "svc.cluster.local",
                                        "cluster.local"};
 constexpr int kNdots = 5;
-
-const Address kServer{"10.96.0.10", 53};
 
 }  // namespace
 
@@ -43,10 +42,16 @@ class SimDns::Walk final : public std::enable_shared_from_this<SimDns::Walk> {
  private:
   void on_reply(Duration trip) {
     const std::string& name = names_[next_++];
-    const std::vector<std::string> ips = dns_.answer(name);
+    std::vector<std::string> ips = dns_.answer(name);
     const bool exists = !ips.empty();
-    tell(name, RecordType::a, exists ? DnsStatus::ok : DnsStatus::nxdomain, trip, ips);
-    tell(name, RecordType::aaaa, exists ? DnsStatus::no_data : DnsStatus::nxdomain, trip, {});
+    // A before AAAA. So it stays: the IPv6 ones are unique local, which RFC 6724 puts last.
+    const auto six = std::ranges::stable_partition(
+        ips, [](const std::string& ip) { return ip.find(':') == std::string::npos; });
+    const auto status = [&](bool any) {
+      return any ? DnsStatus::ok : exists ? DnsStatus::no_data : DnsStatus::nxdomain;
+    };
+    tell(name, RecordType::a, status(six.begin() != ips.begin()), trip, {ips.begin(), six.begin()});
+    tell(name, RecordType::aaaa, status(!six.empty()), trip, {six.begin(), six.end()});
     if (!exists && next_ < names_.size()) return ask();
     lookup_.status = exists ? DnsStatus::ok : DnsStatus::nxdomain;
     if (exists) {
@@ -70,7 +75,7 @@ class SimDns::Walk final : public std::enable_shared_from_this<SimDns::Walk> {
     Query& query = lookup_.queries.emplace_back();
     query.name = name;
     query.type = type;
-    query.server = kServer;
+    query.server = dns_.config_.server;
     query.status = status;
     query.rcode = status == DnsStatus::nxdomain ? 3 : 0;
     query.authoritative = true;

@@ -25,10 +25,12 @@ struct SimDnsConfig {
   /// Whether a cache between the pods and the DNS (CoreDNS's `cache`, NodeLocal DNSCache) gives
   /// out an answer again until its TTL has passed, however old it is by then.
   bool cache = false;
+  /// Whom the pods ask.
+  Address server{"10.96.0.10", 53};
 };
 
-/// Answers with what Kubernetes' DNS would: the addresses of a name, shuffled; NXDOMAIN for a name
-/// that is not there.
+/// Answers with what Kubernetes' DNS would: the addresses of a name, of each family shuffled;
+/// NXDOMAIN for a name that is not there.
 class SimDns {
  public:
   using Done = std::function<void(const Lookup&, EventId cause)>;

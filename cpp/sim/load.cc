@@ -38,7 +38,7 @@ class SimLoadDriver final : public LoadDriver {
     if (pod_rows_[index] < 0) {
       const auto& pods = cluster_.pods();
       const auto found = std::ranges::find(pods, pod, &SimPod::who);
-      pod_rows_[index] = log.pod_row(found->name, found->address.ip);
+      pod_rows_[index] = log.pod_row(found->name, found->addresses.front().ip);
     }
     return pod_rows_[index];
   }

@@ -483,7 +483,7 @@ std::unique_ptr<Link> Network::dial(const Dial& dial, Link::Watcher& watcher) {
 }
 
 void Network::add(SimPod& pod) {
-  pods_[pod.address] = &pod;
+  for (const Address& address : pod.addresses) pods_[address] = &pod;
 }
 
 void Network::add_cluster_ip(const Address& address) {

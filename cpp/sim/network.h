@@ -82,7 +82,7 @@ class Network final : public Connector {
   Rng& rng_;
   Trace& trace_;
   const NetworkConfig config_;
-  std::map<Address, SimPod*> pods_;
+  std::map<Address, SimPod*> pods_;  // by each of its addresses
   std::map<Address, EndpointPick> cluster_ips_;
   std::uint64_t opened_ = 0;
   std::map<const SimPod*, std::vector<std::weak_ptr<Connection>>> connections_;

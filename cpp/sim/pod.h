@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/address.h"
 #include "core/time.h"
@@ -22,8 +23,8 @@ enum class PodState : std::uint8_t {
 
 struct SimPod {
   std::string name;
-  Address address;
-  Symbol who;  ///< In the trace.
+  std::vector<Address> addresses;  ///< Of each family of the cluster one (status.podIPs).
+  Symbol who;                      ///< In the trace.
   PodState state = PodState::serving;
   bool healthy = true;         ///< What its health service says,
   bool ready = true;           ///< and what the readiness probe knows of it.

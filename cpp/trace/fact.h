@@ -51,7 +51,7 @@ Field(const char*, Value Fact::*) -> Field<Fact, Value>;
 struct PodChanged {
   Symbol pod;
   Symbol change;
-  Symbol address;  ///< Where it listens: "10.244.0.2:50051".
+  Symbol address;  ///< Where it listens: "10.244.0.2:50051"; of each family one, with commas.
   static constexpr std::string_view kName = "PodChanged";
   static constexpr Certainty kCertainty = Certainty::observed;
   static constexpr auto fields() {
@@ -164,7 +164,10 @@ struct LookupEnded {
     if (count == 0) {
       return t.say("the lookup of ", name, " found nothing: ", t.upper(t.word(status)));
     }
-    return t.say("the lookup found ", t.counted(count, "address"), ": ", t.list(addresses));
+    const std::string found = t.counted(count, "address") + ": " + t.list(addresses);
+    if (!t.both_families(addresses)) return t.say("the lookup found ", found);
+    return t.say("the lookup found ", found,
+                 ". DNS does not say which of them are one server's: each is an endpoint");
   }
 };
 
@@ -330,6 +333,31 @@ struct ConnectStarted {
   std::string sentence(const Teller& t) const {
     const std::string again = attempt > 1 ? t.say(", attempt ", attempt) : std::string();
     return t.say(t.who, " dials ", t.address(subchannel), again);
+  }
+};
+
+/// TLS is agreed on: `protocol` "TLSv1.3", after `round_trips` to the server, and `took` since TCP
+/// was connected. The server's certificate says `name` (RFC 9525), as it had to. So is HTTP/2
+/// (ALPN, RFC 7301): a handshake without it is a failure (RFC 9113 3.2).
+struct TlsHandshake {
+  ConnectionId connection;
+  Symbol protocol;
+  Symbol name;
+  std::uint32_t round_trips;
+  Duration took;
+  static constexpr std::string_view kName = "TlsHandshake";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{
+        Field{"connection", &TlsHandshake::connection}, Field{"protocol", &TlsHandshake::protocol},
+
+        Field{"name", &TlsHandshake::name}, Field{"round_trips", &TlsHandshake::round_trips},
+        Field{"took", &TlsHandshake::took}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(protocol, " with ", t.dialled(connection), " after ",
+                 t.counted(round_trips, "round trip"), " (", t.milliseconds(took),
+                 "): its certificate is for ", name, ", as it must be; HTTP/2 is agreed on (ALPN)");
   }
 };
 
@@ -647,8 +675,8 @@ using Fact =
                  QueryAnswered, LookupEnded, ReresolutionRequested, CooldownStarted,
                  ResolverBackoffStarted, AddressListTaken, ListSwapped, PickerPublished,
                  ChannelStateChanged, SubchannelCreated, SubchannelStateChanged, ConnectStarted,
-                 Connected, ConnectFailed, GoAwayReceived, PingSent, PingAnswered, PingUnanswered,
-                 KeepaliveThrottled, ConnectionLost, BackoffStarted, FrameSeen, CallStarted,
-                 CallQueued, Picked, StreamAwaited, CallUnsent, CallEnded>;
+                 TlsHandshake, Connected, ConnectFailed, GoAwayReceived, PingSent, PingAnswered,
+                 PingUnanswered, KeepaliveThrottled, ConnectionLost, BackoffStarted, FrameSeen,
+                 CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent, CallEnded>;
 
 }  // namespace greetlab

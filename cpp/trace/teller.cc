@@ -1,5 +1,6 @@
 #include "trace/teller.h"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <cstdio>
@@ -34,6 +35,18 @@ std::string Teller::list(Symbol addresses, std::string_view nobody) const {
     if (letter == ',') text += ' ';
   }
   return text;
+}
+
+bool Teller::both_families(Symbol addresses) const {
+  bool v4 = false;
+  bool v6 = false;
+  for (std::string_view rest = word(addresses); !rest.empty();) {
+    const std::string_view one = rest.substr(0, rest.find(','));
+    // With a port or without: an IPv6 one has more colons than one.
+    (std::ranges::count(one, ':') > 1 ? v6 : v4) = true;
+    rest.remove_prefix(std::min(one.size() + 1, rest.size()));
+  }
+  return v4 && v6;
 }
 
 std::string Teller::reason(Symbol why) const {

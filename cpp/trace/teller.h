@@ -50,6 +50,8 @@ class Teller {
   static std::string counted(std::uint32_t count, std::string_view noun);
   /// A list in one word, "a,b", as people write it: "a, b"; `nobody` for an empty one.
   std::string list(Symbol addresses, std::string_view nobody = "") const;
+  /// Whether there are IPv4 and IPv6 ones among them.
+  bool both_families(Symbol addresses) const;
   /// ": why"; nothing without a reason.
   std::string reason(Symbol why) const;
 

@@ -3,6 +3,10 @@ other thing of these engines.
 
 One is of another kind: what the *server* of real clusters does to calls is random, so it is allowed
 there, not required.
+
+One stands elsewhere, for it needs IPv6 addresses that not every machine lets a test have: gRPC 1.51
+tries the addresses of a list as they come, newer ones IPv6 and IPv4 by turns (gRFC A61): see
+`test_the_order_in_which_stock_grpc_dials` in tests/test_ip_families.py.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   config.timeout = std::chrono::milliseconds(3);
   config.attempts = 1;
   DnsResolver resolver(config);
-  const Lookup lookup = resolver.lookup_now("greetserver", {RecordType::a, RecordType::srv});
+  const Lookup lookup = resolver.lookup("greetserver", {RecordType::a, RecordType::srv});
   CHECK(!describe(lookup.status).empty());
   CHECK(lookup.status != DnsStatus::ok || !lookup.queries.empty());
   CHECK(lookup.addresses.empty() || lookup.status == DnsStatus::ok);

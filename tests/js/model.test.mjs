@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Model, NEVER } from "../../bindings/greetlab/views/widget/js/model.js";
+import { Model, NEVER, hostOf, tailOf } from "../../bindings/greetlab/views/widget/js/model.js";
 import { ONE_CALL, VIA_PROXY, VIRTUAL, address, packed } from "./packed.mjs";
 
 const made = (more = [], options = {}) => new Model(packed([...ONE_CALL, ...more], options));
@@ -130,4 +130,12 @@ test("which subchannel the picker chooses next, as long as it is that picker", (
   const [client] = model.clients;
   const next = (position) => model.nextPick(client, position)?.id ?? null;
   assert.deepEqual([10, 11, 12, 13, 14, 15].map(next), [null, 1, null, null, 1, null]);
+});
+
+test("an address that is too long is cut where it is like the others", () => {
+  assert.equal(hostOf("[fd00:10:244::2]:50051"), "fd00:10:244::2");
+  assert.equal(hostOf("10.244.0.2:50051"), "10.244.0.2");
+  assert.equal(tailOf("fd00:10:244::2", 14), "fd00:10:244::2");
+  assert.equal(tailOf("fd00:10:244::2", 12), "…:10:244::2");
+  assert.equal(tailOf("10.244.0.2", 8), "….0.2");
 });

@@ -55,7 +55,7 @@ export function packed(events, { pods = 2, virtual = [] } = {}) {
     frame_types: ["DATA", "HEADERS"],
     fields, words, sentences: ["something happens", "call \0 goes on"],
     pods: Array.from({ length: pods }, (_, i) => ({
-      name: `pod-${i + 1}`, address: address(i + 1), color: "#123456", marker: "o",
+      name: `pod-${i + 1}`, addresses: [address(i + 1)], color: "#123456", marker: "o",
     })),
     virtual, failed: "#ff0000", dropped: 0,
   };

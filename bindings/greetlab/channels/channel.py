@@ -133,14 +133,17 @@ class Channel(GreetChannel):
         """Cancels what is in flight and closes the connections. Closing twice is fine."""
         self._closing()
 
-    def tell_pod_changed(self, pod: str, address: str, change: str, *, ends: bool = False) -> None:
+    def tell_pod_changed(
+        self, pod: str, addresses: Sequence[str], change: str, *, ends: bool = False
+    ) -> None:
         """Puts into the trace what the cluster does to a pod: "killed", "started", ...
 
         A trace tells so what the channel only feels. gRPC's engine has no such trace.
 
+        addresses: of each family one.
         ends: its connections end because of it. To be told before it is done.
         """
-        self._channel.tell_pod_changed(pod, address, change, ends)
+        self._channel.tell_pod_changed(pod, addresses, change, ends)
 
     def tell_endpoints_changed(self, service: str, addresses: Sequence[str]) -> None:
         """The same for what the cluster lists as a service's endpoints: "10.244.0.3:50051", ..."""

@@ -28,6 +28,11 @@ class ChannelOptions(TypedDict, total=False):
     connection_per_call: bool
     source_ip: str
     frames: bool
+    tls: bool
+    ca: str
+    cert: str
+    key: str
+    server_name: str
     seed: int | None
     trace_capacity: int
 

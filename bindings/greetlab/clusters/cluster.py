@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack, cast
 
@@ -28,6 +28,7 @@ class Pod:
     state: "starting" (it runs, and the readiness probe has not found out), "serving", "draining"
         (it was deleted: it goes on until its preStop is over, and then finishes its calls), "dead"
         or, in the sim, "lost".
+    ip, ips: its address; in a cluster of both families it has two (status.podIPs), IPv4 first.
     listed: whether the services list it as an endpoint: whether new clients can find it.
     """
 
@@ -35,6 +36,7 @@ class Pod:
     ip: str
     state: str
     listed: bool
+    ips: Sequence[str] = field(default=(), compare=False)
 
 
 class Cluster(ABC):
@@ -145,7 +147,8 @@ class Cluster(ABC):
         pods = self.pods
         told = [f"{type(self).__name__} [{self.world}] · {len(pods)} pod{'s' * (len(pods) != 1)}"]
         for pod in pods:
-            told.append(f"  {pod.name:8} {pod.ip:15} {pod.state:9}{_listed(pod)}")
+            ips = " ".join(pod.ips)
+            told.append(f"  {pod.name:8} {ips:15} {pod.state:9}{_listed(pod)}")
         return lines(told)
 
     def _repr_html_(self) -> str:

@@ -5,6 +5,8 @@ No Docker, no Kubernetes, no root. Each cluster takes a /16 of 127.0.0.0/8 for i
     127.N.0.10:10053    the cluster's DNS (a thread of this process)
     127.N.96.1:50051    the ClusterIP of `greetserver` (the process `clusterip`)
     127.N.1.1:50051...  the pods (a process `greet-server` each)
+
+With IPv6 (`ip`) it has fd00:7f:N::/48 as well, or instead, which does need root: see `loopback`.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from greetlab.channels.options import DEFAULTS, ChannelOptions, channel_title, t
 from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster, Pod
 from greetlab.clusters.faults import Faults
 from greetlab.clusters.local_pods import Delays, LocalPod, LocalPods
+from greetlab.clusters.loopback import Network, families
 from greetlab.clusters.processes import (
     ClusterIpProxy,
     GreetServer,
@@ -34,22 +37,30 @@ from greetlab.clusters.processes import (
     Process,
     await_first_line,
 )
-from greetlab.dns.lookup import Lookup, pod_resolver, pod_search
+from greetlab.dns.lookup import Lookup, pod_resolver, pod_search, with_port
 
 if TYPE_CHECKING:
+    from greetlab.clusters.authority import Authority
     from greetlab.dns.server import ClusterDns
 
 DNS_PORT = 10053
 NAMESPACE = "default"
 DOMAIN = "cluster.local"
 SEARCH = pod_search(NAMESPACE, DOMAIN)
+_RECORDS = {"v4": "A", "v6": "AAAA"}
 MOST_PODS = 250
+_TAILS = (f".{NAMESPACE}.svc.{DOMAIN}", f".{NAMESPACE}.svc", f".{NAMESPACE}", "")
+_SERVICE_NAMES = [name + tail for name in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE) for tail in _TAILS]
+"""All that a pod may call the services by: what a certificate says that is to serve them."""
 
 
 class LocalCluster(Cluster, Faults):
     """Pods as processes on this machine's loopback addresses.
 
     pods: how many to start with.
+    ip: the families of its addresses: "v4", "v6" or "dual": each pod, and the ClusterIP, has an
+        address of both, IPv4 first (podIPs, clusterIPs; ipFamilyPolicy: RequireDualStack). IPv6
+        needs the right to add addresses to the loopback interface.
     port: the pods' port, and the services'.
     service_port: the services' own port, where it is another one than the pods' (targetPort).
     session_affinity: sessionAffinity: ClientIP of `greetserver`: a client that connects again
@@ -67,6 +78,12 @@ class LocalCluster(Cluster, Faults):
     max_concurrent_streams: how many calls at once the pods take on a connection; more of them wait;
         None = any number.
     grace: seconds that a draining pod's calls may go on after its SIGTERM.
+    tls: the pods speak TLS, with certificates of the cluster's own `authority`, for its services'
+        names; channels are told so, too (`channel(..., tls=True)`).
+    tls_names: what the pods' certificates say in place of that: DNS names and addresses, where
+        "{ip}" stands for the pod's own.
+    mtls: the pods take only clients that show a certificate of the authority's:
+        `cluster.authority.issue("client-1")` makes one.
     dns_ttl: of every DNS answer, in seconds. CoreDNS's default is 5, its usual Corefile says 30.
     seed: of every random choice in it (the ClusterIP's, the order of DNS answers, the pods' draws);
         None = another one each time.
@@ -74,7 +91,8 @@ class LocalCluster(Cluster, Faults):
     On loopback a dead pod refuses connections at once, where a deleted pod's address on a real
     cluster often swallows packets, and connects hang until they time out.
 
-    Raises StartError if a process does not start, OSError if there is no free loopback network.
+    Raises StartError if a process does not start, OSError if there is no free loopback network, or
+    if it cannot have IPv6 addresses.
     """
 
     world = "LOCAL"
@@ -83,6 +101,7 @@ class LocalCluster(Cluster, Faults):
         self,
         pods: int = 3,
         *,
+        ip: str = "v4",
         port: int = 50051,
         service_port: int | None = None,
         session_affinity: float | None = None,
@@ -94,12 +113,16 @@ class LocalCluster(Cluster, Faults):
         max_connection_age_grace: float | None = None,
         max_concurrent_streams: int | None = None,
         grace: float = 5.0,
+        tls: bool = False,
+        tls_names: Sequence[str] | None = None,
+        mtls: bool = False,
         dns_ttl: int = 5,
         seed: int | None = None,
     ) -> None:
         if not sys.platform.startswith("linux"):
             raise OSError("a local cluster needs Linux, where all of 127.0.0.0/8 is loopback")
         _check_pods(pods)
+        self._families = families(ip)
         arguments.number("port", port, 1, 65535)
         service_port = port if service_port is None else service_port
         arguments.number("service_port", service_port, 1, 65535)
@@ -120,6 +143,11 @@ class LocalCluster(Cluster, Faults):
         if max_concurrent_streams is not None:
             arguments.number("max_concurrent_streams", max_concurrent_streams, 1, 2**31 - 1)
             self._flags += ["--max-concurrent-streams", str(max_concurrent_streams)]
+        if (tls_names is not None or mtls) and not tls:
+            raise ValueError("tls_names and mtls: of pods that speak TLS; give tls=True, too")
+        self._tls_names = _SERVICE_NAMES if tls_names is None else list(tls_names)
+        self._mtls = mtls
+        self._authority: Authority | None = None
         self._lock = threading.RLock()
         delays = Delays(start_interval, readiness_delay, endpoint_lag, pre_stop)
         self._pods = LocalPods(self, delays, self._lock)
@@ -133,29 +161,40 @@ class LocalCluster(Cluster, Faults):
         self._owner = os.getpid()
         weakref.finalize(self, _clean_up, self._owner, self._cleanup)
         try:
+            if tls:
+                from greetlab.clusters.authority import Authority  # which takes its time
+
+                self._authority = Authority()
+                self._cleanup.append(self._authority.close)
             self._start(pods, dns_ttl)
         except BaseException:
             self.close()
             raise
 
     def _start(self, pods: int, dns_ttl: int) -> None:
-        self.network, self._dns = _claim_network(dns_ttl, self.seed)
-        self._cleanup.append(self._dns.close)
+        self._network, self._dns = _claim_network(self._families, dns_ttl, self.seed, self._cleanup)
+        self.network = self._network.number
         self._lifeline = Lifeline()
         self._cleanup.append(self._lifeline.close)
         self._cleanup.append(partial(_end, self._processes))  # the last to come is the first to go
         self._cleanup.append(self._pods.close)
-        self.dns_address = f"127.{self.network}.0.10:{DNS_PORT}"
-        self.cluster_ip = f"127.{self.network}.96.1"
+        self.dns_address = with_port(self._network.dns, DNS_PORT)
+        self.cluster_ips = self._network.cluster_ips
+        """Of `greetserver`: one of each family, as `spec.clusterIPs` has them."""
+        self.cluster_ip = self.cluster_ips[0]
         self._resolver = pod_resolver(self.dns_address, namespace=NAMESPACE, domain=DOMAIN)
-        self._proxy = ClusterIpProxy(
-            f"{self.cluster_ip}:{self.service_port}",
-            seed=self.seed,
-            lifeline=self._lifeline,
-            affinity=self._affinity,
-        )
-        self._processes.append(self._proxy)
-        self._starting: list[Process] = [self._proxy]
+        self._network.add(self.cluster_ips)
+        self._proxies: list[ClusterIpProxy] = []  # one of each family, as kube-proxy has them
+        for number, ip in enumerate(self.cluster_ips):
+            proxy = ClusterIpProxy(
+                with_port(ip, self.service_port),
+                seed=(self.seed + number) % 2**64,
+                lifeline=self._lifeline,
+                affinity=self._affinity,
+            )
+            self._proxies.append(proxy)
+            self._processes.append(proxy)
+        self._starting: list[Process] = [*self._proxies]
         with self._lock:
             self._pods.add(pods)
 
@@ -180,7 +219,18 @@ class LocalCluster(Cluster, Faults):
         with self._lock:
             if not self._closed:
                 self.publish()  # what it reported before it acknowledges this is here then
-            return list(self._proxy.facts)
+            facts = [fact for proxy in self._proxies for fact in proxy.facts]
+            return sorted(facts, key=lambda fact: fact["time_ns"])
+
+    @property
+    def authority(self) -> Authority:
+        """Who has signed the pods' certificates, and signs more.
+
+        Raises ValueError where the pods speak no TLS.
+        """
+        if self._authority is None:
+            raise ValueError("the pods of this cluster speak no TLS: Cluster.local(tls=True)")
+        return self._authority
 
     def lookup(self, name: str, types: Sequence[str] = ("A", "AAAA")) -> Lookup:
         """Looks a name up as a pod of this cluster would: search list, ndots:5 and all."""
@@ -197,7 +247,8 @@ class LocalCluster(Cluster, Faults):
             is no error here: the calls fail, as a real client's would.
         port: to dial; None = the right one, which for a headless service is the pods'.
 
-        What is random comes from the cluster's seed, where no seed is given.
+        With `tls` it trusts the cluster's authority, where no other is given. What is random comes
+        from the cluster's seed, where no seed is given.
         """
         target = self.target(service, port)
         with self._lock:
@@ -205,6 +256,8 @@ class LocalCluster(Cluster, Faults):
             number = self._clients
         if options.get("seed") is None:
             options["seed"] = (self.seed + 2**32 + number) % 2**64
+        if options.get("tls") and self._authority is not None:
+            options.setdefault("ca", self._authority.ca)
         channel = Channel(
             target,
             name=f"client-{number}",
@@ -219,7 +272,7 @@ class LocalCluster(Cluster, Faults):
             self._check_open()
             self._channels.add(channel)
             for pod in self._pods.by_name.values():
-                channel.tell_pod_changed(pod.name, self._endpoint(pod), "started")
+                channel.tell_pod_changed(pod.name, self._endpoints(pod), "started")
             self._tell_endpoints([channel])
         return channel
 
@@ -235,10 +288,10 @@ class LocalCluster(Cluster, Faults):
         self._check_open()
         if ":" in service:
             raise ValueError(f"service {service!r}: a name without a port; it is {self.port} here")
-        found = self._resolver.lookup(service, ["A"])
+        found = self._resolver.lookup(service, [_RECORDS[family] for family in self._families])
         name = found.answer_name or f"{service}.{SEARCH[0]}"
         if port is None:
-            port = self.service_port if found.addresses == [self.cluster_ip] else self.port
+            port = self.service_port if found.addresses == self.cluster_ips else self.port
         arguments.number("port", port, 1, 65535)
         return f"dns://{self.dns_address}/{name.rstrip('.')}.:{port}"
 
@@ -355,10 +408,11 @@ class LocalCluster(Cluster, Faults):
         new = []
         for _ in range(count):
             self._made += 1
+            arguments.number("number of pods ever made", self._made, 1, 90 * 254)
             new.append(
                 LocalPod(
                     f"pod-{self._made}",
-                    ip=self._address(self._made),
+                    ips=self._network.pod(self._made),
                     seed=(self.seed + self._made) % 2**64,
                     control=f"@greetlab-{secrets.token_hex(8)}",
                     revision=revision,
@@ -366,17 +420,14 @@ class LocalCluster(Cluster, Faults):
             )
         return new
 
-    def _endpoint(self, pod: LocalPod) -> str:
-        return f"{pod.ip}:{self.port}"
-
-    def _address(self, number: int) -> str:
-        """Of the pod that is made as the `number`th: 127.N.1.1 is the first."""
-        high, low = divmod(number - 1, 254)
-        arguments.number("number of pods ever made", number, 1, 90 * 254)
-        return f"127.{self.network}.{1 + high}.{1 + low}"
+    def _endpoints(self, *pods: LocalPod) -> list[str]:
+        """Of each family by itself, as EndpointSlices have them (addressType)."""
+        ips = zip(*(pod.ips for pod in pods), strict=True)
+        return [with_port(ip, self.port) for of_family in ips for ip in of_family]
 
     def start_pods(self, pods: list[LocalPod]) -> None:
         """Starts the processes side by side, and waits until all of them serve."""
+        self._network.add([ip for pod in pods for ip in pod.ips])
         servers: list[GreetServer] = []
         try:
             for pod in pods:
@@ -395,12 +446,21 @@ class LocalCluster(Cluster, Faults):
     def _server_of(self, pod: LocalPod) -> GreetServer:
         return GreetServer(
             pod.name,
-            pod.ip,
+            pod.ips,
             self.port,
             lifeline=self._lifeline,
             control=pod.control,
-            flags=[*self._flags, "--seed", str(pod.seed)],
+            flags=[*self._flags, *self._tls_flags(pod), "--seed", str(pod.seed)],
         )
+
+    def _tls_flags(self, pod: LocalPod) -> list[str]:
+        if self._authority is None:
+            return []
+        if pod.certificate is None:
+            names = [name.replace("{ip}", pod.ip) for name in self._tls_names]
+            pod.certificate = self._authority.issue(*names)
+        flags = ["--tls-cert", pod.certificate.cert, "--tls-key", pod.certificate.key]
+        return [*flags, "--tls-client-ca", self._authority.ca] if self._mtls else flags
 
     def _reap(self) -> None:
         """Forgets the drained pods that have ended, as a cluster deletes them."""
@@ -415,19 +475,20 @@ class LocalCluster(Cluster, Faults):
         """Tells the DNS and the ClusterIP who the endpoints are."""
         listed = [pod for pod in self._pods.by_name.values() if pod.listed]
         # A Deployment's pods have no hostname of their own: DNS names them after their address.
-        endpoints = [(None, pod.ip) for pod in listed]
+        endpoints = [(None, ip) for pod in listed for ip in pod.ips]
         ports = {"grpc": (self.service_port, self.port)}
-        for service, ip in ((CLUSTER_IP_SERVICE, self.cluster_ip), (HEADLESS_SERVICE, None)):
+        for service, ips in ((CLUSTER_IP_SERVICE, self.cluster_ips), (HEADLESS_SERVICE, ())):
             self._dns.set_service(
-                service, NAMESPACE, cluster_ip=ip, ports=ports, endpoints=endpoints
+                service, NAMESPACE, cluster_ip=ips, ports=ports, endpoints=endpoints
             )
-        self._proxy.set_endpoints(map(self._endpoint, listed))
+        for number, proxy in enumerate(self._proxies):
+            proxy.set_endpoints(with_port(pod.ips[number], self.port) for pod in listed)
         self._tell_endpoints(self._channels)
 
     # What the cluster does stands in the traces of its clients, too.
 
     def _tell_endpoints(self, channels: Iterable[Channel]) -> None:
-        listed = [self._endpoint(pod) for pod in self._pods.by_name.values() if pod.listed]
+        listed = self._endpoints(*(pod for pod in self._pods.by_name.values() if pod.listed))
         for channel in channels:
             for service in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE):
                 channel.tell_endpoints_changed(service, listed)
@@ -435,7 +496,7 @@ class LocalCluster(Cluster, Faults):
     def tell(self, pod: LocalPod, change: str, *, ends: bool = False) -> None:
         """Puts what happens to a pod into the traces of the clients."""
         for channel in list(self._channels):
-            channel.tell_pod_changed(pod.name, self._endpoint(pod), change, ends=ends)
+            channel.tell_pod_changed(pod.name, self._endpoints(pod), change, ends=ends)
 
     def _find(self, name: str) -> LocalPod:
         self._check_open()
@@ -456,30 +517,45 @@ class LocalCluster(Cluster, Faults):
             raise ValueError("this cluster is closed; make another one")
 
 
-def _claim_network(dns_ttl: int, seed: int) -> tuple[int, ClusterDns]:
-    """A /16 of 127.0.0.0/8 that no other cluster has: whose DNS address we could bind."""
+def _claim_network(
+    families: Sequence[str], dns_ttl: int, seed: int, cleanup: list[Callable[[], None]]
+) -> tuple[Network, ClusterDns]:
+    """A /16 of 127.0.0.0/8 that no other cluster has: whose DNS address we could bind. One that has
+    no IPv4 claims it all the same, for the number is of both families.
+    """
     from greetlab.dns.server import ClusterDns  # with dnspython, which takes its time
 
     candidates = list(range(1, 255))
     random.shuffle(candidates)
     for number in candidates:
-        address = (f"127.{number}.0.10", DNS_PORT)
+        network = Network(number, families)
+        v4 = (f"127.{number}.0.10", DNS_PORT)
+        mine = [network.close]
         try:
-            dns = ClusterDns(*address, ttl=dns_ttl, seed=seed)
-            try:
-                socket.create_connection(address, 5).close()  # where lo is down, only this fails
-            except BaseException:
-                dns.close()
+            if families[0] == "v6":
+                claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                mine.append(claim.close)
+                claim.bind(v4)
+                network.add([network.dns])
+            dns = ClusterDns(network.dns, DNS_PORT, ttl=dns_ttl, seed=seed)
+            mine.append(dns.close)
+            # Where lo is down, only this fails.
+            socket.create_connection((network.dns, DNS_PORT), 5).close()
+        except BaseException as error:
+            for undo in reversed(mine):
+                undo()
+            if not isinstance(error, OSError) or error.errno == errno.EADDRNOTAVAIL:
                 raise
-            return number, dns
-        except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise OSError(
                     error.errno,
-                    f"use 127.{number}.0.10:{DNS_PORT}: {error.strerror}; a local cluster "
+                    f"use {with_port(*v4)}: {error.strerror}; a local cluster "
                     "needs all of 127.0.0.0/8 on the loopback interface, which this system has "
                     "not: is the interface up? (ip link set lo up)",
                 ) from error
+        else:
+            cleanup += mine
+            return network, dns
     raise OSError(
         errno.EADDRINUSE,
         f"port {DNS_PORT} is taken on all of 127.1.0.10 to 127.254.0.10: close other clusters, "

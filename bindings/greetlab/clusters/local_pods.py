@@ -11,11 +11,14 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from greetlab import _core, arguments
 from greetlab.clusters.cluster import Pod
 from greetlab.clusters.processes import GreetServer
+
+if TYPE_CHECKING:
+    from greetlab.clusters.authority import Certificate
 
 
 @dataclass
@@ -23,12 +26,13 @@ class LocalPod:
     """A pod, and the process that it runs. server: None = it was never started."""
 
     name: str
-    ip: str
+    ips: list[str]
     seed: int
     control: str
     revision: int
     server: GreetServer | None = None
     client: _core.ControlClient | None = field(default=None, repr=False)
+    certificate: Certificate | None = field(default=None, repr=False)
     listed: bool = False
     draining: bool = False
     healthy: bool = True
@@ -55,7 +59,7 @@ class LocalPod:
             state = "draining"
         else:
             state = "starting" if self.starting else "serving"
-        return Pod(self.name, self.ip, state, self.listed)
+        return Pod(self.name, self.ips[0], state, self.listed, self.ips)
 
 
 @dataclass(frozen=True)

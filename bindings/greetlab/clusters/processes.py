@@ -155,15 +155,15 @@ class GreetServer(Process):
     def __init__(
         self,
         name: str,
-        ip: str,
+        ips: Sequence[str],
         port: int,
         *,
         lifeline: Lifeline,
         control: str,
         flags: Sequence[str] = (),
     ) -> None:
-        arguments = ["greet-server", "--listen", ip, "--port", str(port), "--control", control]
-        arguments += ["--pod-name", name, "--pod-ip", ip, "--lifeline", str(lifeline.reader)]
+        arguments = ["greet-server", "--listen", *ips, "--port", str(port), "--control", control]
+        arguments += ["--pod-name", name, "--pod-ip", ips[0], "--lifeline", str(lifeline.reader)]
         super().__init__(name, [*arguments, *flags], lifeline=lifeline)
 
 

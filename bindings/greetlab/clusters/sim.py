@@ -33,6 +33,7 @@ class SimOptions(TypedDict, total=False):
     """Of a virtual cluster; those that are not given have their defaults."""
 
     port: int
+    ip: str
     start_interval: float
     readiness_delay: float
     endpoint_lag: float
@@ -49,7 +50,8 @@ class SimOptions(TypedDict, total=False):
 
 
 SIM_DEFAULTS = {name: default for name, default, _ in _core.sim_options()}
-_NOT_HERE = ("source_ip", "frames", "seed", "trace_capacity")
+_TLS = ("tls", "ca", "cert", "key", "server_name")
+_NOT_HERE = ("source_ip", "frames", *_TLS, "seed", "trace_capacity")
 _HERE = [name for name, _, _ in DEFAULTS if name not in _NOT_HERE]
 """What a channel can be told in this world, and what it cannot."""
 
@@ -268,7 +270,12 @@ class SimCluster(Cluster, Faults):
     @property
     def cluster_ip(self) -> str:
         """The virtual address of `greetserver`."""
-        return self._core.cluster_ip
+        return self._core.cluster_ips[0]
+
+    @property
+    def cluster_ips(self) -> list[str]:
+        """Of each family of the cluster one, as `spec.clusterIPs` has them."""
+        return self._core.cluster_ips
 
     def lookup(self, name: str, types: Sequence[str] = ("A", "AAAA")) -> Lookup:
         """Looks a name up as a pod would: search list, ndots:5 and all. Takes its virtual time."""
@@ -284,7 +291,7 @@ class SimCluster(Cluster, Faults):
         With `connection_per_call` each call is another client in the trace.
 
         Raises ValueError for what there is not in this world: another engine, a source_ip, frames
-        (nothing is put on a wire), a seed or a trace_capacity of a channel's own.
+        (nothing is put on a wire), TLS, a seed or a trace_capacity of a channel's own.
         """
         if options.get("frames"):
             raise ValueError(

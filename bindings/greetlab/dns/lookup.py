@@ -51,15 +51,23 @@ def pod_resolver(
     """
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", namespace):  # RFC 1123
         raise ValueError(f"namespace {namespace!r}: small letters, digits and dashes")
-    return DnsResolver([_with_port(server)], search=pod_search(namespace, domain), ndots=NDOTS)
+    return DnsResolver(
+        [with_usual_port(server)], search=pod_search(namespace, domain), ndots=NDOTS
+    )
 
 
-def _with_port(server: str) -> str:
+def with_port(ip: str, port: int) -> str:
+    """As an address is written: "10.244.0.3:50051", "[fd00::3]:50051"."""
+    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+
+
+def with_usual_port(server: str) -> str:
+    """A DNS server with its port: 53, where none is named."""
     try:
         ip = ipaddress.ip_address(server.strip("[]"))
     except ValueError:
         return server  # it has one, or is refused in words
-    return f"[{ip}]:53" if ip.version == 6 else f"{ip}:53"
+    return with_port(str(ip), 53)
 
 
 def system_resolver(path: str = "/etc/resolv.conf") -> DnsResolver:

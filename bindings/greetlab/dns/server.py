@@ -29,6 +29,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
+from greetlab.dns.lookup import with_port
 from greetlab.dns.zone import Answer, Endpoint, Port, Service, Zone
 
 _OUR_UDP_PAYLOAD = 1232  # what survives any path unfragmented (dnsflagday.net/2020)
@@ -132,7 +133,7 @@ class ClusterDns:
         name: str,
         namespace: str = "default",
         *,
-        cluster_ip: str | None = None,
+        cluster_ip: str | Sequence[str] | None = None,
         ports: Mapping[str, Port | tuple[int, int]] | None = None,
         endpoints: Sequence[Endpoint | tuple[str | None, str]] = (),
         publish_not_ready_addresses: bool = False,
@@ -143,7 +144,7 @@ class ClusterDns:
         Args:
             name: the service.
             namespace: where it is.
-            cluster_ip: its virtual IP; None makes it headless.
+            cluster_ip: its virtual IP, or those of both families; None makes it headless.
             ports: name to (service port, target port), and the protocol if it is not "tcp". A port
                 named "" has no SRV record of its own.
             endpoints: (hostname, ip) of each pod, and whether it is ready if it is not. A ClusterIP
@@ -155,7 +156,7 @@ class ClusterDns:
             ValueError: an IP address is none.
         """
         service = Service(
-            (cluster_ip,) if cluster_ip else (),
+            (cluster_ip,) if isinstance(cluster_ip, str) else tuple(cluster_ip or ()),
             {port_name: Port(*port) for port_name, port in (ports or {}).items()},
             tuple(Endpoint(*endpoint) for endpoint in endpoints),
             publish_not_ready_addresses,
@@ -221,7 +222,7 @@ class ClusterDns:
         self._queries.append(
             DnsQuery(
                 at_ns=time.monotonic_ns(),
-                client=f"{client[0]}:{client[1]}",
+                client=with_port(client[0], client[1]),
                 transport=transport,
                 name=question.name.to_text(omit_final_dot=True),
                 type=dns.rdatatype.to_text(question.rdtype),

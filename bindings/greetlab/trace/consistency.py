@@ -172,9 +172,9 @@ def _numbers(trace: Trace) -> Iterator[Problem]:
 def _places(trace: Trace) -> Iterator[Problem]:
     """A pod is where the cluster says; so it can only answer over a connection that leads there."""
     whole = Trace(trace.core)
-    homes: dict[int, set[int]] = {}
-    for _, _, pod, address in _rows(whole, "PodChanged", "pod", "address"):
-        homes.setdefault(pod, set()).add(address)
+    homes: dict[int, set[str]] = {}
+    for _, _, pod, addresses in _rows(whole, "PodChanged", "pod", "address"):
+        homes.setdefault(pod, set()).update(whole.word(addresses).split(","))
     pods = {address for of_one in homes.values() for address in of_one}
     made = {n: to for _, _, n, to in _rows(whole, "SubchannelCreated", "subchannel", "address")}
     leads = {
@@ -188,7 +188,9 @@ def _places(trace: Trace) -> Iterator[Problem]:
     wrong = [
         event
         for event, _, pod, connection in _rows(trace, "CallEnded", "pod", "connection")
-        if leads.get(connection) in pods and pod in homes and leads[connection] not in homes[pod]
+        if pod in homes
+        and (place := whole.word(leads.get(connection, 0))) in pods
+        and place not in homes[pod]
     ]
     yield from _broken("places", "is answered by a pod that is elsewhere than was dialled", wrong)
 

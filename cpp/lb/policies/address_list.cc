@@ -26,6 +26,20 @@ class AddressList::Child final : private Subchannel::Watcher {
   std::shared_ptr<Subchannel> subchannel_;
 };
 
+std::vector<Address> interleaved(std::vector<Address> addresses) {
+  const auto like_the_first = [&, first = !addresses.empty() && is_v6(addresses.front())](
+                                  const Address& one) { return is_v6(one) == first; };
+  if (std::ranges::all_of(addresses, like_the_first)) return addresses;
+  auto other = std::ranges::stable_partition(addresses, like_the_first).begin();
+  std::vector<Address> result;
+  result.reserve(addresses.size());
+  for (auto one = addresses.begin(), middle = other; one != middle || other != addresses.end();) {
+    if (one != middle) result.push_back(std::move(*one++));
+    if (other != addresses.end()) result.push_back(std::move(*other++));
+  }
+  return result;
+}
+
 AddressList::AddressList(Watcher& watcher, PolicyHelper& helper, Clock& clock,
                          const std::vector<Address>& addresses, EventId cause)
     : watcher_(watcher), clock_(clock) {

@@ -11,10 +11,16 @@
 
 namespace greetlab {
 
+/// Families by turns, beginning with the first address's own; in each family the order stays (gRFC
+/// A61, as RFC 8305 4 has it; gRPC 1.66 and newer). Where all of one family are out of reach, the
+/// next one is 250 ms away, not the whole list.
+std::vector<Address> interleaved(std::vector<Address> addresses);
+
 /// What pick_first does with its addresses (gRFC A61, A62), and any other policy with those of one
 /// endpoint:
 ///
-/// - tries them in order, from one to the next when it fails, or after 250 ms (Happy Eyeballs);
+/// - tries them in order, `interleaved`, from one to the next when it fails, or after 250 ms (Happy
+/// Eyeballs);
 /// - the first READY one is selected, and the others are let go: that is the end of its work;
 /// - when all have failed it says so, and goes on: each is tried again as soon as it may be.
 class AddressList {
@@ -32,7 +38,8 @@ class AddressList {
     virtual void on_selected_lost(EventId cause) = 0;
   };
 
-  /// Holds a subchannel for each. watcher, helper, clock: outlive it.
+  /// Holds a subchannel for each. addresses: in the order of trying. watcher, helper, clock:
+  /// outlive it.
   AddressList(Watcher& watcher, PolicyHelper& helper, Clock& clock,
               const std::vector<Address>& addresses, EventId cause);
   ~AddressList();

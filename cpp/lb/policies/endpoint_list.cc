@@ -127,7 +127,9 @@ class EndpointListPolicy::OneAddress final : public Child, private Subchannel::W
 class EndpointListPolicy::SeveralAddresses final : public Child, public AddressList::Watcher {
  public:
   SeveralAddresses(List& list, std::vector<Address> addresses, EventId cause)
-      : Child(list), addresses_(std::move(addresses)), attempts_(make_attempts(cause)) {}
+      : Child(list),
+        addresses_(interleaved(std::move(addresses))),
+        attempts_(make_attempts(cause)) {}
 
   void begin(EventId cause) override {
     report(State::connecting, {}, cause);

@@ -25,7 +25,7 @@ class PickFirstPicker final : public Picker {
 /// gRPC's pick_first, its default policy (client channel spec; gRFC A62; A61 for Happy Eyeballs):
 ///
 /// - tries the addresses of all endpoints in order (`AddressList`), or the endpoints shuffled (A62;
-///   gRPC 1.56 and newer);
+///   gRPC 1.56 and newer), IPv6 and IPv4 by turns (A61; gRPC 1.66 and newer);
 /// - after 250 ms without an answer the next one is tried as well (A61; gRPC 1.66 and newer);
 /// - the first READY one is selected, and the others are let go;
 /// - when it is lost the channel is IDLE: nothing happens until somebody calls;
@@ -90,7 +90,7 @@ bool PickFirst::update(const Resolution& update, EventId cause) {
       std::swap(endpoints[left - 1], endpoints[helper_.rng().below(left)]);
     }
   }
-  addresses_ = addresses_of(endpoints);
+  addresses_ = interleaved(addresses_of(endpoints));
   if (!idle_) try_addresses(cause);  // else when somebody calls
   return true;
 }

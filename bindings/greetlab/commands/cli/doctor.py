@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,7 +17,7 @@ from greetlab.commands.cli.shared import Json, Terminal, failing_in_words, print
 from greetlab.views.words import Text
 
 if TYPE_CHECKING:
-    from greetlab.commands.doctor import Finding, ServiceReport
+    from greetlab.commands.doctor import ClientReport, Finding, ServiceReport
 
 _MARKS = {"good": ("good", "green"), "note": ("note", "yellow"), "bad": ("BAD", "bold red")}
 
@@ -25,8 +27,9 @@ def doctor(
         str | None,
         typer.Argument(
             metavar="TARGET",
-            help="A gRPC service of yours, as its clients have it: dns:///name:port. Without it: "
-            "this machine.",
+            help="A gRPC service of yours, as its clients have it: dns:///name:port, name:port, "
+            "passthrough:///..., http://..., kubernetes:///... (greetserver and "
+            "greetserver-headless are those of a cluster made for it.) Without it: this machine.",
             show_default=False,
         ),
     ] = None,
@@ -44,34 +47,70 @@ def doctor(
         Literal["Go", "Java", "Python", "Node", "C++", "C#"] | None,
         typer.Option(case_sensitive=False, help="Show the fix in this language only."),
     ] = None,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Your clients speak TLS to it: so will the doctor's.")
+    ] = False,
+    pid: Annotated[
+        int | None,
+        typer.Option(min=1, help="Look at this running client of yours, and call nobody."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="The same for whoever here is connected to this port."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Examine this machine, or a gRPC service of yours: are its calls shared, or sticky?
 
-    A service is looked at from where this runs, with calls that it need not know. Exit status 0 if
-    all is good, 1 if there is something to be done, 2 if it could not be looked at.
+    A service is looked at from where this runs, with calls that it need not know; a client that
+    runs already (--pid) by the connections that it has. Exit status 0 if all is good, 1 if there is
+    something to be done, 2 if it could not be looked at.
     """
-    from greetlab.commands.doctor import examine_service
+    from greetlab.commands.doctor import examine_client, examine_service
 
+    calls = {"policy": policy, "times": times, "timeout": timeout, "language": language,
+             "tls": tls or None}  # fmt: skip
+    if pid is not None or port is not None:
+        with failing_in_words("doctor"):
+            if given := [f"--{name}" for name, value in calls.items() if value is not None]:
+                raise ValueError(f"{given[0]} is about calls: a running client is only looked at")
+            client = examine_client(pid, target, port)
+        if as_json:
+            print_json(client.to_dict())
+        else:
+            _show_client(client)
+        raise typer.Exit(0 if client.healthy else 1)
     if target is None:
         with failing_in_words("doctor"):
-            options = {"policy": policy, "times": times, "timeout": timeout, "language": language}
-            if given := [f"--{name}" for name, value in options.items() if value is not None]:
+            if given := [f"--{name}" for name, value in calls.items() if value is not None]:
                 raise ValueError(f"{given[0]} is about a service: it needs a TARGET")
         _examine_machine(as_json)
     else:
-        with failing_in_words("doctor"):
+        with ExitStack() as stack, failing_in_words("doctor"):
             report = examine_service(
-                target,
+                stack.enter_context(_target(target)),
                 policy=policy or "pick_first",
                 times=30 if times is None else times,
                 timeout=3.0 if timeout is None else timeout,
+                tls=tls,
             )
         if as_json:
             print_json(report.to_dict())
         else:
             _show(report, language)
         raise typer.Exit(0 if report.healthy else 1)
+
+
+@contextmanager
+def _target(target: str) -> Iterator[str]:
+    """The lab's own services are looked at in a cluster made for it, as `greetlab call` does."""
+    from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster
+
+    if target in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE):
+        with Cluster.local() as cluster:
+            yield cluster.target(target)
+    else:
+        yield target
 
 
 def _examine_machine(as_json: bool) -> None:
@@ -97,6 +136,7 @@ def _line(finding: Finding) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(width=4)
     table.add_column(min_width=12, no_wrap=True)
+    table.add_column(overflow="fold")
     table.add_row(Text(mark, style), finding.subject, Text(finding.saw))
     if finding.remedy:
         table.add_row("", "", Text(f"-> {finding.remedy}", "bold"))
@@ -111,9 +151,45 @@ def _show(report: ServiceReport, language: str | None) -> None:
     for heading, body in (
         ("What DNS says", _names(report)),
         ("Where calls go", _runs(report)),
+        ("What your language makes of that target", _meanings(report, language)),
     ):
-        console.print(Rule(Text(heading, "bold"), align="left", style="dim"))
-        console.print(Padding(body, (1, 2)))
+        if body is not None:
+            console.print(Rule(Text(heading, "bold"), align="left", style="dim"))
+            console.print(Padding(body, (1, 2)))
+    _judged(console, report)
+    if report.fix:
+        console.print()
+        console.print(Rule(Text("The fix", "bold"), align="left", style="dim"))
+        if report.fix.service:
+            _code(console, "A headless Service (kubectl apply -f -)", report.fix.service)
+        elif report.headless:
+            there = f"{report.headless.name} is there, and headless: dial it"
+            console.print(Padding(Text(there), (1, 0, 0, 0)))
+        for each, lines in report.fix.clients.items():
+            if language in (None, each):
+                _code(console, each, lines)
+    console.print()
+
+
+def _show_client(report: ClientReport) -> None:
+    console = Terminal()
+    console.print()
+    who = f"process {report.pid}: {report.command}" if report.pid else f"to port {report.port}"
+    console.print(Text(who, "bold"), soft_wrap=True)
+    console.print()
+    if report.target:
+        console.print(Text(f"{report.target} has {', '.join(report.addresses) or 'no address'}"))
+    for end, count in report.connections.items():
+        console.print(Text(f"  {count} to {end}"))
+    for end, count in report.unlisted.items():
+        console.print(Text(f"  {count} to {end}, which DNS does not have", "yellow"))
+    console.print()
+    _judged(console, report)
+    console.print()
+
+
+def _judged(console: Terminal, report: ServiceReport | ClientReport) -> None:
+    """The verdict, the findings, and what cannot be known."""
     color = {True: "red", False: "green", None: "yellow"}[report.sticky]
     console.print(Text(report.verdict, f"bold {color}"))
     console.print()
@@ -123,17 +199,19 @@ def _show(report: ServiceReport, language: str | None) -> None:
     for sentence in report.unknown:
         mark = Table.grid(padding=(0, 2))
         mark.add_column(width=4)
+        mark.add_column(overflow="fold")
         mark.add_row(Text("?", "yellow"), Text(sentence, "italic"))
         console.print(mark)
-    if report.fix:
-        console.print()
-        console.print(Rule(Text("The fix", "bold"), align="left", style="dim"))
-        if report.fix.service:
-            _code(console, "A headless Service (kubectl apply -f -)", report.fix.service)
-        for each, lines in report.fix.clients.items():
-            if language in (None, each):
-                _code(console, each, lines)
-    console.print()
+
+
+def _meanings(report: ServiceReport, language: str | None) -> Table | None:
+    told = {each: said for each, said in report.meanings.items() if language in (None, each)}
+    if not told:
+        return None
+    table = Table.grid(padding=(0, 3))
+    for each, said in told.items():
+        table.add_row(Text(each, "bold"), Text(said))
+    return table
 
 
 def _names(report: ServiceReport) -> Group:

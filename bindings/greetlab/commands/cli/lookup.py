@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from greetlab.dns.lookup import Lookup, Query
 
 
+_NOBODY = ("unreachable", "timeout")
+"""How a lookup ends that no server had a word in."""
+
+
 def lookup(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="greetserver, greetserver-headless, or any name.")
@@ -38,7 +42,7 @@ def lookup(
 
     A pod's resolv.conf has a search list and ndots:5. Without --server and --resolv-conf a local
     cluster of three pods is made for it. Exit status 0 if there is an answer, 1 if there is none, 2
-    if it could not be asked.
+    if nobody could be asked, or nobody said anything.
     """
     from greetlab.clusters.cluster import Cluster
     from greetlab.dns.lookup import lookup_dict, pod_resolver, system_resolver
@@ -59,7 +63,7 @@ def lookup(
         print_json(lookup_dict(found))
     else:
         _show(found)
-    raise typer.Exit(0 if found.ok else 1)
+    raise typer.Exit(0 if found.ok else 2 if found.status in _NOBODY else 1)
 
 
 def _types(text: str) -> list[str]:

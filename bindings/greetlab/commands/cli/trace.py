@@ -14,6 +14,11 @@ from rich.table import Table
 from greetlab.commands.cli.shared import Json, Terminal, failing_in_words, print_json
 from greetlab.views.words import Text
 
+_OF_A_LOG = (
+    "Read from a log: all of it is inferred, and what the log does not tell is not here. grpc-go's "
+    "has no calls, no picks, and whole seconds; C-core's knows who answered by the address alone."
+)
+
 if TYPE_CHECKING:
     from greetlab.trace.consistency import Problem
     from greetlab.trace.summary import ClientSummary, Summary
@@ -23,7 +28,11 @@ if TYPE_CHECKING:
 def trace(
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="What `call --trace` or Trace.save wrote."),
+        typer.Argument(
+            metavar="FILE",
+            help="What `call --trace` or Trace.save wrote; or a log of your own client: grpc-go's, "
+            "or C-core's (C++, Python, Ruby, PHP).",
+        ),
     ],
     story: Annotated[bool, typer.Option("--story", help="A sentence for every event.")] = False,
     check: Annotated[
@@ -33,16 +42,17 @@ def trace(
 ) -> None:
     """Read a trace: in figures, as a story, or with a suspicious eye.
 
-    Exit status 0, 1 if --check found something, 2 if the file is no trace.
+    A log is read as far as it tells of resolver, balancer, subchannels and picks; all of it is then
+    marked as inferred. Exit status 0, 1 if --check found something, 2 if the file is no trace.
     """
     from greetlab.trace.consistency import problems
+    from greetlab.trace.logs import load
     from greetlab.trace.summary import summarize
-    from greetlab.trace.trace import Trace
 
     with failing_in_words("trace"):
         if story and check:
             raise ValueError("--story or --check: one of them at a time")
-        read = Trace.load(file)
+        read = load(file)
     if check:
         found = problems(read)
         if as_json:
@@ -99,6 +109,8 @@ def _show(summary: Summary, file: Path) -> None:
     dropped = f", {summary.dropped:,} dropped" if summary.dropped else ""
     title = f"{summary.events:,} events in {summary.seconds:.3f} s{dropped}"
     console.print(Text.assemble((f" {summary.world} ", "reverse"), " ", (title, "bold")))
+    if summary.world == "LOG":
+        console.print(Text(f"  {_OF_A_LOG}", "yellow"))
     for change in summary.cluster:
         console.print(Text(f"  {change}", "yellow"))
     for client in summary.clients:

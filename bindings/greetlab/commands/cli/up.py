@@ -58,11 +58,14 @@ def _listen() -> int:
 
 def _document(cluster: LocalCluster) -> dict[str, Any]:
     from greetlab.clusters.reach import lines
+    from greetlab.dns.lookup import with_port
 
     return {
         "dns": cluster.dns_address,
-        "cluster_ip": f"{cluster.cluster_ip}:{cluster.service_port}",
-        "pods": [{"name": pod.name, "address": f"{pod.ip}:{cluster.port}"} for pod in cluster.pods],
+        "cluster_ip": with_port(cluster.cluster_ip, cluster.service_port),
+        "pods": [
+            {"name": pod.name, "address": with_port(pod.ip, cluster.port)} for pod in cluster.pods
+        ],
         "targets": {name: cluster.target(name) for name in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE)},
         "lines": [{"shows": line.shows, "command": line.command} for line in lines(cluster)],
     }
@@ -70,6 +73,7 @@ def _document(cluster: LocalCluster) -> dict[str, Any]:
 
 def _show(console: Terminal, cluster: LocalCluster) -> None:
     from greetlab.clusters.reach import lines
+    from greetlab.dns.lookup import with_port
     from greetlab.views.palette import pod_styles
 
     pods = cluster.pods
@@ -80,12 +84,12 @@ def _show(console: Terminal, cluster: LocalCluster) -> None:
     )
     console.print()
     console.print(f"  DNS         {cluster.dns_address}")
-    console.print(f"  ClusterIP   {cluster.cluster_ip}:{cluster.service_port}")
+    console.print(f"  ClusterIP   {with_port(cluster.cluster_ip, cluster.service_port)}")
     styles = pod_styles(pod.name for pod in pods)
     for pod in pods:
         style = styles[pod.name]
         name = Text(f"{style.sign} {pod.name:9}", style.color)
-        console.print(Text.assemble("  ", name, f" {pod.ip}:{cluster.port}"))
+        console.print(Text.assemble("  ", name, f" {with_port(pod.ip, cluster.port)}"))
     console.print()
     console.print(Text("From another terminal:", "bold"))
     for line in lines(cluster):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import resource
 import shutil
 import socket
@@ -17,6 +16,11 @@ from importlib.util import find_spec
 
 from greetlab import executables
 from greetlab.clusters.local import DNS_PORT
+from greetlab.commands.doctor.environment import (
+    PROXY_VARIABLES,
+    proxy_of,
+    without_password,
+)
 from greetlab.commands.doctor.finding import Finding
 
 ENOUGH_DESCRIPTORS = 1024
@@ -96,27 +100,17 @@ def _descriptors() -> Finding:
 
 
 def _proxy() -> Finding:
-    """gRPC's own clients ask it for a local cluster, too; the lab's channels never do.
-
-    Tried with grpcio 1.85: no_proxy knows networks, and ends of names as they stand, final dot and
-    all (grpc/grpc doc/environment_variables.md). It knows no "*".
-    """
-    names = ("grpc_proxy", "https_proxy", "http_proxy")  # in gRPC's order
-    name = next((name for name in names if os.environ.get(name)), None)
-    if name is None:
-        return Finding("proxy", "good", f"none of {', '.join(names)} is set")
-    saw = f"{name} is {_without_password(os.environ[name])}"
-    spared = os.environ.get("no_grpc_proxy", os.environ.get("no_proxy", ""))  # noqa: SIM112
-    words = [word.strip() for word in spared.split(",") if word.strip()]
-    missing = [word for word in (_LOOPBACK, "localhost", "cluster.local.") if word not in words]
+    """gRPC's own clients ask it for a local cluster, too; the lab's channels never do."""
+    asked = proxy_of(os.environ)
+    if asked is None:
+        return Finding("proxy", "good", f"none of {', '.join(PROXY_VARIABLES)} is set")
+    saw = f"{asked.variable} is {without_password(asked.url)}"
+    wanted = (_LOOPBACK, "localhost", "cluster.local.")
+    missing = [word for word in wanted if word not in asked.spared]
     if not missing:
         return Finding("proxy", "good", f"{saw}, and no_proxy spares local clusters")
-    remedy = f"export no_proxy={','.join([*words, *missing])}"
+    remedy = f"export no_proxy={','.join([*asked.spared, *missing])}"
     return Finding("proxy", "bad", f"{saw}: grpcio and other clients ask it for pods", remedy)
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", url)
 
 
 def _grpcio() -> Finding:

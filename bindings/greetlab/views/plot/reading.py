@@ -233,5 +233,8 @@ class Reading:
             if (name := self._ip_names.get(word.rsplit(":", 1)[0])) is not None:
                 table[number] = self.pods.index(name)
         told = self.cluster.column("PodChanged", "address")
-        table[told] = self._pod_rows(self.cluster.column("PodChanged", "pod"))
+        for number in distinct(told).tolist():
+            pods = self._pod_rows(self.cluster.column("PodChanged", "pod")[told == number])
+            for address in self.trace.word(number).split(","):
+                table[self._word_numbers.get(address, number)] = pods[-1]
         return np.where(known >= 0, known, table[place])

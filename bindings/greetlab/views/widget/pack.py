@@ -92,8 +92,8 @@ def pack(trace: Trace, title: str = "") -> bytes:
         "words": [plain(word) for word in words],
         "sentences": [plain(template).replace(mark, CALL) for template in templates],
         "pods": [
-            {"name": plain(name), "address": plain(place.pods[name]), "color": style.color,
-             "marker": style.marker}
+            {"name": plain(name), "addresses": [plain(one) for one in place.pods[name]],
+             "color": style.color, "marker": style.marker}
             for name, style in sorted(styles.items(), key=_natural)
         ],
         "frame_types": FRAME_TYPES[: FRAME_TYPES.index("EXTENSION")],

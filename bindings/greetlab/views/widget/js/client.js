@@ -2,6 +2,7 @@
 // --- A client: its state, its picker, its subchannels, its queue -------------------------------
 
 import { box, glyph, stateColor, stateWord, write } from "./glyphs.js";
+import { hostOf, tailOf } from "./model.js";
 import { countBelow } from "./track.js";
 
 /** @import { Box, Pen, Theme } from "./glyphs.js" */
@@ -71,10 +72,10 @@ function drawRow(view, g, theme, entry, client, address, next) {
   const pod = model.podByAddress.get(address) ?? null;
   const alpha = there ? 1 : 0.35;
   glyph(g, theme, pod, x + 20, y, 4.6, { alpha, hollow: !there });
-  const host = address.replace(/:\d+$/, "");
-  const short = layout.narrow ? host.replace(/^.*(\.\d+\.\d+)$/, "$1") : host;
+  const host = hostOf(address);
+  const short = layout.narrow ? host.replace(/^.*(\.\d+\.\d+|:\w*::?\w+)$/, "$1") : tailOf(host, 15);
   write(g, short, x + 32, y, {
-    size: layout.compact ? 10.5 : 11, mono: true, width: layout.narrow ? 36 : 92,
+    size: layout.compact ? 10.5 : 11, mono: true, width: layout.narrow ? 36 : 100,
     color: there ? theme.ink : theme.quiet,
   });
   if (there) {

@@ -24,11 +24,12 @@ export function lesson(model, position) {
   if (!lookup) return state === "IDLE" ? "Nothing happens before the first call." : "";
   if (lookup.end >= position && !list.length) return "First it asks DNS: where does the name live?";
   const dead = model.pods.filter((pod) => DEAD.has(pod.state.at(position)));
-  const stale = dead.filter((pod) => list.includes(pod.address));
-  const unseen = model.endpoints
+  const stale = dead.filter((pod) => pod.addresses.some((one) => list.includes(one)));
+  const unlisted = model.endpoints
     .at(position)
     .filter((address) => !list.includes(address))
     .flatMap((address) => model.podByAddress.get(address) ?? []);
+  const unseen = [...new Set(unlisted)];
   if (state === "TRANSIENT_FAILURE") return "No connection can be made: calls fail at once.";
   if (model.viaProxy) return proxyLesson(open, ended);
   if (stale.length) {
@@ -47,7 +48,10 @@ export function lesson(model, position) {
     return `Only ${picker.ready} of ${list.length} connections are READY: calls go there alone.`;
   }
   if (picker.ready > 1 && picker.picker === "round_robin") {
-    return `A connection to each of ${picker.ready} pods, and the calls take turns.`;
+    const pods = new Set(list.map((address) => model.podByAddress.get(address) ?? address)).size;
+    return pods < picker.ready
+      ? `To DNS each address is an endpoint: ${picker.ready} connections to ${pods} pods.`
+      : `A connection to each of ${picker.ready} pods, and the calls take turns.`;
   }
   return "";
 }

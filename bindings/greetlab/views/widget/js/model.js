@@ -12,7 +12,7 @@ import { Track, countBelow } from "./track.js";
 /**
  * @typedef {object} Pod
  * @property {string} name
- * @property {string} address
+ * @property {string[]} addresses of each family one
  * @property {string} color
  * @property {string} marker
  * @property {number} number
@@ -92,7 +92,9 @@ export class Model {
       answered: [],
     }));
     this.podByName = new Map(this.pods.map((pod) => [pod.name, pod]));
-    this.podByAddress = new Map(this.pods.map((pod) => [pod.address, pod]));
+    this.podByAddress = new Map(
+      this.pods.flatMap((pod) => pod.addresses.map((address) => [address, pod])),
+    );
     this.virtual = new Set(header.virtual);
     /** @type {Map<string, Client>} */
     this.clientByName = new Map();
@@ -364,3 +366,12 @@ function track(tracks, id, first) {
 function isClient(model, who) {
   return model.clientByName.has(who) || who.startsWith("client");
 }
+
+/** The address without its port, and without the brackets of an IPv6 one. @param {string} address */
+export const hostOf = (address) => address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+
+/** Of a host that is too long its end, which tells it from the others.
+ * @param {string} host @param {number} most letters
+ */
+export const tailOf = (host, most) =>
+  host.length <= most ? host : `…${host.slice(1 - most).replace(/^\w*(?=[:.])/, "")}`;

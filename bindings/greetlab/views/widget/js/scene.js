@@ -4,7 +4,7 @@
 import { drawClient, seconds } from "./client.js";
 import { box, cross, glyph, write } from "./glyphs.js";
 import { DEAD, WELL } from "./lesson.js";
-import { NEVER } from "./model.js";
+import { NEVER, hostOf, tailOf } from "./model.js";
 import { FAREWELL, drawCalls, drawConnections, ease } from "./pipes.js";
 import { countBelow } from "./track.js";
 
@@ -131,7 +131,7 @@ function drawPod(view, g, theme, pod, place, strength) {
   const { x, y, w, h } = place;
   const state = pod.state.at(position);
   const dead = DEAD.has(state);
-  const there = state !== null || pod.answered.length > 0 || pod.address;
+  const there = state !== null || pod.answered.length > 0 || pod.addresses.length > 0;
   const count = countBelow(pod.answered, position);
   const ended = Math.max(countBelow(model.ended, position), 1);
   g.save();
@@ -150,7 +150,8 @@ function drawPod(view, g, theme, pod, place, strength) {
     size: layout.narrow ? 12 : 13, weight: 650, color: dead ? theme.quiet : theme.ink, width: room,
   });
   const note = state && !WELL.has(state) ? state : "";
-  const host = pod.address.replace(/:\d+$/, "");
+  const letters = Math.floor((w - 44) / 6.4);
+  const [host = "", second] = pod.addresses.map((address) => tailOf(hostOf(address), letters));
   if (small) {
     const text = layout.compact ? note : note || host;
     write(g, text, x + 44 + name, line, {
@@ -161,6 +162,11 @@ function drawPod(view, g, theme, pod, place, strength) {
     write(g, text, x + 36, line + 18, {
       size: 10.5, color: note ? theme.bad : theme.quiet, mono: !note, width: w - 44,
     });
+    if (second && h >= 80) {
+      write(g, second, x + 36, line + 32, {
+        size: 10.5, color: theme.quiet, mono: true, width: w - 44,
+      });
+    }
   }
   const bar = { x: x + 12, y: y + h - (small ? 7 : 14), w: w - 24, h: small ? 3 : 5 };
   box(g, bar, 2.5, theme.casing);

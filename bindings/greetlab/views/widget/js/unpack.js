@@ -16,7 +16,7 @@
  *   "row" (-1: never), a "place" in another table (-1: none), a "word", a "code", a "number"
  * @property {string[]} words
  * @property {string[]} sentences
- * @property {{ name: string, address: string, color: string, marker: string }[]} pods
+ * @property {{ name: string, addresses: string[], color: string, marker: string }[]} pods
  * @property {string[]} virtual
  * @property {string[]} frame_types by their number on the wire
  * @property {string} failed
