@@ -20,8 +20,8 @@ namespace greetlab {
 /// - a new list of addresses is *pending* until it is worth swapping in;
 /// - the picker chooses among the READY ones.
 ///
-/// All are told to connect in the list's order, as in gRPC 1.51; the newest C-core (1.84) begins at a
-/// random one of them.
+/// All are told to connect in the list's order, as in gRPC 1.51; the newest C-core (1.84) begins at
+/// a random one of them.
 ///
 /// Which of an endpoint's addresses it is, where it has several, is found as pick_first does (gRFC
 /// A61; gRPC 1.66 and newer).
