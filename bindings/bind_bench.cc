@@ -7,11 +7,14 @@
 #include "core/connectivity.h"
 #include "lb/testing/policy_bench.h"
 #include "trace_handle.h"
+#include "turn.h"
 
 namespace py = pybind11;
 
 namespace greetlab {
 namespace {
+
+using Bench = OneAtATime<PolicyBench>;
 
 class BenchTrace final : public TraceHandle {
  public:
@@ -43,7 +46,7 @@ void bind_bench(py::module_& module) {
       "The legal transitions of a subchannel, as (from, to). SHUTDOWN may follow any and is "
       "final.");
 
-  py::class_<PolicyBench, std::shared_ptr<PolicyBench>>(module, "PolicyBench", R"(
+  py::class_<Bench, std::shared_ptr<Bench>>(module, "PolicyBench", R"(
 A load-balancing policy on the bench: you are its resolver, its network and its clock.
 
 Its connections do nothing until they are told to, time stands still until `run`, and everything is
@@ -53,51 +56,56 @@ policy: a name, or a PolicyConfig.
 seed: of everything random.)")
       .def(py::init([](const std::variant<PolicyConfig, std::string>& policy, std::uint64_t seed) {
              const auto* name = std::get_if<std::string>(&policy);
-             return std::make_shared<PolicyBench>(
+             return std::make_shared<Bench>(
                  name ? PolicyConfig{*name} : std::get<PolicyConfig>(policy), seed);
            }),
            "policy"_a = "round_robin", "seed"_a = 0)
-      .def("update", &PolicyBench::update, "addresses"_a, "error"_a = "",
+      .def("update", in_turn<PolicyBench>(&PolicyBench::update), "addresses"_a, "error"_a = "",
            "The resolver answers: addresses (\"a+b\": two of one endpoint), or an error. Returns "
            "whether the policy can use it.")
-      .def("exit_idle", &PolicyBench::exit_idle, "A call comes while the channel is IDLE.")
-      .def("ready", &PolicyBench::ready, "address"_a,
+      .def("exit_idle", in_turn<PolicyBench>(&PolicyBench::exit_idle),
+           "A call comes while the channel is IDLE.")
+      .def("ready", in_turn<PolicyBench>(&PolicyBench::ready), "address"_a,
            "The attempt comes off. Raises ValueError if there is none.")
-      .def("fail", &PolicyBench::fail, "address"_a, "reason"_a = "Connection refused",
+      .def("fail", in_turn<PolicyBench>(&PolicyBench::fail), "address"_a,
+           "reason"_a = "Connection refused",
            "The attempt fails. Raises ValueError if there is none.")
-      .def("lose", &PolicyBench::lose, "address"_a,
+      .def("lose", in_turn<PolicyBench>(&PolicyBench::lose), "address"_a,
            "The connection breaks. Raises ValueError if there is none.")
-      .def(
-          "run", [](PolicyBench& bench, double duration) { bench.run(seconds(duration)); },
-          "seconds"_a, "Lets this much virtual time pass.")
-      .def("step", &PolicyBench::step,
+      .def("run",
+           in_turn(+[](PolicyBench& bench, double duration) { bench.run(seconds(duration)); }),
+           "seconds"_a, "Lets this much virtual time pass.")
+      .def("step", in_turn<PolicyBench>(&PolicyBench::step),
            "Jumps to the next thing that waits for its time; False if there is none.")
-      .def("connecting", &PolicyBench::connecting,
+      .def("connecting", in_turn<PolicyBench>(&PolicyBench::connecting),
            "The addresses that are being dialled, in the order of dialling.")
-      .def("picks", &PolicyBench::picks, "count"_a,
+      .def("picks", in_turn<PolicyBench>(&PolicyBench::picks), "count"_a,
            "What the latest picker says of the next calls: an address, 'wait', or 'fail: why'.")
-      .def("done", &PolicyBench::done, "address"_a,
+      .def("done", in_turn<PolicyBench>(&PolicyBench::done), "address"_a,
            "The oldest tracked call that was picked for it ends. Raises ValueError if there is "
            "none.")
-      .def("script", &PolicyBench::script, "What was done to it so far, a line a step.")
+      .def("script", in_turn<PolicyBench>(&PolicyBench::script),
+           "What was done to it so far, a line a step.")
       .def(
           "trace",
-          [](const std::shared_ptr<PolicyBench>& bench) -> std::shared_ptr<TraceHandle> {
+          [](const std::shared_ptr<Bench>& bench) -> std::shared_ptr<TraceHandle> {
             return std::make_shared<BenchTrace>(bench);
           },
           "What it did: for greetlab.trace.trace.Trace.")
-      .def_property_readonly("now", &PolicyBench::now, "Virtual seconds since the beginning.")
+      .def_property_readonly("now", in_turn<PolicyBench>(&PolicyBench::now),
+                             "Virtual seconds since the beginning.")
       .def_property_readonly(
-          "state", [](const PolicyBench& bench) { return to_string(bench.state()); },
+          "state", [](const Bench& bench) { return to_string(bench.state()); },
           "The channel's state, as the policy published it last.")
-      .def_property_readonly("failure", &PolicyBench::failure,
+      .def_property_readonly("failure", in_turn<PolicyBench>(&PolicyBench::failure),
                              "Why it is TRANSIENT_FAILURE; else ''.")
-      .def_property_readonly("reresolutions", &PolicyBench::reresolutions,
+      .def_property_readonly("reresolutions", in_turn<PolicyBench>(&PolicyBench::reresolutions),
                              "How often it asked for newer addresses.")
-      .def_property_readonly("pickers", &PolicyBench::pickers, "How many pickers it published.")
-      .def_property_readonly("subchannels", &PolicyBench::subchannels,
+      .def_property_readonly("pickers", in_turn<PolicyBench>(&PolicyBench::pickers),
+                             "How many pickers it published.")
+      .def_property_readonly("subchannels", in_turn<PolicyBench>(&PolicyBench::subchannels),
                              "The subchannels that there are: {address: state}.")
-      .def_property_readonly("dials", &PolicyBench::dials,
+      .def_property_readonly("dials", in_turn<PolicyBench>(&PolicyBench::dials),
                              "Every attempt to connect, ever: (virtual seconds, address).");
 }
 

@@ -186,12 +186,19 @@ void bind_dns(py::module_& m) {
       "IP addresses in the order in which a client tries them (RFC 6724). sources: the address "
       "that "
       "one would connect from to each; who is missing cannot be reached; None: ask the kernel.");
-  m.def("hosts_addresses", &hosts_addresses, "name"_a, "path"_a = "/etc/hosts",
-        "The addresses of a name in a hosts(5) file.");
+  m.def(
+      "hosts_addresses",
+      [](std::string_view name, const std::string& path) {
+        return hosts_addresses(name, checked_path(path));
+      },
+      "name"_a, "path"_a = "/etc/hosts", "The addresses of a name in a hosts(5) file.");
 
-  m.def("system_resolver_config", &system_resolver_config, "path"_a = "/etc/resolv.conf",
-        "Reads a resolv.conf(5): nameserver, search, domain, and the options ndots, timeout and "
-        "attempts.\n\nRaises RuntimeError, naming the file, if it cannot be read.");
+  m.def(
+      "system_resolver_config",
+      [](const std::string& path) { return system_resolver_config(checked_path(path)); },
+      "path"_a = "/etc/resolv.conf",
+      "Reads a resolv.conf(5): nameserver, search, domain, and the options ndots, timeout and "
+      "attempts.\n\nRaises RuntimeError, naming the file, if it cannot be read.");
 
   py::class_<DnsResolver>(m, "DnsResolver",
                           "A stub resolver on c-ares that shows every query it sends. It caches "

@@ -27,8 +27,8 @@ Changes a running greet-server through its control socket.
 
 Each method blocks until the server has acted, and raises RuntimeError if it refuses or does not
 answer within 5 s.)")
-      .def(py::init([](std::string control) {
-             return std::make_unique<ControlClient>(std::move(control), signalled);
+      .def(py::init([](const std::string& control) {
+             return std::make_unique<ControlClient>(checked_path(control), signalled);
            }),
            py::arg("control"), "control: what the server was given as --control.")
       .def(

@@ -6,12 +6,15 @@
 #include "options.h"
 #include "sim/load.h"
 #include "trace_handle.h"
+#include "turn.h"
 #include "waiting.h"
 
 namespace py = pybind11;
 
 namespace greetlab {
 namespace {
+
+using World = OneAtATime<SimCluster>;
 
 class SimTrace final : public TraceHandle {
  public:
@@ -33,7 +36,7 @@ class SimTrace final : public TraceHandle {
 
 // A client of the virtual cluster; nullptr once closed.
 struct SimChannel {
-  std::shared_ptr<SimCluster> cluster;
+  std::shared_ptr<World> cluster;
   Channel* channel;
   ChannelOptions options;
 
@@ -41,6 +44,12 @@ struct SimChannel {
     if (channel == nullptr) throw std::invalid_argument("this channel is closed; open another one");
     return *channel;
   }
+};
+
+// A load of a virtual client's. The world outlives it.
+struct SimLoad {
+  std::shared_ptr<World> world;
+  std::shared_ptr<Load> load;
 };
 
 Time at(std::int64_t nanoseconds) {
@@ -78,12 +87,25 @@ std::string_view state_of(const SimPod& pod) {
 }
 
 void bind_channel(py::module_& module) {
-  py::class_<Load, std::shared_ptr<Load>>(module, "SimLoad", "A simulated client's calls.")
-      .def_property_readonly("done", &Load::done)
-      .def_property_readonly("ended", &Load::ended, "How many calls have ended by now.")
-      .def("cancel", &Load::cancel, "Gives up what is in flight and what was not started.")
-      .def_property_readonly("log", &Load::log, py::return_value_policy::reference_internal,
-                             "What became of each call: a CallLog.");
+  py::class_<SimLoad>(module, "SimLoad", "A simulated client's calls.")
+      .def_property_readonly("done", [](const SimLoad& self) { return self.load->done(); })
+      .def_property_readonly(
+          "ended", [](const SimLoad& self) { return self.load->ended(); },
+          "How many calls have ended by now.")
+      .def(
+          "cancel",
+          [](const SimLoad& self) {
+            const Turn turn(*self.world);
+            self.load->cancel();
+          },
+          "Gives up what is in flight and what was not started.")
+      .def_property_readonly(
+          "log",
+          [](const SimLoad& self) -> const CallLog& {
+            const Turn turn(*self.world);
+            return self.load->log();
+          },
+          py::return_value_policy::reference_internal, "What became of each call: a CallLog.");
 
   py::class_<SimChannel>(module, "SimChannel", "A client of a virtual cluster.")
       .def_property_readonly("name",
@@ -97,6 +119,7 @@ void bind_channel(py::module_& module) {
       .def_property_readonly("subchannels",
                              [](const SimChannel& self) {
                                std::vector<std::pair<std::string, std::string>> shown;
+                               const Turn turn(*self.cluster);
                                if (self.channel == nullptr) return shown;
                                for (const auto& subchannel : self.channel->subchannels()) {
                                  shown.emplace_back(to_string(subchannel->address()),
@@ -105,26 +128,35 @@ void bind_channel(py::module_& module) {
                                return shown;
                              })
       .def(
-          "connect", [](const SimChannel& self) { self.open().connect(); },
+          "connect",
+          [](const SimChannel& self) {
+            const Turn turn(*self.cluster);
+            self.open().connect();
+          },
           "Leaves IDLE, as a call would.")
       .def(
-          "look_again", [](const SimChannel& self) { self.open().look_again(); },
+          "look_again",
+          [](const SimChannel& self) {
+            const Turn turn(*self.cluster);
+            self.open().look_again();
+          },
           "Asks the resolver for newer addresses.")
       .def(
           "start_load",
           [](const SimChannel& self, std::size_t calls, std::size_t concurrency, double interval,
              double timeout, bool wait_for_ready) {
+            const Turn turn(*self.cluster);
             std::optional<ChannelOptions> dial_anew;
             if (self.options.connection_per_call) dial_anew = self.options;
-            return start_load(
-                *self.cluster, self.open(),
-                {calls, concurrency, seconds(interval), seconds(timeout), wait_for_ready},
-                dial_anew);
+            return SimLoad{self.cluster, start_load(*self.cluster, self.open(),
+                                                    {calls, concurrency, seconds(interval),
+                                                     seconds(timeout), wait_for_ready},
+                                                    dial_anew)};
           },
           py::arg("calls"), py::arg("concurrency"), py::arg("interval"), py::arg("timeout"),
-          py::arg("wait_for_ready"), py::keep_alive<0, 1>(),
-          "Starts calls, which go on while the world's time does.")
+          py::arg("wait_for_ready"), "Starts calls, which go on while the world's time does.")
       .def("close", [](SimChannel& self) {
+        const Turn turn(*self.cluster);
         if (self.channel) self.cluster->close_channel(*std::exchange(self.channel, nullptr));
       });
 }
@@ -151,35 +183,33 @@ void bind_sim(py::module_& module) {
       "sim_options", &options_list<SimConfig>,
       "[(name, default, help)] of what a virtual cluster can be told; durations in seconds.");
 
-  py::class_<SimCluster, std::shared_ptr<SimCluster>>(module, "SimCluster", R"(
+  py::class_<World, std::shared_ptr<World>>(module, "SimCluster", R"(
 The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are seconds.)")
       .def(py::init([](const py::kwargs& options) {
-        return std::make_shared<SimCluster>(options_from<SimConfig>(options));
+        return std::make_shared<World>(options_from<SimConfig>(options));
       }))
       .def_property_readonly(
-          "now_ns", [](SimCluster& self) { return self.clock().now().time_since_epoch().count(); })
+          "now_ns", [](World& self) { return self.clock().now().time_since_epoch().count(); })
+      .def_property_readonly("next_ns",
+                             in_turn(+[](SimCluster& self) -> std::optional<std::int64_t> {
+                               const Time next = self.clock().next();
+                               if (next == kNever) return std::nullopt;
+                               return next.time_since_epoch().count();
+                             }),
+                             "When the next thing happens; None if nothing ever will.")
       .def_property_readonly(
-          "next_ns",
-          [](SimCluster& self) -> std::optional<std::int64_t> {
-            const Time next = self.clock().next();
-            if (next == kNever) return std::nullopt;
-            return next.time_since_epoch().count();
-          },
-          "When the next thing happens; None if nothing ever will.")
-      .def_property_readonly(
-          "steps", [](SimCluster& self) { return self.clock().steps(); },
+          "steps", [](World& self) { return self.clock().steps(); },
           "How many tasks the clock has run.")
       .def_property_readonly(
-          "queries", [](SimCluster& self) { return self.dns().queries(); },
+          "queries", [](World& self) { return self.dns().queries(); },
           "DNS questions answered, ever.")
       .def_property_readonly(
-          "connections_opened", [](SimCluster& self) { return self.network().opened(); },
+          "connections_opened", [](World& self) { return self.network().opened(); },
           "Connections that the pods accepted, ever.")
       .def_property_readonly("cluster_ips",
-                             [](const SimCluster& self) { return ips_of(self.cluster_ips()); })
+                             [](const World& self) { return ips_of(self.cluster_ips()); })
       .def_property_readonly(
-          "pods",
-          [](const SimCluster& self) {
+          "pods", in_turn(+[](SimCluster& self) {
             using Shown =
                 std::tuple<std::string, std::string, std::string, bool, std::vector<std::string>>;
             std::vector<Shown> shown;
@@ -188,61 +218,58 @@ The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are second
                                  pod.listed, ips_of(pod.addresses));
             }
             return shown;
-          },
+          }),
           "(name, ip, state, listed, ips) of each.")
-      .def(
-          "step", [](SimCluster& self) { return self.clock().step(); },
-          "Jumps to whatever happens next; false if nothing does.")
-      .def(
-          "run_until",
-          [](SimCluster& self, std::int64_t until_ns) {
-            step_while(self, [&] { return self.clock().next() <= at(until_ns); });
-            self.clock().run_until(at(until_ns));
-          },
-          py::arg("until_ns"))
-      .def(
-          "run_load",
-          [](SimCluster& self, const Load& load) {
-            step_while(self, [&] { return !load.done(); });
-          },
-          py::arg("load"), "Lets time pass until every call of the load has ended.")
-      .def("scale", &SimCluster::scale, py::arg("pods"))
-      .def("kill", &SimCluster::kill, py::arg("pod"))
-      .def("lose", &SimCluster::lose, py::arg("pod"))
-      .def("restart", &SimCluster::restart, py::arg("pod"))
-      .def("drain", &SimCluster::drain, py::arg("pod"))
-      .def("rollout", &SimCluster::rollout, py::arg("max_surge"), py::arg("max_unavailable"))
-      .def_property_readonly("rolling", &SimCluster::rolling, "Whether a rollout is under way.")
-      .def(
-          "slow",
-          [](SimCluster& self, std::string_view pod, double least, double most) {
-            self.slow(pod, seconds(least), seconds(most));
-          },
-          py::arg("pod"), py::arg("least"), py::arg("most"))
-      .def("fail", &SimCluster::fail, py::arg("pod"), py::arg("rate"))
-      .def("set_serving", &SimCluster::set_serving, py::arg("pod"), py::arg("serving"))
+      .def("step", in_turn(+[](SimCluster& self) { return self.clock().step(); }),
+           "Jumps to whatever happens next; false if nothing does.")
+      .def("run_until", in_turn(+[](SimCluster& self, std::int64_t until_ns) {
+             step_while(self, [&] { return self.clock().next() <= at(until_ns); });
+             self.clock().run_until(at(until_ns));
+           }),
+           py::arg("until_ns"))
+      .def("run_load", in_turn(+[](SimCluster& self, const SimLoad& load) {
+             if (load.world.get() != &self) throw std::invalid_argument("a load of another world");
+             step_while(self, [&] { return !load.load->done(); });
+           }),
+           py::arg("load"), "Lets time pass until every call of the load has ended.")
+      .def("scale", in_turn<SimCluster>(&SimCluster::scale), py::arg("pods"))
+      .def("kill", in_turn<SimCluster>(&SimCluster::kill), py::arg("pod"))
+      .def("lose", in_turn<SimCluster>(&SimCluster::lose), py::arg("pod"))
+      .def("restart", in_turn<SimCluster>(&SimCluster::restart), py::arg("pod"))
+      .def("drain", in_turn<SimCluster>(&SimCluster::drain), py::arg("pod"))
+      .def("rollout", in_turn<SimCluster>(&SimCluster::rollout), py::arg("max_surge"),
+           py::arg("max_unavailable"))
+      .def_property_readonly(
+          "rolling", [](const World& self) { return self.rolling(); },
+          "Whether a rollout is under way.")
+      .def("slow", in_turn(+[](SimCluster& self, std::string_view pod, double least, double most) {
+             self.slow(pod, seconds(least), seconds(most));
+           }),
+           py::arg("pod"), py::arg("least"), py::arg("most"))
+      .def("fail", in_turn<SimCluster>(&SimCluster::fail), py::arg("pod"), py::arg("rate"))
+      .def("set_serving", in_turn<SimCluster>(&SimCluster::set_serving), py::arg("pod"),
+           py::arg("serving"))
       .def(
           "open_channel",
-          [](const std::shared_ptr<SimCluster>& self, std::string service, PolicyConfig policy,
+          [](const std::shared_ptr<World>& self, std::string service, PolicyConfig policy,
              const py::kwargs& given) {
+            const Turn turn(*self);
             auto options = options_from<ChannelOptions>(given);
             options.target = std::move(service);
             options.policy = std::move(policy);
             return SimChannel{self, &self->open_channel(options), options};
           },
           py::arg("service"), py::arg("policy"), "The other options: see `channel_options`.")
-      .def(
-          "lookup",
-          [](SimCluster& self, std::string_view name) {
-            std::optional<Lookup> found;
-            const auto alive = std::make_shared<const int>();
-            self.dns().lookup(name, self.trace().symbol("resolver"), EventId::none, alive,
-                              [&](const Lookup& lookup, EventId) { found = lookup; });
-            step_while(self, [&] { return !found; });
-            return *found;
-          },
-          py::arg("name"), "Looks a name up as a pod would. Takes its (virtual) time.")
-      .def_property_readonly("trace", [](const std::shared_ptr<SimCluster>& self) {
+      .def("lookup", in_turn(+[](SimCluster& self, std::string_view name) {
+             std::optional<Lookup> found;
+             const auto alive = std::make_shared<const int>();
+             self.dns().lookup(name, self.trace().symbol("resolver"), EventId::none, alive,
+                               [&](const Lookup& lookup, EventId) { found = lookup; });
+             step_while(self, [&] { return !found; });
+             return *found;
+           }),
+           py::arg("name"), "Looks a name up as a pod would. Takes its (virtual) time.")
+      .def_property_readonly("trace", [](const std::shared_ptr<World>& self) {
         return std::static_pointer_cast<TraceHandle>(std::make_shared<SimTrace>(self));
       });
 }

@@ -290,7 +290,7 @@ void save(const TraceHandle& trace, const py::array_t<std::int64_t>& rows,
     chosen.push_back(event_at(all, rows.at(i)));
   }
   const Unlocked unlocked;
-  std::ofstream file(path);
+  std::ofstream file(checked_path(path));
   write_trace(file, chosen, trace.symbols(), trace.dropped(), trace.world());
   file.close();
   if (!file) throw std::runtime_error("write " + path + ": " + std::strerror(errno));
@@ -298,7 +298,7 @@ void save(const TraceHandle& trace, const py::array_t<std::int64_t>& rows,
 
 std::shared_ptr<TraceHandle> load(const std::string& path) {
   const Unlocked unlocked;
-  std::ifstream file(path);
+  std::ifstream file(checked_path(path));
   if (!file) throw std::runtime_error("read " + path + ": " + std::strerror(errno));
   try {
     return std::make_shared<ReadTrace>(read_trace(file));

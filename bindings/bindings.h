@@ -21,6 +21,21 @@ inline std::chrono::nanoseconds seconds(double value) {
   return std::chrono::nanoseconds(static_cast<std::int64_t>(value * 1e9));
 }
 
+/// A path that Python gave. C's functions would open what stands before a NUL.
+///
+/// @throws std::invalid_argument for one with a NUL in it.
+inline const std::string& checked_path(const std::string& path) {
+  if (path.find('\0') != std::string::npos) {
+    throw std::invalid_argument("a path cannot have a NUL in it");
+  }
+  return path;
+}
+
+/// To be called last: no object of the module's comes from anywhere but its constructor or the
+/// core. A class cannot be subclassed, `__new__` does not make an object without its insides, and
+/// none is pickled or copied.
+void seal(pybind11::module_& module);
+
 void bind_bench(pybind11::module_& module);
 void bind_dns(pybind11::module_& module);
 void bind_greet(pybind11::module_& module);

@@ -10,4 +10,5 @@ PYBIND11_MODULE(_core, module) {
   greetlab::bind_trace(module);
   greetlab::bind_sim(module);
   greetlab::bind_bench(module);
+  greetlab::seal(module);
 }

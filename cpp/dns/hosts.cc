@@ -8,6 +8,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/read_line.h"
+
 namespace greetlab {
 
 namespace {
@@ -36,7 +38,7 @@ std::vector<std::string> hosts_addresses(std::string_view name, const std::strin
   const std::string wanted = plain(name);
   std::vector<std::string> found;
   std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
+  for (std::string line; read_line(file, line);) {
     std::istringstream words(line.substr(0, line.find('#')));
     std::string ip;
     if (!(words >> ip) || !is_address(ip)) continue;

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "core/read_line.h"
+
 namespace greetlab {
 namespace {
 
@@ -36,7 +38,7 @@ ResolverConfig system_resolver_config(const std::string& path) {
                              std::generic_category().message(errno));
   }
   ResolverConfig config;
-  for (std::string line; std::getline(file, line);) {
+  for (std::string line; read_line(file, line);) {
     std::istringstream words(line);
     std::string keyword;
     words >> keyword;

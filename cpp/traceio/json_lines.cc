@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <type_traits>
 
+#include "core/read_line.h"
 #include "trace/fact_text.h"
 #include "traceio/flat_object.h"
 
@@ -154,8 +155,9 @@ class Reader {
  private:
   bool next_line() {
     ++number_;
-    if (std::getline(in_, text_)) return true;
+    if (read_line(in_, text_)) return true;
     if (in_.bad()) refuse("cannot be read");  // such as a folder
+    if (!in_.eof()) refuse("longer than " + std::to_string(kLongestLine) + " bytes");
     return false;
   }
 

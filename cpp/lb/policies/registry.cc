@@ -19,6 +19,9 @@ const std::vector<PolicyType>& policies() {
 
 namespace {
 
+/// Policies that are each the child of another: gRPC has no bound, its stack has one.
+constexpr int kDeepest = 16;
+
 template <class Named>
 std::string names_of(const std::vector<Named>& all) {
   std::string names;
@@ -41,6 +44,13 @@ std::string policy_names() {
 }
 
 PolicyConfig complete(PolicyConfig config) {
+  int depth = 0;
+  for (const PolicyConfig* one = &config; one != nullptr; one = one->child.get()) {
+    if (++depth > kDeepest) {
+      throw std::invalid_argument("more than " + std::to_string(kDeepest) +
+                                  " policies, each the child of another");
+    }
+  }
   if (config.make) return config;
   const PolicyType& type = type_of(config.policy);
   for (const auto& [name, value] : config.fields) {

@@ -20,7 +20,7 @@ namespace greetlab {
 
 /// The world of one policy, by hand: whoever holds the bench is the resolver, the network and the
 /// clock (gRPC's `lb_policy_test_lib.h` is the model). Addresses are as in bench_address.h: "a".
-class PolicyBench final : private PolicyHelper {
+class PolicyBench : private PolicyHelper {
  public:
   /// @throws std::invalid_argument for a policy or a field that there is not.
   explicit PolicyBench(const PolicyConfig& policy, std::uint64_t seed = 0);
