@@ -25,11 +25,13 @@ void seal(py::module_& module) {
     type->tp_flags &= ~Py_TPFLAGS_BASETYPE;
     PyType_Modified(type);
     const auto what = name.cast<std::string>();
-    member.attr("__reduce_ex__") = py::cpp_function(
-        [what](const py::object&, const py::object&) {
-          throw py::type_error("a " + what + " of the core is neither copied nor pickled");
-        },
-        py::name("__reduce_ex__"), py::is_method(member));
+    for (const char* how : {"__reduce_ex__", "__reduce__"}) {
+      member.attr(how) = py::cpp_function(
+          [what](const py::object&, const py::args&) -> py::object {
+            throw py::type_error("a " + what + " of the core is neither copied nor pickled");
+          },
+          py::name(how), py::is_method(member));
+    }
   }
 }
 

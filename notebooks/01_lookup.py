@@ -68,8 +68,14 @@ gl.plot.lookup(full, dotted, cluster=cluster, packet=False)
 
 # %% [markdown]
 # The name has 4 dots and a pod's `resolv.conf` says `ndots:5`, so the search list is tried first;
-# a dot at the end (the lower half) says that the name is complete.
-# (resolv.conf(5); `kubectl exec dnsutils -- cat /etc/resolv.conf`)
+# a dot at the end (the lower half) says that the name is complete. The file, as
+# `kubectl exec dnsutils -- cat /etc/resolv.conf` shows it (its words: resolv.conf(5)):
+#
+# ```
+# search default.svc.cluster.local svc.cluster.local cluster.local
+# nameserver 10.96.0.10
+# options ndots:5
+# ```
 #
 # ## The port
 #
@@ -124,9 +130,12 @@ gl.plot.lookup(nobody, cluster=cluster, packet=False)
 #
 # ## Your turn
 #
-# Change the marked line in each, and run it. A check looks at what you made, not at how.
+# Change the marked line in each, and run it. A check looks at what you made, not at how. Each
+# begins with three pods, so they can be done in any order, and again.
 
 # %%
+cluster.scale(3)
+
 # Look up a name that brings an address for each of the three pods.
 answer = cluster.lookup("greetserver")  # change this line
 gl.check("01.three-addresses", answer)
@@ -136,6 +145,8 @@ answer = cluster.lookup("greetserver-headless.default.svc.cluster.local")  # cha
 gl.check("01.first-try", answer)
 
 # %%
+cluster.scale(3)
+
 # Ask DNS for the port that a client of the headless service has to dial.
 answer = cluster.lookup("greetserver-headless", ["A"])  # change this line
 gl.check("01.pod-port", answer)

@@ -7,6 +7,8 @@
 # Next: [3 · round_robin](03_round_robin.ipynb)
 
 # %%
+from IPython.display import display
+
 import greetlab as gl
 
 # Real processes and sockets on this machine's loopback addresses.
@@ -50,7 +52,8 @@ for step in client.steps("Ada"):
 # `kubectl exec greetclient -- ss -tn`.
 #
 # Below, the same in the virtual world (SIM), which also shows what a client cannot see: where the
-# ClusterIP sends the connection. Space plays, the arrows step, a click on a request tells why.
+# ClusterIP sends the connection. The button plays it, a click on a request tells why; after a
+# click the keys work, too: Space plays, the arrows step.
 
 
 # %%
@@ -96,7 +99,7 @@ gl.plot.frames(client.trace, title="60 calls, one connection")
 # on the ClusterIP. **How many does each pod answer now?**
 
 # %% gallery="guess = gl.predict(pod_1=20, pod_2=20, pod_3=20)  # somebody's guess"
-guess = gl.predict()  # your guess
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=30, pod_2=30, pod_3=0)
 
 # %%
 with cluster.channel("greetserver", policy="round_robin") as client:
@@ -122,7 +125,10 @@ gl.plot.requests(
 # Some open more channels to get more connections. Does that help? In this lab every channel has
 # connections of its own. Stock gRPC shares them between channels with the same target and options
 # (the *global subchannel pool*), unless it is told not to. We ask two channels of Python's own gRPC
-# for a greeting each. **How many connections do they open?**
+# for a greeting each. **How many connections do they open, as gRPC comes?**
+
+# %% gallery="guess = gl.predict(connections=2)  # somebody's guess"
+guess = gl.predict()  # your guess, such as gl.predict(connections=3)
 
 # %%
 try:
@@ -144,8 +150,8 @@ else:
             channel.close()
         return made
 
-    print("connections of two channels that share the global pool, as it comes:", connections(0))
     print("connections of two channels with a pool of their own each:", connections(1))
+    display(guess.compare({"connections": connections(0)}, cluster=cluster))
 
 # %% [markdown]
 # So a second channel may be no second connection at all.
@@ -158,7 +164,7 @@ else:
 # pod answer?**
 
 # %% gallery="guess = gl.predict(pod_1=4, pod_2=3, pod_3=3)  # somebody's guess"
-guess = gl.predict()  # your guess; they add up to 10
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=10, pod_2=0, pod_3=0)
 
 # %%
 world = gl.Cluster.sim(pods=3, seed=1)
@@ -194,9 +200,10 @@ gl.check("02.headless-and-sticky", client)
 clients = [world.channel("greetserver")]  # change this line
 gl.check("02.luck-of-many", [client.greet("Ada") for client in clients])
 
-# Find the event that settled which pod gets the requests.
+# Find the event that settled which pod gets the requests. Each has a kind, which `first` takes:
+# for event in trace: print(event.kind, event)
 trace = world.channels[0].trace
-event = trace.first("Picked")  # change this line; print(trace.story()) shows what there is
+event = trace.first("Picked")  # change this line
 gl.check("02.who-chose", event)
 
 # %% [markdown]

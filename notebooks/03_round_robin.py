@@ -11,6 +11,8 @@
 # run the same load-balancing code in a virtual world, where a thousand clients cost a second.
 
 # %%
+from IPython.display import display
+
 import greetlab as gl
 
 cluster = gl.Cluster.local(pods=3, seed=7)
@@ -64,21 +66,28 @@ gl.plot.lanes(sticky.trace, fair.trace, cluster=cluster)
 #
 # ## The first call, step by step
 #
-# A fresh channel, one call. Before you run it: **how many connections will it have dialled when
-# the first answer comes back, one or three?**
+# A fresh channel, one call. **How many connections will it have dialled when the first answer
+# comes back?**
+
+# %% gallery="guess = gl.predict(connections=1)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(connections=2)
+guess
 
 # %%
-for step in cluster.channel("greetserver-headless", policy="round_robin", seed=7).steps("Ada"):
+fresh = cluster.channel("greetserver-headless", policy="round_robin", seed=7)
+for step in fresh.steps("Ada"):
     print(step)
+guess.compare({"connections": len(fresh.trace.of(gl.ConnectStarted))}, cluster=cluster)
 
 # %% [markdown]
 # Resolver → subchannels → picker → pick. The lookup finds three addresses. Each gets a
 # *subchannel*, and all three are dialled at once. With each one that is READY comes a new
 # *picker*; the call waits for the first, and goes.
 #
-# Below, the sixty requests again. Press `→` and `←`, or its buttons, to go forward and back event
-# by event, space to play, and click a request to ask why it went there. `gl.Stepper(trace)` is
-# the same in Python, with `.forward()`, `.back()` and a `.snapshot()` of the world.
+# Below, the sixty requests again. Its buttons play, and go forward and back event by event; click
+# a request to ask why it went there. After a click the keys work, too: space, `→` and `←`.
+# `gl.Stepper(trace)` is the same in Python, with `.forward()`, `.back()` and a `.snapshot()` of the
+# world.
 
 # %%
 print(fair.trace.last(gl.Picked).why())
@@ -153,7 +162,12 @@ gl.plot.requests(world.trace, title="The first request of each of 300 clients")
 #
 # The article says that with client-side balancing we lose "the capability of gRPC to retain
 # connections for a longer period of time and multiplex several requests through them". Count them.
-# A thousand requests, eight at a time, three ways. **How many connections does each open?**
+# A thousand requests, eight at a time. **How many connections does round_robin open?** Two other
+# ways stand beside it.
+
+# %% gallery="guess = gl.predict(connections=8)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(connections=1000)
+guess
 
 # %%
 modes = {
@@ -169,6 +183,7 @@ for name, options in modes.items():
         loads[name] = client.load(1000, concurrency=8)
         opened = len(client.trace.of(gl.Connected))
     print(f"{name:22} {opened:5} opened, {1000 / opened:6.1f} calls over each")
+display(guess.compare({"connections": opened}, cluster=cluster))  # of the last, round_robin
 gl.plot.latency(loads)
 
 # %% [markdown]

@@ -11,6 +11,8 @@
 import random
 from statistics import mean
 
+from IPython.display import display
+
 import greetlab as gl
 
 cluster = gl.Cluster.local(pods=3, seed=7)
@@ -24,7 +26,7 @@ client.wait_ready(all=True).greet("Ada", times=60).by_pod
 # pods are ready. The same client makes sixty more requests. **How many does each pod answer?**
 
 # %% gallery="guess = gl.predict(pod_1=12, pod_2=12, pod_3=12, pod_4=12, pod_5=12)\nguess"
-guess = gl.predict()  # your guess, such as gl.predict(pod_1=20, ..., pod_5=0)
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=50, pod_2=4, pod_3=3, pod_4=2, pod_5=1)
 guess
 
 # %%
@@ -56,11 +58,11 @@ print(len(client.trace.of(gl.LookupStarted)), "lookup in this client's life")
 #
 # ## "But it resolves again every 30 seconds"
 #
-# So one hears. Let an **hour** pass after the scale-up, one request a second: 3600 of them.
-# **How many does each of the five pods answer?**
+# That is what many say. Let an **hour** pass after the scale-up, one request a second: 3600 of
+# them. **How many does each of the five pods answer?**
 
 # %% gallery="guess = gl.predict(pod_1=720, pod_2=720, pod_3=720, pod_4=720, pod_5=720)\nguess"
-guess = gl.predict()  # your guess, such as gl.predict(pod_1=1200, ..., pod_5=0)
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=3600)
 guess
 
 
@@ -90,7 +92,7 @@ guess.compare(an_hour(cooldown=30.0))
 # `MAX_CONNECTION_AGE` makes the *server* end each connection in order, with GOAWAY, after some
 # time, ± 10 % ([gRFC
 # A9](https://github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md)). The client
-# connects again, and looks up again. **How long do new pods wait, at several ages?** Each setting
+# connects again, and looks up again. Watch how long new pods wait, at several ages. Each setting
 # runs twelve times, with the scale-up at another moment each time.
 
 
@@ -139,7 +141,7 @@ gl.plot.waits(
 # (SIGKILL), and its connection is reset. **How many does each pod answer, and how many fail?**
 
 # %% gallery="guess = gl.predict(pod_1=400, pod_2=133, pod_3=400, failed=267)\nguess"
-guess = gl.predict()  # your guess, such as gl.predict(pod_1=400, ..., failed=100)
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=1200, failed=0)
 guess
 
 
@@ -178,9 +180,13 @@ gl.plot.states(killed.trace, title="pod-2 is killed after 20 s: who notices when
 # On a real cluster a machine that dies resets nothing: its packets vanish. One word
 # changes. **How many calls fail now?**
 
+# %% gallery="guess = gl.predict(failed=6)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(failed=1200)
+guess
+
 # %%
 lost, silent = without("lose")
-print(silent.by_status)
+display(guess.compare({"failed": len(silent) - silent.ok}, cluster=gl.Cluster.sim()))
 gl.plot.requests(calls, silent, title="pod-2 is killed (above); pod-2's machine is lost (below)")
 
 # %% [markdown]

@@ -140,9 +140,11 @@ struct QueryAnswered {
   }
   std::string sentence(const Teller& t) const {
     const std::string& rcode = t.word(status);
-    const std::string answer = rcode == "ok"        ? t.say("has records")
-                               : rcode == "no_data" ? t.say("exists, but has no such record")
-                                                    : t.say("is ", t.upper(rcode));
+    if (rcode == "no_data") {
+      return t.say("DNS: ", name, " is there, and has no ", type, " record (",
+                   t.milliseconds(round_trip), ")");
+    }
+    const std::string answer = rcode == "ok" ? "has records" : t.say("is ", t.upper(rcode));
     return t.say("DNS: ", name, " ", type, " ", answer, " (", t.milliseconds(round_trip), ")");
   }
 };
@@ -260,7 +262,7 @@ struct PickerPublished {
     if (name == "fail") return "calls fail for now";
     if (name == "pick_first") return "every call goes to the one READY connection from now on";
     return t.say("calls are shared by ", name, " among ", t.counted(ready, "READY connection"),
-                 " from now on, beginning with number ", std::uint64_t{start} + 1, " of them");
+                 " from now on; number ", std::uint64_t{start} + 1, " of them is next");
   }
 };
 

@@ -15,6 +15,7 @@ import ast
 import faulthandler
 import inspect
 import itertools
+import os
 import random
 import re
 import resource
@@ -59,7 +60,17 @@ NUMBERS = (
     "0", "1", "2", "3", "7", "-1", "255", "2**16", "2**31 - 1", "2**31", "2**32", "2**63 - 1",
     "2**63", "2**64", "-2**63", "10**30", "True", "np.int64(2)", "np.uint8(1)",
 )  # fmt: skip
-FLOATS = ("0.0", "0.01", "0.5", "-1.0", "math.nan", "math.inf", "1e308", "5e-324", "np.float32(0.1)")
+FLOATS = (
+    "0.0",
+    "0.01",
+    "0.5",
+    "-1.0",
+    "math.nan",
+    "math.inf",
+    "1e308",
+    "5e-324",
+    "np.float32(0.1)",
+)
 TEXTS = (
     "''", "'pod-1'", "'pod-2'", "'greetserver'", "'greetserver-headless'", "'round_robin'", "'a'",
     "'pick_first'", "'127.0.0.1:1'", "'calls'", "'connections'", "'Picked'", "'CallEnded'", "'pod'",
@@ -79,7 +90,8 @@ SPECIAL = (
     "len({0})", "repr({0})", "str({0})", "{0}[{1}]", "list({0})[:3]", "copy.copy({0})",
     "copy.deepcopy({0})", "pickle.dumps({0}, {1})", "type({0}).__new__(type({0}))",
     "{0}.__init__()", "hash({0})", "{0} == {1}", "{0}._repr_html_()", "{0}._repr_mimebundle_()",
-    "{0}.__reduce__()", "{0}.__getstate__()", "{0}.__setstate__({1})", "{0}.__exit__(None, None, None)",
+    "{0}.__reduce__()", "{0}.__getstate__()", "{0}.__setstate__({1})",
+    "{0}.__exit__(None, None, None)",
 )  # fmt: skip
 
 
@@ -184,7 +196,8 @@ class Maker:
         return [
             (one.name, str(one.annotation), one.default is not one.empty)
             for one in parameters
-            if one.name not in ("self", "cls") and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+            if one.name not in ("self", "cls")
+            and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
         ]
 
     def value(self, annotation: str, parameter: str = "") -> str:
@@ -256,6 +269,7 @@ def run_line(line: str, inside: dict[str, Any]) -> None:
 
 def prepare() -> None:
     faulthandler.enable()
+    os.chdir(tempfile.mkdtemp(prefix="greetlab-fuzz-"))  # for what is saved
     limit = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -311,10 +325,16 @@ def replay(lines: list[str], threads: int) -> None:
 
 def process(*arguments: str, text: str = "") -> tuple[int, str]:
     """How a process of ours ended: its code (negative: a signal), and what it said."""
-    command = [sys.executable, __file__, *arguments]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        return process_in(folder, *arguments, text=text)
+
+
+def process_in(folder: str, *arguments: str, text: str) -> tuple[int, str]:
+    """The same; what it leaves behind is left in the folder."""
+    command = [sys.executable, str(Path(__file__).resolve()), *arguments]
     try:
         done = subprocess.run(
-            command, input=text.encode(errors="surrogatepass"), capture_output=True,
+            command, env={**os.environ, "TMPDIR": folder}, input=text.encode(errors="surrogatepass"), capture_output=True,
             timeout=PROCESS_SECONDS,
         )  # fmt: skip
     except subprocess.TimeoutExpired as late:

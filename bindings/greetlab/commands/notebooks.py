@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -60,7 +60,16 @@ def jupyter_command(folder: Path, *, browser: bool) -> list[str]:
     return command
 
 
+def without_news(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which JupyterLab does not ask, over the first picture, whether it may
+    bring news: with a folder of ours among those that it reads its configuration from, last.
+    """
+    ours = str(files("greetlab.commands").joinpath("jupyter"))
+    before = environment.get("JUPYTER_CONFIG_PATH")
+    return {**environment, "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, [before, ours]))}
+
+
 def become(command: list[str]) -> NoReturn:
     """Turns this process into that one, which gets the terminal's Ctrl-C itself."""
     sys.stdout.flush()
-    os.execv(command[0], command)
+    os.execve(command[0], command, without_news(os.environ))

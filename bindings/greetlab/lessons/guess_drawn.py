@@ -24,6 +24,8 @@ from greetlab.views.plot.style import (
     rows,
 )
 
+OUTLINES = ("your guess", "the numbers of your guess, the largest first: for no pod in particular")
+
 if TYPE_CHECKING:
     from greetlab.lessons.prediction import Comparison
 
@@ -42,6 +44,9 @@ def guessed(comparison: Comparison) -> Picture:
     axes = picture.subplots()
     widest = max(*happened.values(), *guess.values(), 1)
     places = range(len(names))
+    # Where chance chose the pod, nobody said which one; only the numbers are compared.
+    sizes = comparison.whichever and comparison.moves
+    word = "yours" if sizes else "guess"
     axes.barh(places, list(happened.values()), height=0.5, color=[style.color for style in styles])
     if guess:
         said = [guess.get(name, 0) for name in names]
@@ -63,13 +68,13 @@ def guessed(comparison: Comparison) -> Picture:
         )  # fmt: skip
         if guess:
             axes.text(
-                beside, row, f"guess {guess.get(name, 0):,}", va="center", ha="left",
+                beside, row, f"{word} {guess.get(name, 0):,}", va="center", ha="left",
                 transform=axes.get_yaxis_transform(), fontsize=SMALL, color=QUIET,
             )  # fmt: skip
     axes.set_title(label(comparison.sentence), loc="left", fontsize=NORMAL, color=INK)
     shown = [Patch(facecolor=BAND, edgecolor="none", label="what happened")]
     if guess:
-        outline = Patch(fill=False, ec=INK, ls=(0, (4, 2)), lw=1.4, label="your guess")
+        outline = Patch(fill=False, ec=INK, ls=(0, (4, 2)), lw=1.4, label=OUTLINES[sizes])
         shown.append(outline)
     axes.legend(
         handles=shown, loc="upper left", bbox_to_anchor=(-0.01, -0.02), ncols=2, frameon=False,

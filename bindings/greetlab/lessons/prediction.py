@@ -40,12 +40,12 @@ class Prediction:
 
     def compare(
         self,
-        result: Calls | Trace | Lookup,
+        result: Calls | Trace | Lookup | Mapping[str, int],
         *,
         whichever: bool = False,
         cluster: Cluster | None = None,
     ) -> Comparison:
-        """The guess beside what happened.
+        """The guess beside what happened: requests, a lookup, or numbers that you counted.
 
         whichever: chance chooses the pod, so only the counts matter: the largest guess is held
             against the pod with the most requests, and so on.
@@ -60,20 +60,25 @@ class Prediction:
         elif isinstance(result, Lookup):
             happened, title = _asked(result), f"the lookup of {result.name}"
             world = cluster.world if cluster else ""
+        elif isinstance(result, Mapping):
+            happened, title, world = dict(result), "", cluster.world if cluster else ""
         else:
             raise TypeError(
-                "compare() looks at Calls, which greet() and load() return, at a Trace or at a "
-                f"Lookup, not at {type(result).__name__}"
+                "compare() looks at Calls, which greet() and load() return, at a Trace, at a "
+                f"Lookup, or at numbers by name, not at {type(result).__name__}"
             )
         strange = [name for name in self.counts if name not in happened and name != FAILED]
         if strange:
             raise ValueError(f"your guess has {', '.join(strange)}; there is {', '.join(happened)}")
-        guessed = _by_rank(self.counts, happened) if whichever else self.counts
-        if isinstance(result, Lookup) and guessed:
+        moves = isinstance(result, Calls | Trace)
+        guessed = self.counts
+        if whichever:
+            happened = _by_size(happened)
+            guessed = _by_rank(self.counts, happened)
+        if not moves and guessed:
             happened = {name: happened[name] for name in guessed}
         elif guessed.get(FAILED):
             happened.setdefault(FAILED, 0)
-        moves = not isinstance(result, Lookup)
         return Comparison(guessed, happened, title, world, moves, whichever)
 
     def __str__(self) -> str:
@@ -135,10 +140,11 @@ class Comparison:
         if distance == 0:
             return f"Exactly: all {ran:,} requests went where you said."
         move = f"{distance:,} request{'s' * (distance != 1)} would have to move"
+        if worst == FAILED:
+            return f"{move}: {it_was:,} failed, and you said {you_said:,}."
         if self.whichever:
-            return (
-                f"{move}: {worst} had {it_was:,}, and your number for that place is {you_said:,}."
-            )
+            rank = _RANKS[min(list(self.happened).index(worst), len(_RANKS) - 1)]
+            return f"{move}: {worst} had {it_was:,}, and your {rank} number is {you_said:,}."
         return f"{move}: {worst} had {it_was:,}, and you said {you_said:,}."
 
     def _off(self, name: str) -> int:
@@ -164,7 +170,8 @@ def predict(counts: Mapping[str, int] | None = None, /, **pods: int) -> Predicti
     """How many requests you think each pod will answer: type it before you run.
 
     gl.predict({"pod-1": 60, "pod-2": 0}) or gl.predict(pod_1=60, pod_2=0); "failed" for the ones
-    that fail. About a lookup: gl.predict(questions=2, addresses=3). Without a number it is a
+    that fail. About a lookup: gl.predict(questions=2, addresses=3); about what you count yourself:
+    gl.predict(connections=3). Without a number it is a
     placeholder that asks for one.
 
     Raises TypeError and ValueError, in words, for what cannot be a count.
@@ -188,9 +195,12 @@ def predict(counts: Mapping[str, int] | None = None, /, **pods: int) -> Predicti
     return Prediction(named)
 
 
+_RANKS = ("largest", "second largest", "third largest", "next")
+
+
 def _counted(count: int, noun: str) -> str:
-    one = {QUESTIONS: "question", ADDRESSES: "address"}
-    return f"{count:,} {one[noun] if count == 1 else noun}"
+    one = "address" if noun == ADDRESSES else noun.removesuffix("s")
+    return f"{count:,} {one if count == 1 else noun}"
 
 
 def _asked(lookup: Lookup) -> dict[str, int]:
@@ -216,11 +226,16 @@ def _told(trace: Trace) -> dict[str, int]:
     return {**counts, **({FAILED: failed} if failed else {})}
 
 
+def _by_size(happened: Mapping[str, int]) -> dict[str, int]:
+    """The pod with the most first; what failed is no pod, and comes last."""
+    return dict(sorted(happened.items(), key=lambda one: (one[0] == FAILED, -one[1])))
+
+
 def _by_rank(guess: Mapping[str, int], happened: Mapping[str, int]) -> dict[str, int]:
-    """The guess with its counts given to the pods in the order of what they answered."""
+    """The guess with its counts given to the pods in their order, the largest first."""
     if not guess:
         return {}
-    pods = sorted((p for p in happened if p != FAILED), key=lambda pod: -happened[pod])
+    pods = [pod for pod in happened if pod != FAILED]
     counts = sorted((n for pod, n in guess.items() if pod != FAILED), reverse=True)
     counts += [0] * (len(pods) - len(counts))
     failed = {FAILED: guess[FAILED]} if FAILED in guess else {}

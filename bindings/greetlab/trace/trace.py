@@ -80,7 +80,9 @@ class Event:
         return "" if self.certainty == "observed" else f" [{self.certainty}]"
 
     def __str__(self) -> str:
-        moment = f"{(self.seconds - self.trace.origin) * 1e3:.3f} ms"
+        since = self.seconds - self.trace.origin
+        # In the unit that its sentence speaks in.
+        moment = f"{since * 1e3:.3f} ms" if abs(since) < 1 else f"{since:.6f} s"
         return plain(f"{moment}  {self.sentence}{self.mark}")
 
     def __repr__(self) -> str:

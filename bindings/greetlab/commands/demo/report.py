@@ -11,6 +11,7 @@ from greetlab.dns.lookup import nslookup
 from greetlab.text import markup
 from greetlab.views import plot
 from greetlab.views.plot import Picture
+from greetlab.views.plot.style import DARK
 from greetlab.views.widget import Flow
 
 TITLES = (f"{CLUSTER_IP_SERVICE}, pick_first", f"{HEADLESS_SERVICE}, round_robin")
@@ -96,20 +97,30 @@ def _costs(story: Story) -> str:
 
 
 _STYLE = """
-body { font: 17px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 2.5rem auto;
-       max-width: 1280px; padding: 0 1.5rem; }
+:root { color-scheme: light dark; --ink: #222; --page: #fff; --box: #f6f6f6; --edge: #ddd;
+        --good: #00734f; --bad: #b00020; }
+body { font: 17px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page);
+       margin: 2.5rem auto; max-width: 1280px; padding: 0 clamp(.75rem, 3vw, 1.5rem); }
 p, ul { max-width: 46rem; }
 h1 { font-size: 2rem; } h2 { margin-top: 2.5rem; }
 img { max-width: 100%; }
-iframe { width: 100%; height: 600px; border: 1px solid #ddd; border-radius: 12px; }
-pre { background: #f6f6f6; border-radius: 8px; padding: 1rem; overflow: auto; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(24rem, 1fr)); gap: 1rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+iframe { width: 100%; height: 600px; border: 1px solid var(--edge); border-radius: 12px; }
+pre { background: var(--box); border-radius: 8px; padding: 1rem; overflow: auto; }
+.pair { display: grid; gap: 1rem;
+        grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: block;
+        overflow: auto; }
 th, td { padding: .25rem 1.5rem .25rem 0; text-align: right; }
 th:first-child, td:first-child { text-align: left; }
-li.held::marker { content: "\\2713  "; color: #00734f; }
-li.broken::marker { content: "\\2717  "; color: #b00020; }
-"""
+li.held::marker { content: "\\2713  "; color: var(--good); }
+li.broken::marker { content: "\\2717  "; color: var(--bad); }
+@media (max-width: 600px) { th, td { padding-right: .6rem; } h1 { font-size: 1.6rem; } }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e8edf3; --page: #12161c; --box: #1a2028; --edge: #38424e; --good: #5fcf9c;
+          --bad: #ff6b7a; }
+  img { filter: DARK; }
+}
+""".replace("DARK", DARK)
 
 _PAGE = """<!doctype html>
 <html lang="en">

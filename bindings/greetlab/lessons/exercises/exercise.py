@@ -23,6 +23,7 @@ class Exercise:
     unsolved: makes the state as the notebook gives it; solution: one that passes. Both are cheap,
         and leave nothing behind.
     wrong: typical wrong answers: (what makes one, a part of the sentence that it gets).
+    forbidden: answers that look right by their numbers, and that its own words rule out.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Exercise:
     unsolved: Callable[[], Any]
     solution: Callable[[], Any]
     wrong: tuple[tuple[Callable[[], Any], str], ...]
+    forbidden: tuple[Callable[[], Any], ...]
 
 
 def of_type(value: object, kind: type[T], what: str) -> T:

@@ -48,6 +48,10 @@ def _nobody(value: object) -> str | None:
         return f"the name that was looked up is {answer.name}, which tells nothing about pods."
     if answer.ok:
         return f"{len(answer.addresses)} addresses came back: so many pods are still listed."
+    if answer.status != "nxdomain":
+        return f"the name has not disappeared; what came back is: {answer.reason}."
+    if f"{HEADLESS_SERVICE}.{_FULL}" not in {query.name for query in answer.queries}:
+        return f"{answer.name} is another name, which never was: the full one was not asked for."
     return None
 
 
@@ -101,6 +105,7 @@ EXERCISES = (
             (_ask("_grpc._tcp.greetserver-headless", ["SRV"]), "SRV records"),
             (_ask("greetserver-headless", before=lambda c: c.kill("pod-2")), "only 2 of 3"),
         ),
+        forbidden=(_ask("_grpc._tcp.greetserver-headless", ["SRV"]),),
     ),
     Exercise(
         name="01.first-try",
@@ -114,6 +119,7 @@ EXERCISES = (
             (_ask("greetserver-headless."), "no such name"),
             (_ask(f"greetserver.{_FULL}."), "not the headless service"),
         ),
+        forbidden=(_ask("greetserver-headless"), _ask("greetserver-headless.default.svc")),
     ),
     Exercise(
         name="01.pod-port",
@@ -126,6 +132,7 @@ EXERCISES = (
             (_ask("_grpc._udp.greetserver-headless", ["SRV"]), "came back empty"),
             (_ask(f"{_FULL}.", ["SRV"]), "has no SRV record"),
         ),
+        forbidden=(_ask(f"_grpc._tcp.greetserver.{_FULL}.", ["SRV"]),),
     ),
     Exercise(
         name="01.nobody",
@@ -137,6 +144,11 @@ EXERCISES = (
             (_ask("greetserver-headless", before=lambda c: c.kill("pod-1")), "2 addresses"),
             (_ask("greetserver", before=lambda c: c.scale(0)), "looked up is greetserver,"),
             (_ask("headless"), "looked up is headless"),
+            (_ask("greetserver-headless", ["SRV"]), "has not disappeared"),
+        ),
+        forbidden=(
+            _ask("greetserver-headless", ["AAAA"]),
+            _ask("greetserver-headless."),  # a name at the top, which never was
         ),
     ),
 )

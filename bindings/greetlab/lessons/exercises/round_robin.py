@@ -12,6 +12,7 @@ from greetlab.lessons.exercises.exercise import Exercise, of_type
 
 ENOUGH = 30
 """Calls from which turns can be told from luck."""
+TURNS = ("round_robin",)
 SHARING = ("round_robin", "weighted_round_robin")
 
 
@@ -27,6 +28,8 @@ def _check_turns(value: Any) -> str | None:
     counts = {**dict.fromkeys(calls.known, 0), **calls.by_pod}
     if len(counts) < 2:
         return "there is one pod only: nobody to take turns with."
+    if len(counts) < 3:
+        return f"{len(counts)} pods took turns, and three are to."
     if len(calls.connections) > len(counts):
         return f"{len(calls)} calls took {len(calls.connections)} connections: it dials all day."
     if len(calls.by_pod) == 1:
@@ -44,9 +47,10 @@ def _calls(
     *,
     wait: bool = True,
     times: int = 60,
+    pods: int = 3,
     **options: Any,
 ) -> Calls:
-    channel = Cluster.sim(pods=3, seed=7).channel(service, policy=policy, **options)
+    channel = Cluster.sim(pods=pods, seed=7).channel(service, policy=policy, **options)
     return (channel.wait_ready(all=True) if wait else channel).load(times, 6)
 
 
@@ -76,7 +80,9 @@ def _check_list(policies: Any) -> str | None:
     for entry in policies:
         if not isinstance(entry, dict) or len(entry) != 1:
             return f"each policy is an object with one field, its name; {json.dumps(entry)} is not."
-        (name,) = entry
+        ((name, told),) = entry.items()
+        if not isinstance(told, dict):
+            return f"what a policy is told is an object, {{}} at least; {json.dumps(told)} is none."
         if name == "round_robin":
             return None
         if name in known:
@@ -98,6 +104,8 @@ def _check_warm(value: Any) -> str | None:
         return f"the channel is {channel.state} and has no subchannel yet."
     if len(states) < 2:
         return f"it has one subchannel, {channel.subchannels[0].address}: one to choose from."
+    if channel.policy not in TURNS:
+        return f"its policy is {channel.policy}, which takes no turns."
     cold = [state for state in states if state != "READY"]
     if cold:
         return f"{len(cold)} of {len(states)} subchannels are not READY: {', '.join(cold)}."
@@ -127,7 +135,9 @@ EXERCISES: tuple[Exercise, ...] = (
             (lambda: _calls(wait=False, connection_per_call=True), "connections: it dials"),
             (lambda: _calls(times=3), "too few"),
             (lambda: _calls(wait=False), "by one at most; here it is pod-1 18, pod-2 18"),
+            (lambda: _calls(pods=2), "2 pods took turns"),
         ),
+        forbidden=(lambda: _calls(times=29), lambda: _calls(pods=1), lambda: _calls(pods=2)),
     ),
     Exercise(
         name="03.service-config",
@@ -144,6 +154,12 @@ EXERCISES: tuple[Exercise, ...] = (
                 lambda: '{"loadBalancingConfig": [{"pick_first": {}}, {"round_robin": {}}]}',
                 "first policy that it knows: pick_first",
             ),
+            (lambda: '{"loadBalancingConfig": [{"round_robin": 1}]}', "is told is an object"),
+        ),
+        forbidden=(
+            lambda: '{"loadBalancingPolicy": "pick_first"}',
+            lambda: '{"loadBalancingConfig": []}',
+            lambda: '{"loadBalancingConfig": [], "loadBalancingPolicy": "round_robin"}',
         ),
     ),
     Exercise(
@@ -156,6 +172,12 @@ EXERCISES: tuple[Exercise, ...] = (
             (lambda: _channel().wait_ready(), "are not READY: CONNECTING"),
             (lambda: _channel("greetserver").wait_ready(all=True), "one subchannel"),
             (_used, "has made 1 call already"),
+            (lambda: _channel(policy="random").wait_ready(all=True), "takes no turns"),
+        ),
+        forbidden=(
+            _used,
+            lambda: _channel(policy="random").wait_ready(all=True),
+            lambda: _channel(policy="pick_first").wait_ready(all=True),
         ),
     ),
 )

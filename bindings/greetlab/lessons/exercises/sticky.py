@@ -7,6 +7,7 @@ from typing import Any
 
 from greetlab.channels.calls import Calls
 from greetlab.channels.greet_channel import GreetChannel
+from greetlab.channels.policies import POLICIES
 from greetlab.clusters.cluster import HEADLESS_SERVICE, Cluster
 from greetlab.lessons.exercises.exercise import CannotLook, Exercise, of_type
 from greetlab.trace.trace import Event
@@ -38,14 +39,23 @@ def _luck_of_many(value: object) -> str | None:
     for calls in clients:
         if HEADLESS_SERVICE in calls.title:
             return f"a client went past the ClusterIP: its calls are of {calls.title}."
+        if not calls.title.endswith(f", {POLICIES[0]}"):
+            return f"a client is not on pick_first: its calls are of {calls.title}."
         if len(calls.connections) > 1:
             return f"a client opened {len(calls.connections)} connections instead of keeping one."
     pods = {pod for calls in clients for pod, count in calls.by_pod.items() if count}
+    known = {pod for calls in clients for pod in calls.known}
+    if len(known) < 3:
+        return f"{_pods_in_words(len(known))} in this cluster, and the exercise is about three."
     idle = sorted({pod for calls in clients for pod in calls.known} - pods)
     if idle:
         many = f"{len(clients)} client{'s' * (len(clients) != 1)}"
         return f"with {many}, {', '.join(idle)} had no request at all."
     return None
+
+
+def _pods_in_words(count: int) -> str:
+    return f"there is {count} pod" if count == 1 else f"there are {count} pods"
 
 
 def _who_chose(value: object) -> str | None:
@@ -73,11 +83,13 @@ def _client(service: str, *, times: int = 60, **options: Any) -> Callable[[], Gr
     return make
 
 
-def _clients(count: int, service: str = "greetserver", **options: Any) -> Callable[[], list[Calls]]:
+def _clients(
+    count: int, service: str = "greetserver", *, pods: int = 3, **options: Any
+) -> Callable[[], list[Calls]]:
     """Makes the calls of so many clients of one cluster."""
 
     def make() -> list[Calls]:
-        cluster = Cluster.sim(pods=3, seed=2)
+        cluster = Cluster.sim(pods=pods, seed=2)
         channels = [cluster.channel(service, **options) for _ in range(count)]
         return [channel.greet("Ada", times=6) for channel in channels]
 
@@ -100,6 +112,10 @@ EXERCISES = (
             (_client("greetserver-headless", times=6), "6 answers"),
             (_client("greetserver-headless", connection_per_call=True), "a connection for each"),
         ),
+        forbidden=(
+            _client("greetserver", policy="round_robin"),
+            _client("greetserver-headless", times=59),
+        ),
     ),
     Exercise(
         name="02.luck-of-many",
@@ -109,8 +125,15 @@ EXERCISES = (
         solution=_clients(10),
         wrong=(
             (_clients(2), "with 2 clients"),
-            (_clients(1, connection_per_call=True), "connections instead of keeping one"),
+            (_clients(1, connection_per_call=True), "not on pick_first"),
+            (_clients(4, pods=1), "there is 1 pod"),
             (_clients(3, "greetserver-headless", policy="round_robin"), "past the ClusterIP"),
+        ),
+        forbidden=(
+            _clients(10, policy="round_robin"),
+            _clients(10, policy="random"),
+            _clients(10, "greetserver-headless"),
+            _clients(10, pods=2),
         ),
     ),
     Exercise(
@@ -124,5 +147,6 @@ EXERCISES = (
             (_event("Connected"), "decided before"),
             (_event("CallEnded"), "chosen before"),
         ),
+        forbidden=tuple(map(_event, ("CallStarted", "ConnectStarted", "PickerPublished"))),
     ),
 )

@@ -88,9 +88,13 @@ def requests(*runs: Calls | Trace, pods: Sequence[str] = (), title: str = "") ->
         widest = max(share.get_xlim()[1] for share in grid[:, 1])
         for share in grid[:, 1]:
             share.set_xlim(0, widest)
-    share_title = "per pod; grey: 95 % of pods, by chance"
+    share_title = "per pod; grey: by chance"
     grid[0, 1].set_title(share_title, loc="right", fontsize=SMALL, color=QUIET)
     grid[-1, 0].set_xlabel("request", color=INK, fontsize=NORMAL)
+    picture.supxlabel(
+        "grey: sent to pods by chance, 95 of 100 would have as many requests as this band",
+        x=0.99, ha="right", fontsize=SMALL, color=QUIET,
+    )  # fmt: skip
     picture.head(title or "Which pod handled each request", (run.world for run in read))
     picture.alt = ". ".join([title or "Which pod handled each request", *map(_words, read)])
     return picture

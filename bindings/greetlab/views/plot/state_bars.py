@@ -225,7 +225,8 @@ def _resolver(
             label=f"resolver {word}", zorder=2,
         )  # fmt: skip
         for begin, close, until in zip(start, stop, view.until(kind), strict=True):
-            line.inside(f"{word} {until - begin:.3g} s", begin, close)
+            if not line.inside(f"{word}: {until - begin:.3g} s to go", begin, close):
+                line.inside(f"{until - begin:.3g} s", begin, close)
         if len(start):
             told.append(plural(len(start), "resolver " + word))
     found = reading.lookups.start

@@ -1,7 +1,7 @@
 """The house style of every figure: ink, quiet greys, a heading on the left, the world's badge.
 
-The background is opaque white, in light and in dark notebooks and on slides: the pods' colours are
-told apart on white, and a figure must not change its meaning with the page that it stands on.
+It is drawn on opaque white, on which the pods' colours are told apart. Where the page is dark the
+page turns it (`DARK`): light and dark change places, and each hue stays what it is.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ DNS = "#4A5560"
 UNKNOWN = PodStyle("#9A9A9A", "o", "?")
 """What belongs to a pod that the trace does not name."""
 
+DARK = "invert(0.92) hue-rotate(180deg)"
+"""The CSS filter of a figure on a dark page."""
 SMALL, NORMAL, LARGE = 10, 12, 15
 """Sizes of text, in points."""
 WIDTH = 10.0
@@ -95,7 +97,11 @@ class Picture(Figure):
         png, width = self.png(), round(self.get_figwidth() * 96)
         # JupyterLab takes the width from the metadata, but not the alternative text.
         source = f"data:image/png;base64,{b64encode(png).decode()}"
-        html = f'<img alt="{markup(self.alt)}" width="{width}" src="{source}">'
+        # JupyterLab says its theme on the body; a filter of the image's own would not know it.
+        html = (
+            f'<style>[data-jp-theme-light="false"] .gl-picture {{filter: {DARK}}}</style>'
+            f'<img class="gl-picture" alt="{markup(self.alt)}" width="{width}" src="{source}">'
+        )
         shown = {"alt": self.alt, "width": width}
         return (
             {"text/html": html, "image/png": png, "text/plain": self.alt},

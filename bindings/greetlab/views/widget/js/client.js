@@ -73,15 +73,16 @@ function drawRow(view, g, theme, entry, client, address, next) {
   const alpha = there ? 1 : 0.35;
   glyph(g, theme, pod, x + 20, y, 4.6, { alpha, hollow: !there });
   const host = hostOf(address);
-  const short = layout.narrow ? host.replace(/^.*(\.\d+\.\d+|:\w*::?\w+)$/, "$1") : tailOf(host, 15);
+  const short = layout.compact ? host.replace(/^.*(\.\d+\.\d+|:\w*::?\w+)$/, "$1") : tailOf(host, 15);
   write(g, short, x + 32, y, {
-    size: layout.compact ? 10.5 : 11, mono: true, width: layout.narrow ? 36 : 100,
+    size: layout.compact ? 10.5 : 11, mono: true,
+    width: layout.narrow ? 36 : layout.compact ? 66 : 100,
     color: there ? theme.ink : theme.quiet,
   });
   if (there) {
     const until = subchannel.backoff.at(position);
     const left = state === "TRANSIENT_FAILURE" && until ? until - view.time : 0;
-    const room = w - (layout.narrow ? 84 : layout.compact ? 114 : 138);
+    const room = w - (layout.narrow ? 90 : layout.compact ? 120 : 150); // a dot stands before it
     if (left > 0) {
       write(g, room < 90 ? seconds(left) : `retry in ${seconds(left)}`, x + w - 12, y, {
         size: 10.5, color: theme.bad, align: "right", width: room,

@@ -14,6 +14,7 @@ import { countBelow } from "./track.js";
 export const REQUEST = 0.7;
 const DWELL = 0.45;
 const LONGEST = 80; // the whole of it; more is scaled down to that
+const STRETCH = 3; // the longest between the ends of two calls
 const IDLE = 4; // usual requests after which a silence counts as idle
 
 export class Clock {
@@ -43,6 +44,7 @@ export class Clock {
   place() {
     const usual = usualCall(this.models);
     const dwell = dwells(this);
+    const idle = [];
     let at = 0;
     for (let i = 0; i < this.events; ++i) {
       // What was before the beginning takes no time.
@@ -50,11 +52,13 @@ export class Clock {
       const calls = gap / usual;
       const from = at;
       at += calls <= 2 ? calls * REQUEST : (2 + 0.15 * Math.log2(calls / 2)) * REQUEST;
-      if (calls > IDLE) this.idle.push({ from, to: at, seconds: gap / 1e9 });
+      if (calls > IDLE) idle.push({ event: i, seconds: gap / 1e9 });
       this.moved[i] = at - from;
-      this.u[i] = at;
       at += dwell[i];
     }
+    at = this.shorten(dwell);
+    this.idle = idle.map(({ event, seconds }) => (
+      { from: this.u[event] - this.moved[event], to: this.u[event], seconds }));
     this.scale = Math.min(1, LONGEST / at);
     this.length = (at + REQUEST / 2) * this.scale;
     for (let i = 0; i < this.events; ++i) {
@@ -68,6 +72,35 @@ export class Clock {
       span.from *= this.scale;
       span.to *= this.scale;
     }
+  }
+
+  /** Places the events: what lies between the ends of two calls, such as all that has to happen
+   * before the first one, takes no longer than STRETCH, or a quarter of what each is given to read.
+   * Gives the length.
+   * @param {Float64Array} dwell
+   */
+  shorten(dwell) {
+    let at = 0;
+    let first = 0;
+    for (let i = 0; i < this.events; ++i) {
+      const last = i === this.events - 1;
+      if (!last && this.models[this.panel[i]].kind(this.row[i]) !== "CallEnded") continue;
+      let taken = 0;
+      let least = 0;
+      for (let j = first; j <= i; ++j) {
+        taken += this.moved[j] + dwell[j];
+        least += dwell[j] / 4;
+      }
+      const share = Math.min(1, Math.max(STRETCH, least) / (taken || 1));
+      for (let j = first; j <= i; ++j) {
+        this.moved[j] *= share;
+        at += this.moved[j];
+        this.u[j] = at;
+        at += dwell[j] * share;
+      }
+      first = i + 1;
+    }
+    return at;
   }
 
   /** How many events have happened at `u`.

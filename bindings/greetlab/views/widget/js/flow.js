@@ -145,6 +145,7 @@ class Flow {
         element("span", { class: "gl-lost" }, lost),
         element("span", { class: "gl-space" }),
         element("span", { class: "gl-hint" }, "click a request or a connection: why?"),
+        element("span", { class: "gl-hint gl-asleep" }, "click in here, and Space plays"),
         button("keys", "Keys (?)", () => this.toggleHelp()),
         ...worlds.map((world) => element("span", { class: "gl-badge",
           title: WORLDS[world] ?? world }, world))),
@@ -263,7 +264,7 @@ class Flow {
     const turn = this.turns[countBelow(this.turns, player.position) - 1];
     const idle = player.playing && clock.idleAt(player.u);
     set(this.story, this.sentence(turn) ||
-      (player.position ? "" : "Press Space: the story begins with the first event."));
+      (player.position ? "" : "Press ▶ and the story begins with the first event."));
     this.story.classList.toggle("gl-now", turn === at && at >= 0);
     const waits = idle && idle.seconds >= 0.1 ? `${duration(idle.seconds * 1e9)} pass quickly` : "";
     set(this.progress, waits || (at >= 0 && turn !== at ? this.sentence(at) : "") || this.tally());
@@ -395,6 +396,7 @@ class Flow {
       element("ol", {}, ...items),
       ...(frames.length ? [frameList(model, frames)] : []));
     this.chain.hidden = false;
+    this.chain.scrollIntoView({ block: "nearest" }); // where it was asked, not below the fold
     this.ask();
   }
 

@@ -41,6 +41,7 @@ import { countBelow } from "./track.js";
  */
 
 const MARGIN = 12;
+const BESIDE = 10; // between the ClusterIP and what is left and right of it
 const SIDE = 5; // left and right: the title begins there, too
 export const MOST_CARDS = 12; // more pods, or addresses, are shown as a grid
 export const MOST_CLIENTS = 4; // more are shown as one
@@ -128,7 +129,7 @@ export class Layout {
     return count * Math.min(84, Math.max(40, 340 / count));
   }
   columns() {
-    return this.compact ? 7 : 10;
+    return this.narrow ? 4 : this.compact ? 6 : 10;
   }
   tile() {
     return this.compact ? { w: 24, h: 26 } : { w: 34, h: 32 };
@@ -164,7 +165,8 @@ export class Layout {
   proxyBox() {
     const from = SIDE + this.leftWidth();
     const to = this.pods[0]?.box.x ?? this.width - SIDE;
-    const w = this.compact ? (this.narrow ? 76 : 96) : 146;
+    const usual = this.compact ? (this.narrow ? 76 : 96) : 146;
+    const w = Math.max(Math.min(usual, to - from - 2 * BESIDE), 24);
     const rows = this.clients.flatMap((entry) => [...entry.rows.values()]);
     const y = rows.length ? (Math.min(...rows) + Math.max(...rows)) / 2 : this.height / 2;
     return { x: (from + to) / 2 - w / 2, y: y - 33, w, h: 66 };

@@ -179,10 +179,11 @@ export class Model {
    * @param {number} row
    */
   line(row) {
-    const milliseconds = (this.columns.time[row] / 1e9) * 1e3;
+    const since = this.columns.time[row] / 1e9;
+    const moment = Math.abs(since) < 1 ? `${(since * 1e3).toFixed(3)} ms` : `${since.toFixed(6)} s`;
     const certainty = this.header.certainties[this.columns.certainty[row]];
     const mark = certainty === "observed" ? "" : ` [${certainty}]`;
-    return `${milliseconds.toFixed(3)} ms  ${this.sentence(row)}${mark}`;
+    return `${moment}  ${this.sentence(row)}${mark}`;
   }
   /** The rows from an event back to what began it.
    * @param {number} row
