@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# ./run guard [asan] [tsan] [fuzz] [slow] [peers]: what the sanitizers and the fuzzers say. All of them without an
+# ./run guard [asan] [tsan] [fuzz] [calls] [slow] [peers]: what the sanitizers and the fuzzers say. All of them without an
 # argument. Not part of ./run test, for it takes half an hour. FUZZ_SECONDS: for each target; 20.
+# CALL_SECONDS: for calls, tests/fuzz/public_calls.py; 300. CALL_SEED: the first program; the day's.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 build=$here/build/guard
@@ -84,6 +85,12 @@ fuzz() {
   done
 }
 
+# Everything public, called with what is nearly right: no call may end the interpreter.
+calls() {
+  say "calls: public ones, for ${CALL_SECONDS:-300} s"
+  "$python" "$here/tests/fuzz/public_calls.py" --seconds "${CALL_SECONDS:-300}" --seed "${CALL_SEED:-$(date +%Y%m%d)}"
+}
+
 # What takes real time, or downloads much, and is no part of ./run test for that. The doctor's cures
 # are compiled and run in each language that has its tools here; the others are said to be skipped.
 slow() {
@@ -100,5 +107,5 @@ peers() {
   (cd "$here" && "$python" -m pytest -q tests/test_peers.py)
 }
 
-for part in "${@:-asan tsan fuzz slow peers}"; do for one in $part; do "$one"; done; done
+for part in "${@:-asan tsan fuzz calls slow peers}"; do for one in $part; do "$one"; done; done
 say "guard: all good"

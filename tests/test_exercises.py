@@ -43,6 +43,16 @@ def test_a_typical_wrong_answer_is_told_what_is_wrong(exercise, make, part):
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=names)
+def test_what_its_own_words_forbid_does_not_pass(exercise):
+    """Found: 02.luck-of-many, which is about pick_first, passed with round_robin."""
+    assert exercise.forbidden
+    for make in exercise.forbidden:
+        verdict = judge(exercise.name, make())
+        assert verdict.status == "fail", verdict
+        assert_sentence(verdict.sentence)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=names)
 def test_what_it_cannot_look_at_is_unknown(exercise):
     for value in (object(), None, True):
         verdict = judge(exercise.name, value)

@@ -1,6 +1,8 @@
 """The notebooks: they run from top to bottom, and what is checked in is what the sources make."""
 
 import base64
+import itertools
+import re
 from datetime import datetime
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import greetlab as gl
 from greetlab.lessons.exercises import all_exercises
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
@@ -76,10 +79,71 @@ def test_it_asks_every_exercise_of_its_own(source):
         assert f'gl.check("{name}"' in text
 
 
+def hints(notebook):
+    """The guesses that the learner's cells give as examples of how one is typed."""
+    return [
+        found
+        for cell in code(notebook)
+        for found in re.findall(r"such as (gl\.predict.*)", cell.source)
+    ]
+
+
+@each
+def test_every_question_has_its_guess_and_a_hint_that_can_be_typed(source):
+    notebook = build.for_learners(source)
+    guesses = [cell for cell in code(notebook) if "gl.predict()" in cell.source]
+    text = " ".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    questions = re.findall(r"\*\*[^*]*\?\*\*", text)
+    assert len(questions) == len(guesses) == len(hints(notebook))
+    for hint in hints(notebook):
+        assert gl_predict(hint).counts
+
+
+def gl_predict(hint):
+    return eval(hint, {"gl": gl})
+
+
+@pytest.mark.parametrize("order", itertools.permutations(range(4)))
+def test_the_exercises_of_notebook_1_can_be_solved_in_any_order(order, lookup_cells, capsys):
+    cluster, cells = lookup_cells
+    for number in order:
+        exec(cells[number], {"gl": gl, "cluster": cluster})
+        assert "PASS" in capsys.readouterr().out, cells[number]
+
+
+SOLVED = {
+    "01.three-addresses": 'answer = cluster.lookup("greetserver-headless")',
+    "01.first-try": 'answer = cluster.lookup("greetserver-headless.default.svc.cluster.local.")',
+    "01.pod-port": 'answer = cluster.lookup("_grpc._tcp.greetserver-headless", ["SRV"])',
+    "01.nobody": "cluster.scale(0)",
+}
+
+
+@pytest.fixture(scope="module")
+def lookup_cells():
+    """The exercises as the notebook has them, each solved in its marked line."""
+    notebook = build.for_learners(build.sources()[0])
+    solved = []
+    for cell in code(notebook):
+        if "gl.check(" not in cell.source:
+            continue
+        setup, *parts = re.split(r"\n\n(?=#)", cell.source)
+        for part in parts:
+            name = re.search(r'gl\.check\("([^"]+)"', part)[1]
+            line = re.sub(r".*# change this line", lambda _, name=name: SOLVED[name], part)
+            solved.append(f"{setup}\n{line}")
+    assert len(solved) == 4
+    with gl.Cluster.local(pods=3, seed=1, service_port=8080) as cluster:
+        yield cluster, solved
+
+
 @each
 @pytest.mark.timeout(3 * NOTEBOOK_SECONDS)
 def test_it_runs_from_top_to_bottom_without_a_warning(source):
     notebook = build.for_learners(source)
+    for cell in code(notebook):  # as somebody does who types the hints, each of which is wrong
+        if hint := hints(nbformat.v4.new_notebook(cells=[cell])):
+            cell.source = f"guess = {hint[0]}"
     strict = nbformat.v4.new_code_cell("import warnings\n\nwarnings.simplefilter('error')")
     notebook.cells.insert(0, strict)
     done = build.executed(notebook)
@@ -89,6 +153,9 @@ def test_it_runs_from_top_to_bottom_without_a_warning(source):
     for cell in code(done):
         assert len(str(cell.outputs)) < OUTPUT_BYTES, cell.source
         assert not [output for output in cell.outputs if output.get("name") == "stderr"]
+    shown = " ".join(str(one.get("text/plain")) for one in data(done))
+    assert "Exactly" not in shown
+    assert shown.count("and you said") + shown.count("your guess adds") >= 2
     text = "".join(printed(cell) for cell in code(done))
     for name in exercises(source):
         assert f"FAIL    {name}: " in text  # as it is given, and not "unknown"

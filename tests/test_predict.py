@@ -1,6 +1,7 @@
 """A guess before the run, and the guess drawn over it."""
 
 import pytest
+from matplotlib.text import Text
 
 import greetlab as gl
 from greetlab.views.plot import Picture
@@ -42,7 +43,33 @@ def test_whichever_pod_chance_chose(calls, pod):
     assert seen.distance == 1
     assert seen.guessed[pod] == 59
     assert str(seen).startswith("1 request would have to move: ")
-    assert "and your number for that place is " in str(seen)
+    assert str(seen).endswith("had 60, and your largest number is 59.") or "second largest" in str(
+        seen
+    )
+    assert list(seen.happened) == [pod, *(name for name in seen.happened if name != pod)]
+
+
+def test_the_numbers_of_a_guess_for_no_pod_in_particular_are_not_drawn_as_one_for_a_pod(calls, pod):
+    other = next(name for name in calls.known if name != pod)
+    seen = gl.predict({other: 60}).compare(calls, whichever=True)
+    words = {text.get_text() for text in seen.picture.findobj(Text)}
+    assert "yours 60" in words
+    assert not any(word.startswith("guess") or word == "your guess" for word in words)
+
+
+def test_what_failed_is_said_as_such():
+    cluster = gl.Cluster.sim(pods=1, seed=3)
+    cluster.fail("pod-1", 1.0)
+    calls = cluster.channel("greetserver").greet(times=6)
+    seen = gl.predict(pod_1=6).compare(calls, whichever=True)
+    assert str(seen) == "6 requests would have to move: 6 failed, and you said 0."
+
+
+def test_what_you_counted_yourself():
+    assert str(gl.predict(connections=2).compare({"connections": 1})) == (
+        "Off by 1: 1 connection, and you said 2."
+    )
+    assert gl.predict(failed=3).compare({"failed": 3}).distance == 0
 
 
 def test_a_total_that_cannot_be(calls):

@@ -334,9 +334,12 @@ def process_in(folder: str, *arguments: str, text: str) -> tuple[int, str]:
     command = [sys.executable, str(Path(__file__).resolve()), *arguments]
     try:
         done = subprocess.run(
-            command, env={**os.environ, "TMPDIR": folder}, input=text.encode(errors="surrogatepass"), capture_output=True,
+            command,
+            env={**os.environ, "TMPDIR": folder},
+            input=text.encode(errors="surrogatepass"),
+            capture_output=True,
             timeout=PROCESS_SECONDS,
-        )  # fmt: skip
+        )
     except subprocess.TimeoutExpired as late:
         return -signal.SIGALRM, (late.stderr or b"").decode(errors="replace")
     return done.returncode, done.stderr.decode(errors="replace")

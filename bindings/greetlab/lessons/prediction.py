@@ -128,7 +128,7 @@ class Comparison:
         if distance is None:
             return "No guess yet: type one into gl.predict(...) and run it again."
         ran, said = sum(self.happened.values()), sum(self.guessed.values())
-        worst = max(self.happened, key=self._off)
+        worst = max(self.happened, key=lambda name: (self._off(name), name == FAILED))
         you_said, it_was = self.guessed.get(worst, 0), self.happened[worst]
         if not self.moves:
             if distance:

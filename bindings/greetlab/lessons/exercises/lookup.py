@@ -46,6 +46,8 @@ def _nobody(value: object) -> str | None:
     answer = _lookup(value)
     if answer.name.rstrip(".").removesuffix(f".{_FULL}") != HEADLESS_SERVICE:
         return f"the name that was looked up is {answer.name}, which tells nothing about pods."
+    if answer.srv:
+        return f"the name is there, and SRV records with it: {answer.srv[0].target}, ..."
     if answer.ok:
         return f"{len(answer.addresses)} addresses came back: so many pods are still listed."
     if answer.status != "nxdomain":
@@ -144,10 +146,10 @@ EXERCISES = (
             (_ask("greetserver-headless", before=lambda c: c.kill("pod-1")), "2 addresses"),
             (_ask("greetserver", before=lambda c: c.scale(0)), "looked up is greetserver,"),
             (_ask("headless"), "looked up is headless"),
-            (_ask("greetserver-headless", ["SRV"]), "has not disappeared"),
+            (_ask("greetserver-headless", ["AAAA"]), "has not disappeared"),
         ),
         forbidden=(
-            _ask("greetserver-headless", ["AAAA"]),
+            _ask("greetserver-headless", ["SRV"]),
             _ask("greetserver-headless."),  # a name at the top, which never was
         ),
     ),

@@ -12,8 +12,8 @@ from greetlab.lessons.exercises.exercise import Exercise, of_type
 
 ENOUGH = 30
 """Calls from which turns can be told from luck."""
-TURNS = ("round_robin",)
-SHARING = ("round_robin", "weighted_round_robin")
+TURNS = "round_robin"
+SHARING = (TURNS, "weighted_round_robin")
 
 
 # Calls that the pods share in turn.
@@ -104,8 +104,9 @@ def _check_warm(value: Any) -> str | None:
         return f"the channel is {channel.state} and has no subchannel yet."
     if len(states) < 2:
         return f"it has one subchannel, {channel.subchannels[0].address}: one to choose from."
-    if channel.policy not in TURNS:
-        return f"its policy is {channel.policy}, which takes no turns."
+    policy = channel.title.rpartition(", ")[2]
+    if policy != TURNS:
+        return f"its policy is {policy}, which takes no turns."
     cold = [state for state in states if state != "READY"]
     if cold:
         return f"{len(cold)} of {len(states)} subchannels are not READY: {', '.join(cold)}."
