@@ -23,7 +23,9 @@ export function drawClient(view, g, theme, entry) {
   const faded = state === "SHUTDOWN";
   g.save();
   if (faded) g.globalAlpha = 0.5;
-  const name = write(g, client.name, x + 12, y + 17, { size: 13, weight: 650, color: theme.ink });
+  const name = write(g, client.name, x + 12, y + 17, {
+    size: layout.narrow ? 12 : 13, weight: 650, color: theme.ink,
+  });
   stateWord(g, theme, state, x + w - 12, y + 17, w - name - 40);
   const picker = client.picker.at(position);
   const said = WITHOUT_CHOICE[picker.picker] ?? picker.picker;
@@ -73,16 +75,15 @@ function drawRow(view, g, theme, entry, client, address, next) {
   const alpha = there ? 1 : 0.35;
   glyph(g, theme, pod, x + 20, y, 4.6, { alpha, hollow: !there });
   const host = hostOf(address);
-  const short = layout.compact ? host.replace(/^.*(\.\d+\.\d+|:\w*::?\w+)$/, "$1") : tailOf(host, 15);
-  write(g, short, x + 32, y, {
-    size: layout.compact ? 10.5 : 11, mono: true,
-    width: layout.narrow ? 36 : layout.compact ? 66 : 100,
+  const tail = host.replace(/^.*(\.\d+\.\d+|:\w*::?\w+)$/, "$1");
+  const name = write(g, layout.compact ? tail : tailOf(host, 15), x + 32, y, {
+    size: layout.compact ? 10.5 : 11, mono: true, width: layout.narrow ? 42 : 100,
     color: there ? theme.ink : theme.quiet,
   });
   if (there) {
     const until = subchannel.backoff.at(position);
     const left = state === "TRANSIENT_FAILURE" && until ? until - view.time : 0;
-    const room = w - (layout.narrow ? 90 : layout.compact ? 120 : 150); // a dot stands before it
+    const room = w - 32 - name - 12 - 16; // before the word there is its dot
     if (left > 0) {
       write(g, room < 90 ? seconds(left) : `retry in ${seconds(left)}`, x + w - 12, y, {
         size: 10.5, color: theme.bad, align: "right", width: room,

@@ -163,7 +163,7 @@ export function stateColor(theme, state) {
 export function stateWord(g, theme, state, right, y, room) {
   const color = stateColor(theme, state);
   const word = state === "TRANSIENT_FAILURE" && room < 112 ? "FAILURE" : state;
-  const size = room < 84 ? 9.5 : 10;
+  const size = room < 70 ? 9 : room < 84 ? 9.5 : 10;
   const width = write(g, word, right, y, { size, weight: 550, color, align: "right", width: room });
   g.beginPath();
   g.arc(right - width - 8, y, 3.2, 0, 2 * Math.PI);

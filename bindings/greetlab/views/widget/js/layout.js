@@ -90,7 +90,7 @@ export class Layout {
   }
 
   leftWidth() {
-    if (this.compact) return this.narrow ? 152 : 180;
+    if (this.compact) return this.narrow ? 154 : 180;
     return Math.min(300, Math.max(228, this.width * 0.24));
   }
 
@@ -151,7 +151,7 @@ export class Layout {
   podCards() {
     const count = this.model.pods.length;
     const wide = Math.min(240, Math.max(190, this.width * 0.2));
-    const w = this.narrow ? 118 : this.compact ? 124 : wide;
+    const w = this.narrow ? 108 : this.compact ? 124 : wide;
     const pitch = (this.height - 2 * MARGIN + 8) / Math.max(count, 1);
     const h = Math.min(pitch - 8, 86);
     return this.model.pods.map((pod, i) => ({
@@ -166,7 +166,7 @@ export class Layout {
     const from = SIDE + this.leftWidth();
     const to = this.pods[0]?.box.x ?? this.width - SIDE;
     const usual = this.compact ? (this.narrow ? 76 : 96) : 146;
-    const w = Math.max(Math.min(usual, to - from - 2 * BESIDE), 24);
+    const w = Math.max(Math.min(usual, to - from - 2 * (this.narrow ? 4 : BESIDE)), 24);
     const rows = this.clients.flatMap((entry) => [...entry.rows.values()]);
     const y = rows.length ? (Math.min(...rows) + Math.max(...rows)) / 2 : this.height / 2;
     return { x: (from + to) / 2 - w / 2, y: y - 33, w, h: 66 };
