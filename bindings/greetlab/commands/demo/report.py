@@ -62,10 +62,10 @@ def report(story: Story, requests: Picture) -> str:
 
 
 _MOVING = (
-    "Left, the ClusterIP with gRPC's default policy: DNS has one address, so there is one "
-    "connection, and every request goes down it. Right, the headless Service with round_robin: an "
-    "address and a connection for each pod, and the requests take turns. Space plays and pauses, "
-    "the arrows step, and a click on a request or a connection tells why."
+    "First, the ClusterIP with gRPC's default policy: DNS has one address, so there is one "
+    "connection, and every request goes down it. Then the headless Service with round_robin: an "
+    "address and a connection for each pod, and the requests take turns. The button plays it; after "
+    "a click into it Space does, too, and the arrows step; a click on a request or a connection tells why."
 )
 
 
@@ -114,6 +114,7 @@ th, td { padding: .25rem 1.5rem .25rem 0; text-align: right; }
 th:first-child, td:first-child { text-align: left; }
 li.held::marker { content: "\\2713  "; color: var(--good); }
 li.broken::marker { content: "\\2717  "; color: var(--bad); }
+@media (max-width: 900px) { iframe { height: 1120px; } }  /* its panels are one under the other */
 @media (max-width: 600px) { th, td { padding-right: .6rem; } h1 { font-size: 1.6rem; } }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e8edf3; --page: #12161c; --box: #1a2028; --edge: #38424e; --good: #5fcf9c;

@@ -11,6 +11,7 @@ from greetlab.views.palette import FAILED, PodStyle
 from greetlab.views.plot.columns import Column, mean_open
 from greetlab.views.plot.reading import Reading
 from greetlab.views.plot.style import (
+    CLOSE,
     INK,
     QUIET,
     SMALL,
@@ -78,7 +79,11 @@ def draw_connections(
         _open_at_a_time(axes, reading, limits)
         return told
     styles = [_style(reading, number) for number in placed.first]
-    rows(axes, [_name(reading, number) for number in placed.first], pitch)
+    if pitch < CLOSE:  # a name at every third row would seem to be that of all three
+        told += ", each in the colour of its pod"
+        axes.set_yticks([])
+    else:
+        rows(axes, [_name(reading, number) for number in placed.first], pitch)
     keys(axes, styles, pitch)
     thick = 0.62
     last = min(limits[1], reading.seconds)  # nothing is known of what came after the trace

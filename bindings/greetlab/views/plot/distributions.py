@@ -64,7 +64,9 @@ def latency(loads: Mapping[str, Calls] | Sequence[Calls], *, title: str = "") ->
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:,g}")
     axes.grid(axis="x", color="#E6E6E6", lw=0.8)
-    axes.set_xlabel("ms; each step is twice or so the one before it", color=INK, fontsize=NORMAL)
+    axes.set_xlabel(
+        "ms, logarithmic: the same distance is the same factor", color=INK, fontsize=NORMAL
+    )
     told = []
     for row, ((name, load), milliseconds) in enumerate(zip(named, good, strict=True)):
         _ridge(axes, row, milliseconds, limits)

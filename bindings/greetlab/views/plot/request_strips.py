@@ -92,7 +92,7 @@ def requests(*runs: Calls | Trace, pods: Sequence[str] = (), title: str = "") ->
     grid[0, 1].set_title(share_title, loc="right", fontsize=SMALL, color=QUIET)
     grid[-1, 0].set_xlabel("request", color=INK, fontsize=NORMAL)
     picture.supxlabel(
-        "grey: sent to pods by chance, 95 of 100 would have as many requests as this band",
+        "grey: where 95 of 100 pods would be if chance chose the pod of each request",
         x=0.99, ha="right", fontsize=SMALL, color=QUIET,
     )  # fmt: skip
     picture.head(title or "Which pod handled each request", (run.world for run in read))

@@ -225,8 +225,9 @@ def _resolver(
             label=f"resolver {word}", zorder=2,
         )  # fmt: skip
         for begin, close, until in zip(start, stop, view.until(kind), strict=True):
-            if not line.inside(f"{word}: {until - begin:.3g} s to go", begin, close):
-                line.inside(f"{until - begin:.3g} s", begin, close)
+            for said in (f"{until - begin:.3g} s of {word} left", f"{until - begin:.3g} s left"):
+                if line.inside(said, begin, close):
+                    break
         if len(start):
             told.append(plural(len(start), "resolver " + word))
     found = reading.lookups.start
@@ -246,6 +247,8 @@ def _legend(picture: Picture, reading: Reading) -> None:
         signs.append(("attempt", Line2D([], [], color=INK, marker="v", ms=5, mew=0, ls="")))
         if len(reading.whole.rows("BackoffStarted")):
             signs.append(("backoff", Line2D([], [], color=INK, lw=1.4)))
+    if len(reading.whole.rows("CooldownStarted")):
+        signs.append(("cooldown", Patch(color=BAND)))
     signs.append(("lookup", Line2D([], [], color=INK, marker="|", ms=11, mew=2, ls="")))
     picture.legend(
         [sign for _, sign in signs], [word for word, _ in signs], ncols=len(signs),

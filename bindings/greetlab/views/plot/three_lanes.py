@@ -70,7 +70,7 @@ def lanes(
     placed = [rows_of(reading) for reading in readings]
     counts = [0 if one is None else len(one.first) for one in placed]
     most = MOST_ROWS if None in placed else max(*counts, 1)
-    bars = pitch_for(most, 2.6, 0.3)
+    bars = pitch_for(most, 3.4, 0.3)
     marks = pitch_for(len(names) + failed, 3.0)
     changed = any(changes_in(reading) for reading in readings)
     heights = [

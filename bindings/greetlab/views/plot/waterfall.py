@@ -95,7 +95,9 @@ def _draw_way(axes: Axes, answer: Lookup, names: dict[str, str]) -> None:
     axes.set_ylim(count - 0.5, -0.5)
     middle = (count - 1) / 2
     name = label(answer.name)
-    room = 0.31 * WIDTH * 72 / (0.68 * max(len(name), 1))  # bold letters, that wide
+    if _room(name) < SMALL:  # a full name: the service, and below it the rest
+        name = name.replace(".", "\n.", 1)
+    room = min(map(_room, name.split("\n")))
     axes.text(
         0,
         middle,
@@ -125,6 +127,11 @@ def _draw_way(axes: Axes, answer: Lookup, names: dict[str, str]) -> None:
     if not shown:
         _arrow(axes, (0.32, 0), (0.44, 0))
         axes.text(0.45, 0, answer.status.upper(), va="center", fontsize=NORMAL, color=FAILED.color)
+
+
+def _room(name: str) -> float:
+    """The size, in points, at which the name fits beside the arrows in bold letters."""
+    return 0.31 * WIDTH * 72 / (0.68 * max(len(name), 1))
 
 
 def _arrow(axes: Axes, begin: tuple[float, float], end: tuple[float, float]) -> None:

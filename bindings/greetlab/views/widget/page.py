@@ -56,7 +56,9 @@ _PAGE = """<!doctype html>
 <title>greetlab: the request flow</title>
 <style>
 {style}
+html {{ color-scheme: light dark; }}
 body {{ margin: 0; }}
+@media (prefers-color-scheme: dark) {{ html {{ background: #12161c; }} }}
 body > .gl-flow {{ margin: 0 auto; max-width: 1800px; min-height: 100vh; border: 0; }}
 </style>
 </head>

@@ -74,7 +74,9 @@ class Flow {
     this.progress = element("p", { class: "gl-progress" });
     this.chain = element("section", { class: "gl-chain", hidden: "", "aria-label": "Why" });
     this.help = element("dl", { class: "gl-help", hidden: "" },
-      ...KEYS.flatMap(([key, does]) => [element("dt", {}, key), element("dd", {}, does)]));
+      ...KEYS.flatMap(([key, does]) => [element("dt", {}, key), element("dd", {}, does)]),
+      element("dt", {}, "hatched"), element("dd", {},
+        "nothing happens: the picture hurries, so the times below it stand unevenly"));
     this.tip = element("div", { class: "gl-tip", hidden: "" });
     this.watched = new ResizeObserver(() => this.resize());
     this.dark = matchMedia("(prefers-color-scheme: dark)");
@@ -93,6 +95,7 @@ class Flow {
     const lanes = element("canvas", {
       class: "gl-lanes", role: "slider", tabindex: "0", "aria-valuemin": "0",
       "aria-label": `Place in ${model.header.title}`,
+      title: "Drag to go there. Hatched: nothing happens, and the picture hurries",
     });
     const says = element("p", { class: "gl-lesson" });
     const title = element("h3", {}, model.header.title);
