@@ -104,9 +104,8 @@ guess = gl.predict()  # your guess, such as gl.predict(pod_1=30, pod_2=30, pod_3
 # %%
 with cluster.channel("greetserver", policy="round_robin") as client:
     turns = client.wait_ready(all=True).greet("Ada", times=60)
-guess.compare(turns, whichever=True)
+display(guess.compare(turns, whichever=True))
 
-# %%
 runs = [calls, turns]
 for policy in ("pick_first", "round_robin"):
     with cluster.channel("greetserver-headless", policy=policy) as client:
@@ -170,9 +169,8 @@ guess = gl.predict()  # your guess, such as gl.predict(pod_1=10, pod_2=0, pod_3=
 world = gl.Cluster.sim(pods=3, seed=1)
 for _ in range(10):
     world.channel("greetserver").greet("Ada")
-guess.compare(world.trace, whichever=True)
+display(guess.compare(world.trace, whichever=True))
 
-# %%
 runs = []
 for seed in (1, 2, 3):
     other = gl.Cluster.sim(pods=3, seed=seed)

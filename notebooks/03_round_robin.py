@@ -32,9 +32,8 @@ guess
 fair = cluster.channel("greetserver-headless", policy="round_robin", seed=7)
 fair.wait_ready(all=True)
 calls = fair.greet("Ada", times=60)
-guess.compare(calls)
+display(guess.compare(calls))
 
-# %%
 sticky = cluster.channel("greetserver", seed=7)  # as it was: a ClusterIP, and gRPC's default policy
 sticky.greet("Ada", times=60)
 gl.plot.lanes(sticky.trace, fair.trace, cluster=cluster)
@@ -147,9 +146,7 @@ world = gl.Cluster.sim(pods=3, seed=7)
 for _ in range(300):
     client = world.channel("greetserver-headless", policy="round_robin").wait_ready(all=True)
     client.greet("Ada")
-guess.compare(world.trace, whichever=True)
-
-# %%
+display(guess.compare(world.trace, whichever=True))
 gl.plot.requests(world.trace, title="The first request of each of 300 clients")
 
 # %% [markdown]

@@ -161,9 +161,7 @@ def without(how, pod="pod-2"):
 
 killed, calls = without("kill")
 print(calls.by_status)
-guess.compare(calls)
-
-# %%
+display(guess.compare(calls))
 gl.plot.states(killed.trace, title="pod-2 is killed after 20 s: who notices when")
 
 # %% [markdown]

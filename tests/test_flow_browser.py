@@ -211,6 +211,58 @@ def test_the_page_knows_the_state_that_the_stepper_knows(show):
         }  # fmt: skip
 
 
+def test_why_opens_where_the_eye_is(show):
+    """Found: the answer to a click stood below the fold, at y 1074 of 900."""
+    page = show(gl.Flow(headless(60).trace), width=1280, height=620)
+    page.keyboard.press("End")
+    page.evaluate(f"{FLOW}.whyNow()")
+    place = page.locator(".gl-chain").bounding_box()
+    assert place["y"] >= 0
+    assert place["y"] + place["height"] <= 620
+
+
+@pytest.mark.parametrize("width", [390, 620, 1280])
+def test_nothing_stands_in_the_way_of_another(show, width):
+    cluster = gl.Cluster.sim(pods=16, seed=2)
+    cluster.channel("greetserver").greet(times=20)
+    for flow in (gl.Flow(sticky(), headless().trace), gl.Flow(cluster.trace)):
+        page = show(flow, width=width)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        seen = page.evaluate(
+            f"""{FLOW}.panels.map(({{ layout }}) => ({{
+              left: Math.max(...layout.clients.map(({{ box }}) => box.x + box.w)),
+              proxy: layout.proxy, right: Math.min(...layout.pods.map(({{ box }}) => box.x)),
+            }}))"""
+        )
+        for panel in seen:
+            if panel["proxy"]:
+                assert panel["left"] < panel["proxy"]["x"]
+                assert panel["proxy"]["x"] + panel["proxy"]["w"] < panel["right"]
+            else:
+                assert panel["left"] + 40 < panel["right"]
+
+
+def test_the_first_answer_is_a_few_seconds_away(show, tmp_path):
+    """Found: a live trace stood at event 30 of 410 after 7 s."""
+    with gl.Cluster.local(pods=3, seed=7) as cluster:
+        client = cluster.channel("greetserver-headless", policy="round_robin")
+        client.wait_ready(all=True).greet(times=60)
+        page = show(gl.Flow(client.trace))
+    assert (
+        page.evaluate(f"{FLOW}.clock.u[{FLOW}.clock.indexOf(0, {FLOW}.models[0].calls[0].end)]") < 4
+    )
+
+
+def test_it_says_that_keys_need_a_click_until_they_do_not(show):
+    page = show(gl.Flow(sticky()), width=1280)
+    page.evaluate("document.activeElement.blur()")
+    assert page.locator(".gl-asleep").is_visible()
+    page.click(".gl-lesson")
+    assert not page.locator(".gl-asleep").is_visible()
+    page.keyboard.press("Space")
+    until(page, f"{FLOW}.player.playing")
+
+
 def test_the_next_choice_is_the_pickers(show):
     trace = headless().trace
     page = show(gl.Flow(trace))

@@ -24,10 +24,6 @@ def server(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     folders = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     own = {name: str(home / name.lower()) for name in folders}
-    notices = home / "jupyter_config_dir/lab/user-settings/@jupyterlab/apputils-extension"
-    notices.mkdir(parents=True)
-    # It would ask whether to fetch news, and hide a part of the page with that.
-    (notices / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
     with greetlab(home / "notebooks", "--no-browser", env={**os.environ, **own}) as process:
         try:
             host, port, token, _ = link(process)
@@ -95,6 +91,11 @@ def test_every_cell_has_run_without_an_error(lab):
     assert len(prompts) > 10
     assert lab.locator(".jp-OutputArea-output[data-mime-type$=error]").all_text_contents() == []
     assert lab.locator(".jp-OutputArea-output[data-mime-type$=stderr]").all_text_contents() == []
+
+
+def test_nothing_asks_for_news_over_the_first_picture(lab):
+    assert lab.locator(".jp-Notification-List, .Toastify__toast").count() == 0
+    assert "news" not in lab.inner_text("body")
 
 
 def test_the_figures_are_there_and_say_what_they_show(lab):

@@ -64,8 +64,9 @@ def report(story: Story, requests: Picture) -> str:
 _MOVING = (
     "First, the ClusterIP with gRPC's default policy: DNS has one address, so there is one "
     "connection, and every request goes down it. Then the headless Service with round_robin: an "
-    "address and a connection for each pod, and the requests take turns. The button plays it; after "
-    "a click into it Space does, too, and the arrows step; a click on a request or a connection tells why."
+    "address and a connection for each pod, and the requests take turns. The button plays "
+    "it; after a click into it Space does, too, and the arrows step; a click on a request or a "
+    "connection tells why."
 )
 
 
