@@ -179,6 +179,8 @@ def test_it_can_be_shown(flow, pictures, theme):
         figure = flow.locator(".jp-OutputArea img").nth(1)
         figure.scroll_into_view_if_needed()
         figure.evaluate("(it) => it.decode()")
+        turned = figure.evaluate("(it) => getComputedStyle(it).filter")
+        assert ("invert" in turned) == (theme == "dark"), turned
         flow.screenshot(path=pictures / f"{theme}-{width}-figure.png")
 
 
