@@ -103,7 +103,7 @@ def gl_predict(hint):
     return eval(hint, {"gl": gl})
 
 
-@pytest.mark.parametrize("order", itertools.permutations(range(4)))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
 def test_the_exercises_of_notebook_1_can_be_solved_in_any_order(order, lookup_cells, capsys):
     cluster, cells = lookup_cells
     for number in order:

@@ -224,7 +224,7 @@ def test_states_are_bars_with_attempts_backoffs_and_the_cooldown(killed):
     cooldown = killed.first(gl.CooldownStarted)
     [band] = [bar for bar in bars(axes) if bar[1] == 4]
     assert band[2:] == pytest.approx((cooldown.seconds, cooldown.until / 1e9))
-    assert "cooldown 25 s" in words(axes)
+    assert "25 s of cooldown left" in words(axes)  # of 30, and of no other cooldown
     assert "pod-2  10.244.0.3: 7 attempts, READY in the end" in figure.alt
 
 

@@ -30,6 +30,15 @@ test("a usual request takes its time", () => {
   near(clock.u[12] - clock.u[11], REQUEST);
 });
 
+test("a crowd of events before the first call is hurried through", () => {
+  const before = Array.from({ length: 40 }, (_, i) => killed(10 * i));
+  const call = ONE_CALL.slice(1).map(([milliseconds, ...rest]) => [milliseconds + 400, ...rest]);
+  const clock = clockOf([ONE_CALL[0], ...before, ...call]);
+  const picked = clock.events - 2;
+  assert.ok(clock.u[picked] <= 40 * 0.45 / 4 + 2, `${clock.u[picked]}`);
+  near(clock.u[picked + 1] - clock.u[picked], REQUEST);
+});
+
 test("a silence is compressed, and shown as such", () => {
   const clock = clockOf([...ONE_CALL, killed(30_003)]);
   assert.equal(clock.idle.length, 1);

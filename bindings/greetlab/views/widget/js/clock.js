@@ -14,7 +14,7 @@ import { countBelow } from "./track.js";
 export const REQUEST = 0.7;
 const DWELL = 0.45;
 const LONGEST = 80; // the whole of it; more is scaled down to that
-const STRETCH = 3; // the longest between the ends of two calls
+const STRETCH = 3; // seconds, the longest before a call's progress
 const IDLE = 4; // usual requests after which a silence counts as idle
 
 export class Clock {
@@ -56,9 +56,10 @@ export class Clock {
       this.moved[i] = at - from;
       at += dwell[i];
     }
-    at = this.shorten(dwell);
+    const begins = new Float64Array(this.events); // of the gap before each
+    at = this.shorten(dwell, begins);
     this.idle = idle.map(({ event, seconds }) => (
-      { from: this.u[event] - this.moved[event], to: this.u[event], seconds }));
+      { from: begins[event], to: this.u[event], seconds }));
     this.scale = Math.min(1, LONGEST / at);
     this.length = (at + REQUEST / 2) * this.scale;
     for (let i = 0; i < this.events; ++i) {
@@ -74,26 +75,29 @@ export class Clock {
     }
   }
 
-  /** Places the events: what lies between the ends of two calls, such as all that has to happen
-   * before the first one, takes no longer than STRETCH, or a quarter of what each is given to read.
-   * Gives the length.
-   * @param {Float64Array} dwell
+  /** Places the events: what lies before a call's progress, such as all that has to happen before
+   * the first one, takes no longer than STRETCH, or a quarter of what each is given to read. Gives
+   * the length.
+   * @param {Float64Array} dwell @param {Float64Array} begins
    */
-  shorten(dwell) {
+  shorten(dwell, begins) {
     let at = 0;
     let first = 0;
     for (let i = 0; i < this.events; ++i) {
       const last = i === this.events - 1;
-      if (!last && this.models[this.panel[i]].kind(this.row[i]) !== "CallEnded") continue;
+      const kind = this.models[this.panel[i]].kind(this.row[i]);
+      const progress = kind === "Picked" || kind === "CallEnded";
+      if (!last && !progress) continue;
       let taken = 0;
       let least = 0;
       for (let j = first; j <= i; ++j) {
         taken += this.moved[j] + dwell[j];
         least += dwell[j] / 4;
       }
-      const share = Math.min(1, Math.max(STRETCH, least) / (taken || 1));
+      const share = progress ? Math.min(1, Math.max(STRETCH, least) / (taken || 1)) : 1;
       for (let j = first; j <= i; ++j) {
         this.moved[j] *= share;
+        begins[j] = at;
         at += this.moved[j];
         this.u[j] = at;
         at += dwell[j] * share;
