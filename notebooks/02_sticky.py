@@ -74,16 +74,18 @@ gl.Flow(virtual.trace)
 #
 # One connection, so does each request wait for the answer before it? We make 60 calls at once, and
 # look at the wire: `frames=True` keeps every HTTP/2 frame. **How many of the 60 have left before
-# the first answer comes back?** Type your guess, then run it.
+# the first answer comes back?**
+
+# %% gallery="guess = gl.predict(requests=1)  # somebody's guess"
+guess = gl.predict()  # your guess, such as gl.predict(requests=2)
 
 # %%
-guess = 1  # your guess: 1 to 60
 with cluster.channel("greetserver", frames=True) as client:
     client.wait_ready().load(60, concurrency=60)
 wire = client.trace.of("FrameSeen")
 answer = wire.first("FrameSeen", type="HEADERS", sent=False)
 left = [frame for frame in wire.of("FrameSeen", type="HEADERS", sent=True) if frame.id < answer.id]
-print(f"{len(left)} requests had left when the first answer came; your guess was {guess}")
+display(guess.compare({"requests": len(left)}, cluster=cluster))
 print(*wire.of("FrameSeen", stream=answer.stream), sep="\n")
 gl.plot.frames(client.trace, title="60 calls, one connection")
 
