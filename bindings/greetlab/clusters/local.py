@@ -457,7 +457,9 @@ class LocalCluster(Cluster, Faults):
         if self._authority is None:
             return []
         if pod.certificate is None:
-            names = [name.replace("{ip}", pod.ip) for name in self._tls_names]
+            names = dict.fromkeys(
+                name.replace("{ip}", ip) for name in self._tls_names for ip in pod.ips
+            )
             pod.certificate = self._authority.issue(*names)
         flags = ["--tls-cert", pod.certificate.cert, "--tls-key", pod.certificate.key]
         return [*flags, "--tls-client-ca", self._authority.ca] if self._mtls else flags
