@@ -1,15 +1,17 @@
 """`greetlab notebooks`: copies that keep the learner's work, and JupyterLab on loopback."""
 
 import json
+import os
 import socket
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from notebook_server import greetlab, link
 from support import wait_until
 
-from greetlab.commands.notebooks import copy_notebooks, jupyter_command
+from greetlab.commands.notebooks import copy_notebooks, jupyter_command, without_news
 
 NAMES = ["01_lookup.ipynb", "02_sticky.ipynb", "03_round_robin.ipynb", "04_scale.ipynb"]
 
@@ -69,3 +71,11 @@ def test_it_opens_jupyterlab_on_loopback_with_a_token(tmp_path):
         finally:
             process.terminate()
             process.communicate(timeout=20)
+
+
+def test_it_does_not_ask_for_news_and_keeps_the_users_own_configuration():
+    mine = without_news({"JUPYTER_CONFIG_PATH": "/mine", "A": "b"})
+    first, ours = mine["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    assert (first, mine["A"]) == ("/mine", "b")
+    told = json.loads((Path(ours) / "labconfig" / "page_config.json").read_text())
+    assert told["disabledExtensions"] == {"@jupyterlab/apputils-extension:announcements": True}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
+from matplotlib.text import Text
 
 import greetlab as gl
 from greetlab.views.palette import FAILED, STYLES
@@ -381,3 +382,24 @@ def test_every_figure_of_a_big_trace_can_be_drawn():
         gl.plot.latency([calls]),
     ):  # fmt: skip
         assert figure.png().startswith(b"\x89PNG")
+
+
+def test_rows_that_are_too_close_for_names_have_none():
+    """Found: every third row had a name, which seemed to be that of the others, too."""
+    cluster = gl.Cluster.sim(pods=3, seed=7, max_connection_age=5.0)
+    client = cluster.channel("greetserver-headless", policy="round_robin")
+    client.load(120, every=1.0)
+    figure = gl.plot.lanes(client.trace, cluster=cluster)
+    (lane,) = (axes for axes in figure.axes if axes.get_label() == "connections")
+    assert len(lane.get_yticks()) == 0
+    assert lane.get_title(loc="left").endswith("each in the colour of its pod")
+
+
+def test_a_full_name_can_be_read():
+    """Found: it was 8 px high."""
+    cluster = gl.Cluster.sim(pods=3, seed=7)
+    answer = cluster.lookup("greetserver-headless.default.svc.cluster.local")
+    figure = gl.plot.lookup(answer, cluster=cluster)
+    (name,) = (t for t in figure.findobj(Text) if t.get_text().startswith("greetserver-headless"))
+    assert name.get_text() == "greetserver-headless\n.default.svc.cluster.local"
+    assert name.get_fontsize() >= 10
