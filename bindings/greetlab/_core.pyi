@@ -1,5 +1,5 @@
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Never, type_check_only
+from typing import Any, Literal, Never, final, type_check_only
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,7 @@ _LookupStatus = Literal[
     "cancelled",
 ]
 
+@final
 class SrvRecord(_Made):
     @property
     def priority(self) -> int: ...
@@ -43,6 +44,7 @@ class SrvRecord(_Made):
     @property
     def target(self) -> str: ...
 
+@final
 class Record(_Made):
     @property
     def name(self) -> str: ...
@@ -55,6 +57,7 @@ class Record(_Made):
     @property
     def srv(self) -> SrvRecord | None: ...
 
+@final
 class Query(_Made):
     @property
     def name(self) -> str: ...
@@ -85,6 +88,7 @@ class Query(_Made):
     @property
     def records(self) -> list[Record]: ...
 
+@final
 class Lookup(_Made):
     @property
     def name(self) -> str: ...
@@ -106,6 +110,7 @@ class Lookup(_Made):
     def queries(self) -> list[Query]: ...
     def _repr_html_(self) -> str: ...
 
+@final
 class ResolverConfig(_Made):
     @property
     def servers(self) -> list[str]: ...
@@ -122,6 +127,7 @@ def address_order(ips: Sequence[str], sources: dict[str, str] | None = ...) -> l
 def hosts_addresses(name: str, path: str = ...) -> list[str]: ...
 def system_resolver_config(path: str = "/etc/resolv.conf") -> ResolverConfig: ...
 
+@final
 class DnsResolver(metaclass=_Pybind11Type):
     def __init__(
         self,
@@ -137,6 +143,7 @@ class DnsResolver(metaclass=_Pybind11Type):
 
 # The greet-server's control socket: bindings/bind_greet.cc
 
+@final
 class ControlClient(metaclass=_Pybind11Type):
     def __init__(self, control: str) -> None: ...
     def set_latency(self, least: float, most: float) -> None: ...
@@ -145,18 +152,21 @@ class ControlClient(metaclass=_Pybind11Type):
 
 # gRPC's own channel: bindings/bind_live.cc
 
+@final
 class CalledPod(_Made):
     @property
     def name(self) -> str: ...
     @property
     def ip(self) -> str: ...
 
+@final
 class CalledConnection(_Made):
     @property
     def pod(self) -> int: ...
     @property
     def peer(self) -> str: ...
 
+@final
 class CallLog(_Made):
     def __len__(self) -> int: ...
     @property
@@ -182,6 +192,7 @@ class CallLog(_Made):
     @property
     def messages(self) -> list[str]: ...
 
+@final
 class SubchannelView(_Made):
     @property
     def address(self) -> str: ...
@@ -190,6 +201,7 @@ class SubchannelView(_Made):
     @property
     def local_addresses(self) -> list[str]: ...
 
+@final
 class PolicyConfig(metaclass=_Pybind11Type):
     def __init__(
         self, policy: str, fields: Mapping[str, int] = ..., child: PolicyConfig | None = ...
@@ -201,6 +213,7 @@ class PolicyConfig(metaclass=_Pybind11Type):
     @property
     def child(self) -> PolicyConfig | None: ...
 
+@final
 class ReadySubchannel(_Made):
     @property
     def address(self) -> str: ...
@@ -212,6 +225,7 @@ class ReadySubchannel(_Made):
 def policies() -> list[str]: ...
 def python_policy(factory: Any, name: str) -> PolicyConfig: ...
 
+@final
 class MethodAnswer(_Made):
     @property
     def status(self) -> str: ...
@@ -224,6 +238,7 @@ class MethodAnswer(_Made):
     @property
     def trailers(self) -> list[tuple[str, bytes]]: ...
 
+@final
 class GreetChannel(_Made):
     def run(
         self,
@@ -267,6 +282,7 @@ def open_channel(
 
 # Traces: bindings/bind_trace.cc
 
+@final
 class Trace(_Made):
     def __len__(self) -> int: ...
     @property
@@ -321,6 +337,7 @@ def rolling_step(
     replicas: int, max_surge: int, max_unavailable: int, pods: Sequence[tuple[bool, bool]]
 ) -> tuple[int, list[int]]: ...
 
+@final
 class SimLoad(_Made):
     @property
     def done(self) -> bool: ...
@@ -330,6 +347,7 @@ class SimLoad(_Made):
     @property
     def log(self) -> CallLog: ...
 
+@final
 class SimChannel(_Made):
     @property
     def name(self) -> str: ...
@@ -351,6 +369,7 @@ class SimChannel(_Made):
 
 def sim_options() -> list[tuple[str, Any, str]]: ...
 
+@final
 class SimCluster(metaclass=_Pybind11Type):
     def __init__(self, **options: Any) -> None: ...
     @property
@@ -390,6 +409,7 @@ class SimCluster(metaclass=_Pybind11Type):
 
 def subchannel_transitions() -> list[tuple[str, str]]: ...
 
+@final
 class PolicyBench(metaclass=_Pybind11Type):
     def __init__(self, policy: PolicyConfig | str = ..., seed: int = ...) -> None: ...
     def update(self, addresses: Sequence[str], error: str = ...) -> bool: ...
