@@ -13,6 +13,7 @@
 
 #include "core/printable.h"
 #include "greet/flags.h"
+#include "greet/gate.h"
 #include "greet/server.h"
 
 namespace greetlab {
@@ -82,6 +83,9 @@ int serve(const GreetServerFlags& flags) {
     return 1;
   }
   Watch watch(flags.lifeline);
+  GateBounds bounds;
+  bounds.frames.streams = flags.server.max_concurrent_streams;
+  guard_connections(bounds);
   std::optional<GreetServer> server;
   try {
     server.emplace(flags.server);
