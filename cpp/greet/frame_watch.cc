@@ -69,6 +69,10 @@ const char* FrameWatch::bound_met(const Frame& frame, std::int64_t now_ns) {
   if (frame.type == kHeaders) return begin_headers(frame);
   if (frame.type == kMore) {
     block_bytes_ += frame.length;
+    if (!open_.empty() && open_.back().stream == frame.stream) {
+      open_.back().header_bytes += frame.length;
+      header_bytes_ += frame.length;
+    }
     if (++block_frames_ > bounds_.continuations) return "the headers of a call do not end";
   }
   return block_bytes_ > bounds_.header_bytes ? "the headers of a call do not end" : nullptr;
@@ -79,7 +83,8 @@ const char* FrameWatch::begin_headers(const Frame& frame) {
   block_frames_ = 0;
   if (frame.stream <= newest_) return nullptr;  // trailers, or what gRPC will refuse
   newest_ = frame.stream;
-  open_.push_back(frame.stream);
+  open_.push_back({frame.stream, frame.length});
+  header_bytes_ += frame.length;
   return open_.size() > bounds_.streams ? "it has too many calls at once" : nullptr;
 }
 
@@ -103,8 +108,10 @@ bool FrameWatch::spend(std::int64_t now_ns) {
 }
 
 void FrameWatch::end(std::uint32_t stream) {
-  const auto found = std::ranges::lower_bound(open_, stream);
-  if (found != open_.end() && *found == stream) open_.erase(found);
+  const auto found = std::ranges::lower_bound(open_, stream, {}, &Call::stream);
+  if (found == open_.end() || found->stream != stream) return;
+  header_bytes_ -= found->header_bytes;
+  open_.erase(found);
 }
 
 }  // namespace greetlab

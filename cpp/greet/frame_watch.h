@@ -42,10 +42,17 @@ class FrameWatch {
   /// Bytes to the client, as they went.
   void sent(std::span<const std::uint8_t> bytes);
 
-  /// Calls that have begun and not ended.
-  std::size_t streams() const { return open_.size(); }
+  /// What the calls that have begun and not ended take of memory, about: 0 where there are none.
+  /// Measured with gRPC 1.51: 12 KiB each, and 24 bytes for each byte of their headers, which it
+  /// keeps in pieces of what it has read.
+  std::size_t memory() const { return open_.size() * 12 * 1024 + header_bytes_ * 24; }
 
  private:
+  struct Call {
+    std::uint32_t stream;
+    std::uint32_t header_bytes;
+  };
+
   struct Frame {
     std::uint32_t length = 0;
     std::uint8_t type = 0;
@@ -79,8 +86,9 @@ class FrameWatch {
   bool foreign_ = false;
   Frames received_;
   Frames sent_;
-  std::vector<std::uint32_t> open_;  // ids, in their order
-  std::uint32_t newest_ = 0;         // of the ids: a higher one is a call that begins
+  std::vector<Call> open_;        // in the order of their streams
+  std::size_t header_bytes_ = 0;  // of all of them
+  std::uint32_t newest_ = 0;      // of the streams: a higher one is a call that begins
   std::size_t block_bytes_ = 0;      // of the header block that has not ended
   std::uint32_t block_frames_ = 0;
   double credit_ = 0;  // of idle frames

@@ -20,6 +20,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace greetlab {
 namespace {
@@ -79,14 +80,15 @@ class Gate {
     if (!has_place(fd)) return false;
     const std::lock_guard lock(mutex_);
     if (inside_.size() >= bounds_.connections && !make_room()) {
-      tell(peer_of(fd), "there are too many connections, and all of them have calls");
+      tell(peer_of(fd), "there are too many connections, and all of them are busy or new");
       return false;
     }
     Connection& connection = connections_[fd];
     const std::lock_guard also(connection.mutex);
     connection.watch.emplace(bounds_.frames);
     connection.cut = false;
-    connection.heard_ns = monotonic_ns();
+    connection.heard_ns = connection.entered_ns = monotonic_ns();
+    connection.asked = false;
     inside_.insert(fd);
     return true;
   }
@@ -107,14 +109,11 @@ class Gate {
       });
       count(connection);
     }
-    if (met != nullptr) {
-      const std::lock_guard lock(mutex_);
-      cut(fd, met);
-    } else if (streams_ > bounds_.streams) {
-      const std::lock_guard lock(mutex_);
-      cut_largest();
-    }
-    return met == nullptr;
+    if (met == nullptr && memory_ <= bounds_.memory) return true;
+    const std::lock_guard lock(mutex_);
+    if (met == nullptr) return fd != cut_largest();
+    cut(fd, met);
+    return false;
   }
 
   void sent(int fd, const msghdr& message, std::size_t size) {
@@ -139,11 +138,14 @@ class Gate {
 
  private:
   struct Connection {
-    std::mutex mutex;  // of what follows but the atomics, which also others read
+    std::mutex mutex;  // of these two
     std::optional<FrameWatch> watch;
     bool cut = false;
-    std::atomic<std::size_t> streams = 0;
+
+    std::atomic<std::size_t> memory = 0;  // of its calls; 0: it has none
     std::atomic<std::int64_t> heard_ns = 0;
+    std::int64_t entered_ns = 0;
+    std::atomic<bool> asked = false;
   };
 
   static constexpr std::size_t kDescriptors = 2048;
@@ -161,8 +163,9 @@ class Gate {
 
   // With the connection's mutex.
   void count(Connection& connection) {
-    const std::size_t streams = connection.watch ? connection.watch->streams() : 0;
-    streams_ += streams - connection.streams.exchange(streams);
+    const std::size_t memory = connection.watch ? connection.watch->memory() : 0;
+    memory_ += memory - connection.memory.exchange(memory);
+    if (memory > 0) connection.asked = true;
   }
 
   // The rest with mutex_, and with no connection's.
@@ -191,20 +194,34 @@ class Gate {
     shutdown(fd, SHUT_RDWR);
   }
 
-  void cut_largest() {
-    if (streams_ <= bounds_.streams || inside_.empty()) return;
-    cut(*std::ranges::max_element(
-            inside_, {}, [this](int fd) { return connections_[fd].streams.load(); }),
-        "of too many calls in all it has the most");
+  /// Of those whose calls take about as much as anybody's, the one that came last: to come with many
+  /// is an attack, to have many after a while may be our own slowness.
+  /// @return who was cut.
+  std::optional<int> cut_largest() {
+    if (memory_ <= bounds_.memory || inside_.empty()) return std::nullopt;
+    const auto memory = [this](int fd) { return connections_[fd].memory.load(); };
+    const std::size_t most = memory(*std::ranges::max_element(inside_, {}, memory));
+    std::optional<int> last;
+    for (const int fd : inside_) {
+      if (memory(fd) < most / 2) continue;
+      if (!last || connections_[fd].entered_ns > connections_[*last].entered_ns) last = fd;
+    }
+    cut(*last, "all calls together take too much memory, and its own take the most");
+    return last;
   }
 
+  /// Ends the connection that has been silent for longest, of those that never asked for anything
+  /// if there are any. To let in and to end one is work for gRPC, so none goes that is new: who
+  /// is turned away costs next to nothing.
   bool make_room() {
     std::optional<int> longest;
+    const std::int64_t lately = monotonic_ns() - 1'000'000'000;
+    const auto order = [this](int fd) {
+      return std::pair(connections_[fd].asked.load(), connections_[fd].heard_ns.load());
+    };
     for (const int fd : inside_) {
-      if (connections_[fd].streams == 0 &&
-          (!longest || connections_[fd].heard_ns < connections_[*longest].heard_ns)) {
-        longest = fd;
-      }
+      if (connections_[fd].memory > 0 || connections_[fd].heard_ns > lately) continue;
+      if (!longest || order(fd) < order(*longest)) longest = fd;
     }
     if (longest) end(*longest);
     return longest.has_value();
@@ -221,7 +238,7 @@ class Gate {
 
   GateBounds bounds_;
   const std::unique_ptr<Connection[]> connections_ = std::make_unique<Connection[]>(kDescriptors);
-  std::atomic<std::size_t> streams_ = 0;
+  std::atomic<std::size_t> memory_ = 0;  // of all calls
   std::mutex mutex_;
   std::set<int> inside_;
   std::mutex told_mutex_;

@@ -18,12 +18,13 @@ namespace greetlab {
 struct GateBounds {
   /// Of each connection.
   FrameBounds frames;
-  /// Calls at once on all connections together; above it, the connection that has the most is cut.
-  /// Of 12 to 30 KiB each.
-  std::size_t streams = 2000;
-  /// At once, or as many as there are descriptors for; above it, the one that has been silent for
-  /// longest, and has no call, gives way to a new one. Some 25 KiB each.
-  std::size_t connections = 900;
+  /// What all calls under way may take of memory, by FrameWatch's estimate: 24 MiB are some 1,500
+  /// calls. Above it, the connection whose calls take the most is cut.
+  std::size_t memory = 24 * 1024 * 1024;
+  /// At once, or as many as there are descriptors for; some 30 KiB each. Above it, the one that has been
+  /// silent for longest, and for a second, and has no call, gives way to a new one; if none has, the
+  /// new one is turned away.
+  std::size_t connections = 500;
 };
 
 /// From now on, every connection that this process accepts keeps to these bounds: who meets one is
