@@ -120,20 +120,23 @@ class Gate {
     if (!has_place(fd)) return;
     Connection& connection = connections_[fd];
     const std::lock_guard lock(connection.mutex);
-    if (!connection.watch) return;
+    if (!connection.watch || connection.cut) return;
     for_each_piece(message, size, [&](std::span<const std::uint8_t> bytes) {
       connection.watch->sent(bytes);
     });
     count(connection);
   }
 
-  /// Before the descriptor is closed, for then it may be another's.
+  /// Before the descriptor is closed, for then it may be another's. Only now is its memory free.
   void leave(int fd) {
     if (!has_place(fd)) return;
     const std::lock_guard lock(mutex_);
-    forget(fd);
-    const std::lock_guard also(connections_[fd].mutex);
-    connections_[fd].cut = false;
+    inside_.erase(fd);
+    Connection& connection = connections_[fd];
+    const std::lock_guard also(connection.mutex);
+    connection.watch.reset();
+    connection.cut = false;
+    count(connection);
   }
 
  private:
@@ -149,6 +152,7 @@ class Gate {
   };
 
   static constexpr std::size_t kDescriptors = 2048;
+  static constexpr std::size_t kHarmless = 256 * 1024;
 
   static bool has_place(int fd) { return static_cast<std::size_t>(fd) < kDescriptors; }
 
@@ -170,14 +174,6 @@ class Gate {
 
   // The rest with mutex_, and with no connection's.
 
-  void forget(int fd) {
-    Connection& connection = connections_[fd];
-    const std::lock_guard lock(connection.mutex);
-    connection.watch.reset();
-    count(connection);
-    inside_.erase(fd);
-  }
-
   /// gRPC notices, and closes it.
   void cut(int fd, const char* why) {
     if (!inside_.contains(fd)) return;
@@ -186,7 +182,7 @@ class Gate {
   }
 
   void end(int fd) {
-    forget(fd);
+    inside_.erase(fd);
     {
       const std::lock_guard lock(connections_[fd].mutex);
       connections_[fd].cut = true;
@@ -201,6 +197,7 @@ class Gate {
     if (memory_ <= bounds_.memory || inside_.empty()) return std::nullopt;
     const auto memory = [this](int fd) { return connections_[fd].memory.load(); };
     const std::size_t most = memory(*std::ranges::max_element(inside_, {}, memory));
+    if (most < kHarmless) return std::nullopt;  // those that were cut still have theirs
     std::optional<int> last;
     for (const int fd : inside_) {
       if (memory(fd) < most / 2) continue;
