@@ -70,9 +70,9 @@ class LabChannel final : public GreetChannel {
   ~LabChannel() override { close(); }
 
   CallLog run(const GreetLoad& load, const Interrupted& interrupted) override {
+    CallLog log = load.make_log();  // before we are in: there may be no memory for it
     if (!enter()) return cancelled_log(load);
     const greet::GreetingRequest request = request_of(load);
-    CallLog log = load.make_log();
     std::shared_ptr<Load> calls;
     bool began = false;
     // Calls are made and unmade on the loop: threads that free what another one has allocated wait
