@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import socket
 import subprocess
 import sys
@@ -12,14 +13,17 @@ import time
 from pathlib import Path
 
 import pytest
-from support import free_ip, wait_until
+from support import wait_until
 from test_gateway import Gateway, cluster, gateway  # noqa: F401  (fixtures)
 from test_greet_server import serve  # noqa: F401
+
+import greetlab as gl
+from greetlab import executables
 
 sys.path.append(str(Path(__file__).parent / "abuse"))
 
 import http2_floods as floods
-from rig import address_of, pour, rss, swallow
+from rig import address_of, pour, rss
 
 # greet-server.
 
@@ -73,7 +77,7 @@ def test_a_client_that_cancels_what_it_may_have_at_once_is_no_flood(serve):  # n
 
 
 def test_a_connection_that_is_silent_gives_way(serve):  # noqa: F811
-    server = serve(preexec_fn=lambda: __import__("resource").setrlimit(7, (128, 128)))
+    server = serve(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128)))
     with contextlib.ExitStack() as stack, server.channel() as others:
         assert others.load(1).by_status == {"OK": 1}
         for _ in range(200):  # more than it has descriptors for
@@ -91,15 +95,18 @@ def test_the_control_socket_is_the_owners(serve, kind, tmp_path):  # noqa: F811
     program = (
         "import socket, sys\n"
         "s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1].replace('@', '\\0'))\n"
-        "s.settimeout(5); s.sendall(b'PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n' + bytes([0,0,0,4,0,0,0,0,0]))\n"
+        "s.settimeout(5); s.sendall(bytes.fromhex(sys.argv[2]))\n"
         "try: print(len(s.recv(9)))\n"
         "except ConnectionError: print(0)\n"
     )
     if kind == "file":
-        os.chmod(path, 0o777)
+        Path(path).chmod(0o777)
     for user, answered in ((65534, "9"), (1, "0"), (0, "9")):
         done = subprocess.run(
-            [sys.executable, "-c", program, path], capture_output=True, text=True, user=user
+            [sys.executable, "-c", program, path, floods.start().hex()],
+            capture_output=True,
+            text=True,
+            user=user,
         )
         assert done.stdout.strip() == answered, done.stderr
     server.process.terminate()
@@ -135,7 +142,7 @@ def test_a_number_that_none_can_hold_is_400(gateway, cluster):  # noqa: F811
     [
         ("5;x=", "y" * 1000, "431"),
         ("", "1;" + "y" * 1000 + "\r\n \r\n", "413"),
-        ("0\r\n", "t: " + "y" * 1000 + "\r\n", "413"),
+        ("0\r\n", "t: " + "y" * 1000 + "\r\n", "431"),
     ],
     ids=["an extension", "extensions", "trailers"],
 )
@@ -163,20 +170,20 @@ def test_half_requests_give_way(gateway, cluster):  # noqa: F811
 
 
 def test_a_client_that_has_gone_ends_its_call(gateway, cluster):  # noqa: F811
-    with __import__("greetlab").Cluster.local(pods=1) as slow:
+    with gl.Cluster.local(pods=1) as slow:
         pod = slow.pods[0]
         one = gateway("--target", slow.target("greetserver"), "--deadline", "30s").ready()
         slow.slow(getattr(pod, "name", pod), 20)
         body = json.dumps({"first_name": "A", "last_name": "B"})
-        with one.raw(f"POST /greet HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}"):
+        with one.raw(
+            f"POST /greet HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        ):
             pass
         wait_until(lambda: one.metrics().get(("calls_total", "", "CANCELLED")) == 1
                    or one.metrics().get(("calls_total", "CANCELLED", "")) == 1)  # fmt: skip
 
 
 def test_few_descriptors_are_one_sentence(cluster):  # noqa: F811
-    from greetlab import executables
-
     command = f"ulimit -n 15; exec {executables.path('greet-gateway')} --target static:127.0.0.1:1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=10)
     assert done.returncode == 1

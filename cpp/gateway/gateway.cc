@@ -31,13 +31,13 @@ asio::awaitable<Answer> ask(asio::io_context& io, GreetChannel& channel,
   const auto begin = [&](auto handler) {
     // Shared, for std::function copies.
     const auto resume = std::make_shared<decltype(handler)>(std::move(handler));
-    client.on_gone = channel.greet(
-        std::move(request), deadline,
-        [&io, resume](const Status& status, const greet::GreetingResponse& response) {
-          asio::post(io, [resume, answer = Answer{status, response}]() mutable {
-            (*resume)(std::move(answer));
-          });
-        });
+    client.on_gone =
+        channel.greet(std::move(request), deadline,
+                      [&io, resume](const Status& status, const greet::GreetingResponse& response) {
+                        asio::post(io, [resume, answer = Answer{status, response}]() mutable {
+                          (*resume)(std::move(answer));
+                        });
+                      });
   };
   Answer answer = co_await asio::async_initiate<decltype(asio::use_awaitable), void(Answer)>(
       begin, asio::use_awaitable);
@@ -67,7 +67,9 @@ Gateway::Gateway(asio::io_context& io, const GatewayOptions& options)
                   : std::nullopt),
       channel_(open(options.channel, *this)),
       server_(io, options.listen, options.http,
-              {[this](const HttpRequest& request, HttpClient& client) { return handle(request, client); },
+              {[this](const HttpRequest& request, HttpClient& client) {
+                 return handle(request, client);
+               },
                [this](unsigned status) { metrics_.responded(status); }}) {
   channel_->state(kConnect);
 }

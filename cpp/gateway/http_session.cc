@@ -132,8 +132,8 @@ awaitable<Reply> HttpSession::answer(const HttpRequest& request, HttpClient& cli
   co_return Reply{500, "the gateway has failed at it.\n"};
 }
 
-// Nobody reads while a request is at work, and so nobody would notice. Where the client has sent more,
-// its end is behind that, and is not seen.
+// Nobody reads while a request is at work, and so nobody would notice. Where the client has sent
+// more, its end is behind that, and is not seen.
 void HttpSession::watch(std::shared_ptr<HttpClient> client) {
   auto& socket = stream_.socket();
   const int fd = socket.native_handle();

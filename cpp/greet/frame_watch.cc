@@ -67,8 +67,9 @@ void FrameWatch::sent(std::span<const std::uint8_t> bytes) {
 const char* FrameWatch::bound_met(const Frame& frame, std::int64_t now_ns) {
   if (frame.type == kReset) end(frame.stream);
   if (idle(frame) && !spend(now_ns)) {
-    return frame.type == kReset ? "it cancels calls faster than they can be served"
-                                : "it sends frames that ask for nothing, faster than they can be read";
+    return frame.type == kReset
+               ? "it cancels calls faster than they can be served"
+               : "it sends frames that ask for nothing, faster than they can be read";
   }
   if (frame.type == kHeaders) return begin_headers(frame);
   if (frame.type == kData) grow(frame.stream, frame.length * kMessageFactor);

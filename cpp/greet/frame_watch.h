@@ -1,8 +1,8 @@
 // What one client makes its connection cost, counted frame by frame.
 //
 // gRPC 1.51, which Debian has, has no bound of its own on much of this: it takes any number of
-// streams until a client has acknowledged its SETTINGS (grpc/grpc pull request 34638 has the bound, in
-// 1.60), any number of resets (34642; CVE-2023-44487), CONTINUATIONs (VU#421644), and copies a
+// streams until a client has acknowledged its SETTINGS (grpc/grpc pull request 34638 has the bound,
+// in 1.60), any number of resets (34642; CVE-2023-44487), CONTINUATIONs (VU#421644), and copies a
 // header that comes in pieces anew with each piece (CVE-2023-33953).
 #pragma once
 
@@ -18,8 +18,8 @@ struct FrameBounds {
   /// Calls at once: what SETTINGS_MAX_CONCURRENT_STREAMS says, and holds also for who has not
   /// acknowledged it.
   std::uint32_t streams = 100;
-  /// The block of one call's headers: its bytes on the wire, and in how many CONTINUATIONs. nghttp2's
-  /// own bounds; gRPC answers RESOURCE_EXHAUSTED to a call that has above 8 KiB.
+  /// The block of one call's headers: its bytes on the wire, and in how many CONTINUATIONs.
+  /// nghttp2's own bounds; gRPC answers RESOURCE_EXHAUSTED to a call that has above 8 KiB.
   std::size_t header_bytes = 64 * 1024;
   std::uint32_t continuations = 8;
   /// Frames a second that leave nothing but work behind: RST_STREAM, SETTINGS, PING, PRIORITY, DATA
@@ -86,10 +86,10 @@ class FrameWatch {
   bool foreign_ = false;
   Frames received_;
   Frames sent_;
-  std::vector<Call> open_;        // in the order of their streams
-  std::size_t memory_ = 0;        // of all of them
-  std::uint32_t newest_ = 0;      // of the streams: a higher one is a call that begins
-  std::size_t block_bytes_ = 0;      // of the header block that has not ended
+  std::vector<Call> open_;       // in the order of their streams
+  std::size_t memory_ = 0;       // of all of them
+  std::uint32_t newest_ = 0;     // of the streams: a higher one is a call that begins
+  std::size_t block_bytes_ = 0;  // of the header block that has not ended
   std::uint32_t block_frames_ = 0;
   double credit_ = 0;  // of idle frames
   std::int64_t credited_ns_ = 0;

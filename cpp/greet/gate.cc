@@ -121,9 +121,8 @@ class Gate {
     Connection& connection = connections_[fd];
     const std::lock_guard lock(connection.mutex);
     if (!connection.watch || connection.cut) return;
-    for_each_piece(message, size, [&](std::span<const std::uint8_t> bytes) {
-      connection.watch->sent(bytes);
-    });
+    for_each_piece(message, size,
+                   [&](std::span<const std::uint8_t> bytes) { connection.watch->sent(bytes); });
     count(connection);
   }
 
@@ -190,8 +189,8 @@ class Gate {
     shutdown(fd, SHUT_RDWR);
   }
 
-  /// Of those whose calls take about as much as anybody's, the one that came last: to come with many
-  /// is an attack, to have many after a while may be our own slowness.
+  /// Of those whose calls take about as much as anybody's, the one that came last: to come with
+  /// many is an attack, to have many after a while may be our own slowness.
   /// @return who was cut.
   std::optional<int> cut_largest() {
     if (memory_ <= bounds_.memory || inside_.empty()) return std::nullopt;

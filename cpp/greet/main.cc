@@ -79,7 +79,7 @@ class ControlFile {
 
   /// Not what somebody else has put in its place meanwhile.
   void remove() const {
-    struct stat now {};
+    struct stat now{};
     if (is_there_ && lstat(path_.c_str(), &now) == 0 && S_ISSOCK(now.st_mode) &&
         now.st_dev == own_.st_dev && now.st_ino == own_.st_ino) {
       unlink(path_.c_str());
@@ -89,7 +89,7 @@ class ControlFile {
  private:
   const std::string path_;
   bool is_there_ = false;
-  struct stat own_ {};
+  struct stat own_{};
 };
 
 int serve(const GreetServerFlags& flags) {

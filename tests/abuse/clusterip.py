@@ -1,5 +1,6 @@
-"""Short connections through a clusterip whose facts nobody reads: python tests/abuse/clusterip.py [COUNT]
+"""Short connections through a clusterip: python tests/abuse/clusterip.py [COUNT]
 
+Nobody reads its facts.
 Fails where 100,000 of them leave more than 8 MiB behind.
 """
 
@@ -9,12 +10,8 @@ import socket
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
-
-from rig import address_of, many_descriptors, rss
-from support import free_ip
+from rig import address_of, free_ip, many_descriptors, rss
 
 from greetlab.executables import path
 
@@ -22,7 +19,7 @@ MOST_MIB = 8
 
 
 def one(address: tuple[str, int]) -> None:
-    """A connection that says something, hears it again, and is reset, so that no port is used up."""
+    """Says something, hears it again, and resets, so that no port is used up."""
     with socket.create_connection(address, timeout=10) as connection:
         connection.sendall(b"hello")
         connection.recv(5)

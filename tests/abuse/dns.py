@@ -1,4 +1,5 @@
-"""One client asks the cluster's DNS server without an end over TCP: python tests/abuse/dns.py [COUNT]
+"""One client asks the cluster's DNS server without an end over TCP:
+python tests/abuse/dns.py [COUNT]
 
 On one connection, as many questions as it takes (26,400); another client asks over UDP meanwhile.
 Fails where one of its answers takes above 250 ms.
@@ -11,14 +12,10 @@ import socket
 import sys
 import threading
 import time
-from pathlib import Path
 
 import dns.message
 import dns.query
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
-
-from support import free_ip
+from rig import free_ip
 
 from greetlab.dns.server import ClusterDns
 
@@ -34,7 +31,10 @@ def main() -> int:
         server.set_service("greetserver", cluster_ip="10.96.0.7")
 
         def ask_all() -> None:
-            with contextlib.suppress(OSError), socket.create_connection((server.address, PORT)) as one:
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection((server.address, PORT)) as one,
+            ):
                 threading.Thread(target=swallow, args=[one], daemon=True).start()
                 one.sendall((len(question).to_bytes(2, "big") + question) * count)
                 time.sleep(60)

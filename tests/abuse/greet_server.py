@@ -1,23 +1,19 @@
 """Floods against a greet-server: python tests/abuse/greet_server.py [SECONDS] [FLOOD...]
 
-Each of them for some seconds (3) against a server of its own, on one connection, and on another
-as soon as that is cut; another client makes a call each 5 ms meanwhile. Fails where the server holds
-more than 96 MiB or 1 in 100 of the others' calls takes longer than 250 ms. The Pod's limit is 128Mi.
+Each of them for some seconds (3) against a server of its own, on one connection, and on another as
+soon as that is cut (the "many": on many connections at once); another client makes a call each 5 ms
+meanwhile. Fails where the server holds more than 96 MiB, or 1 in 100 of the others' calls takes
+longer than 250 ms, or one fails. The Pod's limit is 128Mi.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
-
-import numpy
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 import http2_floods
-from rig import address_of, at_once, crowd, many_descriptors, pour, rss
-from support import free_ip
+import numpy
+from rig import address_of, at_once, crowd, free_ip, many_descriptors, pour, rss
 
 from greetlab import executables
 from greetlab.channels.channel import Channel
@@ -49,9 +45,7 @@ def flooded(name: str, attack, seconds: float, calls_each: float = 0.005) -> tup
             others.load(20)
             before = rss(server.process.pid)
             connections = []
-            work = at_once(
-                lambda: connections.append(attack(address_of(server.address), seconds))
-            )
+            work = at_once(lambda: connections.append(attack(address_of(server.address), seconds)))
             calls = others.load(int(seconds / calls_each), every=calls_each)
             for thread in work:
                 thread.join()
@@ -74,10 +68,18 @@ def main() -> int:
     wanted = sys.argv[2:]
     print(f"{'greet-server':20} before   peak  after")
     attacks = [
-        (flood.__name__, lambda where, seconds, f=flood: pour(where, http2_floods.start(), f, seconds))
+        (
+            flood.__name__,
+            lambda where, seconds, f=flood: pour(where, http2_floods.start(), f, seconds),
+        )
         for flood in http2_floods.FLOODS
     ] + [
-        (first.__name__, lambda where, seconds, f=first, n=n: crowd(where, http2_floods.start() + f(), n, seconds))
+        (
+            first.__name__,
+            lambda where, seconds, f=first, n=n: crowd(
+                where, http2_floods.start() + f(), n, seconds
+            ),
+        )
         for first, n in http2_floods.CROWDS
     ]
     bad = 0

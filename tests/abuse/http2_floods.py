@@ -16,7 +16,12 @@ END_STREAM, END_HEADERS, ACK = 1, 4, 1
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+    return (
+        struct.pack(">I", len(payload))[1:]
+        + bytes([kind, flags])
+        + stream.to_bytes(4, "big")
+        + payload
+    )
 
 
 def number(value: int, prefix: int) -> bytes:
@@ -96,7 +101,9 @@ def endless_header() -> Iterator[bytes]:
 
 def huge_metadata() -> Iterator[bytes]:
     """Calls with as many headers as gRPC takes (8 KiB), that never say more."""
-    block = request("/greet.GreetService/Greet", *[literal(b"k%d" % i, b"v" * 500) for i in range(14)])
+    block = request(
+        "/greet.GreetService/Greet", *[literal(b"k%d" % i, b"v" * 500) for i in range(14)]
+    )
     for stream in STREAMS:
         yield frame(HEADERS, END_HEADERS, stream, block)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import random
 import re
 import resource
 import socket
@@ -12,6 +13,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+
+def free_ip() -> str:
+    """As in tests/support.py."""
+    return f"127.255.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
 
 
 def rss(pid: int, what: str = "VmRSS") -> float:
@@ -57,7 +63,10 @@ def pour(
     connections = 0
     while time.monotonic() < until and (again or connections == 0):
         connections += 1
-        with contextlib.suppress(OSError), socket.create_connection(address, timeout=1) as connection:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(address, timeout=1) as connection,
+        ):
             reader = threading.Thread(target=swallow, args=[connection], daemon=True)
             reader.start()
             connection.sendall(start)

@@ -315,8 +315,8 @@ class ClusterDns:
     async def _serve_connection(self, connection: socket.socket, client: tuple[Any, ...]) -> None:
         """One client's questions, one after the other, each behind its length (RFC 1035 4.2.2).
 
-        One a turn of the loop, for a client may send any number at once: meanwhile others have their
-        turn, too.
+        One a turn of the loop, for a client may send any number at once: others have their turn
+        meanwhile.
         """
         me = asyncio.current_task()
         assert me is not None
