@@ -95,8 +95,8 @@ def test_the_control_socket_is_the_owners(serve, kind, tmp_path):  # noqa: F811
     program = (
         "import socket, sys\n"
         "s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1].replace('@', '\\0'))\n"
-        "s.settimeout(5); s.sendall(bytes.fromhex(sys.argv[2]))\n"
-        "try: print(len(s.recv(9)))\n"
+        "s.settimeout(5)\n"
+        "try: s.sendall(bytes.fromhex(sys.argv[2])); print(len(s.recv(9)))\n"
         "except ConnectionError: print(0)\n"
     )
     if kind == "file":
