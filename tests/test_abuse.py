@@ -188,3 +188,11 @@ def test_few_descriptors_are_one_sentence(cluster):  # noqa: F811
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=10)
     assert done.returncode == 1
     assert "15 descriptors" in done.stderr
+
+
+# A load.
+
+
+def test_a_load_that_no_memory_holds_is_one_sentence():
+    with gl.Cluster.sim(pods=1) as cluster, pytest.raises(ValueError, match="50000000 at most"):
+        cluster.channel("greetserver").load(10**9)  # 40 GB

@@ -51,9 +51,7 @@ def pod_resolver(
     """
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", namespace):  # RFC 1123
         raise ValueError(f"namespace {namespace!r}: small letters, digits and dashes")
-    return DnsResolver(
-        [with_usual_port(server)], search=pod_search(namespace, domain), ndots=NDOTS
-    )
+    return DnsResolver([with_usual_port(server)], search=pod_search(namespace, domain), ndots=NDOTS)
 
 
 def with_port(ip: str, port: int) -> str:
