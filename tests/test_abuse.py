@@ -194,5 +194,5 @@ def test_few_descriptors_are_one_sentence(cluster):  # noqa: F811
 
 
 def test_a_load_that_no_memory_holds_is_one_sentence():
-    with gl.Cluster.sim(pods=1) as cluster, pytest.raises(ValueError, match="50000000 at most"):
-        cluster.channel("greetserver").load(10**9)  # 40 GB
+    with gl.Cluster.sim(pods=1) as small, pytest.raises(ValueError, match="50000000 at most"):
+        small.channel("greetserver").load(10**9)  # 40 GB
