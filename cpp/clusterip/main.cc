@@ -1,6 +1,5 @@
 // clusterip: the proxy as a process, commanded on standard input, reporting on standard output.
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -19,6 +18,7 @@
 #include "clusterip/proxy.h"
 #include "core/address.h"
 #include "core/printable.h"
+#include "flags/descriptors.h"
 #include "flags/parsed_option.h"
 
 using namespace greetlab;
@@ -43,12 +43,13 @@ constexpr const char* kProtocol =
     "  closed     id, bytes_up, bytes_down, by (client or endpoint), reset\n"
     "  dropped    count: so many facts are missing here, because nobody read them in time";
 
-/// A connection takes two descriptors, and the usual soft limit is 1024.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+/// What was wrong with a command may hold all of it, however long that is.
+std::string in_short(std::string text) {
+  constexpr std::size_t kMost = 300;
+  if (text.size() <= kMost) return text;
+  const std::string size = std::to_string(text.size());
+  text.resize(kMost);
+  return text + "... (" + size + " bytes)";
 }
 
 /// Nothing to save: the kernel cuts the connections.
@@ -62,7 +63,7 @@ int main(int argc, char** argv) {
   std::signal(SIGINT, leave_at_once);
   std::signal(SIGTERM, leave_at_once);
   std::signal(SIGPIPE, SIG_IGN);
-  raise_descriptor_limit();
+  raise_descriptor_limit();  // a connection takes two
 
   CLI::App app(kDescription, "clusterip");
   app.footer(kProtocol);
@@ -88,7 +89,7 @@ int main(int argc, char** argv) {
       try {
         if (auto wanted = parse_command(line)) proxy.set_endpoints(std::move(*wanted));
       } catch (const std::invalid_argument& error) {
-        std::cerr << "clusterip: " << printable(error.what()) << std::endl;
+        std::cerr << "clusterip: " << printable(in_short(error.what())) << std::endl;
       }
     }
     // Not by the destructors: they would wait for a reader who may have stopped reading.
@@ -96,7 +97,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const std::exception& error) {
-    std::cerr << "clusterip: " << printable(error.what()) << std::endl;
+    std::cerr << "clusterip: " << printable(in_short(error.what())) << std::endl;
   }
   return EXIT_FAILURE;
 }

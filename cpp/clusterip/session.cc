@@ -140,6 +140,7 @@ void Session::finish(Flow& flow) {
   std::error_code ignored;
   flow.to.shutdown(tcp::socket::shutdown_send, ignored);
   flow.finished = true;
+  flow.buffer.reset();  // a pod may take its time to finish, too, and many clients may wait for it
   if (!first_to_finish_) first_to_finish_ = flow.sender;
   if (up_.finished && down_.finished) {
     close(*first_to_finish_, false);

@@ -25,17 +25,19 @@ struct Answer {
 };
 
 /// Makes a call, and comes back on the io_context's own thread when it has ended.
+/// The call ends if the client goes.
 asio::awaitable<Answer> ask(asio::io_context& io, GreetChannel& channel,
-                            greet::GreetingRequest request, Duration deadline) {
+                            greet::GreetingRequest request, Duration deadline, HttpClient& client) {
   const auto begin = [&](auto handler) {
     // Shared, for std::function copies.
     const auto resume = std::make_shared<decltype(handler)>(std::move(handler));
-    channel.greet(std::move(request), deadline,
-                  [&io, resume](const Status& status, const greet::GreetingResponse& response) {
-                    asio::post(io, [resume, answer = Answer{status, response}]() mutable {
-                      (*resume)(std::move(answer));
-                    });
-                  });
+    client.on_gone =
+        channel.greet(std::move(request), deadline,
+                      [&io, resume](const Status& status, const greet::GreetingResponse& response) {
+                        asio::post(io, [resume, answer = Answer{status, response}]() mutable {
+                          (*resume)(std::move(answer));
+                        });
+                      });
   };
   Answer answer = co_await asio::async_initiate<decltype(asio::use_awaitable), void(Answer)>(
       begin, asio::use_awaitable);
@@ -65,7 +67,9 @@ Gateway::Gateway(asio::io_context& io, const GatewayOptions& options)
                   : std::nullopt),
       channel_(open(options.channel, *this)),
       server_(io, options.listen, options.http,
-              {[this](const HttpRequest& request) { return handle(request); },
+              {[this](const HttpRequest& request, HttpClient& client) {
+                 return handle(request, client);
+               },
                [this](unsigned status) { metrics_.responded(status); }}) {
   channel_->state(kConnect);
 }
@@ -79,7 +83,7 @@ void Gateway::on_event(const Event& event) {
   if (recent_) recent_->add(event);
 }
 
-asio::awaitable<Reply> Gateway::handle(const HttpRequest& request) {
+asio::awaitable<Reply> Gateway::handle(const HttpRequest& request, HttpClient& client) {
   const bool json = wants_json(text_of(request[http::field::accept]));
   const std::string_view target = text_of(request.target());
   const std::string_view path = target.substr(0, target.find('?'));
@@ -87,7 +91,7 @@ asio::awaitable<Reply> Gateway::handle(const HttpRequest& request) {
                        (path == "/trace" && recent_);
   Reply reply;
   if (path == "/greet" && request.method() == http::verb::post) {
-    reply = co_await greet(request);
+    reply = co_await greet(request, client);
   } else if (to_look &&
              (request.method() == http::verb::get || request.method() == http::verb::head)) {
     reply = look(path);
@@ -104,7 +108,7 @@ asio::awaitable<Reply> Gateway::handle(const HttpRequest& request) {
   co_return reply;
 }
 
-asio::awaitable<Reply> Gateway::greet(const HttpRequest& request) {
+asio::awaitable<Reply> Gateway::greet(const HttpRequest& request, HttpClient& client) {
   const bool json = wants_json(text_of(request[http::field::accept]));
   greet::GreetingRequest greeting;
   try {
@@ -113,12 +117,12 @@ asio::awaitable<Reply> Gateway::greet(const HttpRequest& request) {
     co_return reply_to(refusal, json);
   }
   const auto begin = std::chrono::steady_clock::now();
-  Answer answer = co_await ask(io_, *channel_, greeting, deadline_);
+  Answer answer = co_await ask(io_, *channel_, greeting, deadline_, client);
   // A gRPC C++ server that is told to end cancels what has just arrived (grpc/grpc issue 41785).
   // Nobody here cancels anything, and a greeting changes nothing: it is asked for once more.
   const Duration left = deadline_ - (std::chrono::steady_clock::now() - begin);
-  if (answer.status.code == Code::cancelled && left.count() > 0) {
-    answer = co_await ask(io_, *channel_, std::move(greeting), left);
+  if (answer.status.code == Code::cancelled && left.count() > 0 && !client.gone) {
+    answer = co_await ask(io_, *channel_, std::move(greeting), left, client);
   }
   const AnsweringPod pod = answering_pod(answer.response);
   metrics_.call_ended(std::string(pod.name.empty() ? pod.ip : pod.name), answer.status.code,

@@ -39,8 +39,8 @@ class Gateway final : private Trace::Listener {
   // On the channel's thread. Nothing happens before somebody calls or connects, so it is there.
   void on_event(const Event& event) override;
 
-  boost::asio::awaitable<Reply> handle(const HttpRequest& request);
-  boost::asio::awaitable<Reply> greet(const HttpRequest& request);
+  boost::asio::awaitable<Reply> handle(const HttpRequest& request, HttpClient& client);
+  boost::asio::awaitable<Reply> greet(const HttpRequest& request, HttpClient& client);
   Reply look(std::string_view path);
   Reply readiness();
 

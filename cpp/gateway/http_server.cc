@@ -61,7 +61,13 @@ asio::awaitable<void> HttpServer::accept() {
 void HttpServer::admit(tcp::socket socket) {
   // Twice as many are here at the most: those that are turned away take a moment, too.
   if (sessions_.size() >= 2 * limits_.connections) return;
-  const bool full = sessions_.size() >= limits_.connections && !make_room();
+  // A quarter is left for others, whatever one client has.
+  const std::size_t share = limits_.connections - limits_.connections / 4;
+  const std::string ip = HttpSession::ip_of(socket);
+  const bool full =
+      std::ranges::count(sessions_, ip, &HttpSession::client_ip) >= std::ptrdiff_t(share)
+          ? !make_room(ip)
+          : sessions_.size() >= limits_.connections && !make_room();
   const auto session = sessions_.emplace(sessions_.end(), std::move(socket), limits_, application_);
   const auto forget = [this, session](std::exception_ptr) {
     sessions_.erase(session);
@@ -76,18 +82,22 @@ void HttpServer::admit(tcp::socket socket) {
   }
 }
 
-// Ends the connection that has been idle for longest. @return false: all are at work.
-bool HttpServer::make_room() {
+// Ends the connection that has been idle for longest; where none is, the one that has been longest
+// at sending a request. @return false: all are at work.
+bool HttpServer::make_room(const std::optional<std::string>& client_ip) {
   HttpSession* longest = nullptr;
-  for (HttpSession& session : sessions_) {
-    if (session.idle_since() &&
-        (longest == nullptr || *session.idle_since() < *longest->idle_since())) {
-      longest = &session;
+  for (const auto since : {&HttpSession::idle_since, &HttpSession::reading_since}) {
+    for (HttpSession& session : sessions_) {
+      if (client_ip && session.client_ip() != *client_ip) continue;
+      const auto one = (session.*since)();
+      if (one && (longest == nullptr || *one < *(longest->*since)())) longest = &session;
+    }
+    if (longest != nullptr) {
+      longest->close();
+      return true;
     }
   }
-  if (longest == nullptr) return false;
-  longest->close();
-  return true;
+  return false;
 }
 
 }  // namespace greetlab

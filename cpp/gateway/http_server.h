@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <functional>
 #include <list>
+#include <optional>
+#include <string>
 
 #include "core/address.h"
 #include "gateway/http_session.h"
@@ -32,7 +34,7 @@ class HttpServer {
  private:
   boost::asio::awaitable<void> accept();
   void admit(boost::asio::ip::tcp::socket socket);
-  bool make_room();
+  bool make_room(const std::optional<std::string>& client_ip = std::nullopt);
 
   boost::asio::io_context& io_;
   boost::asio::ip::tcp::acceptor acceptor_;

@@ -1,9 +1,16 @@
 #include "gateway/http_session.h"
 
+#include <sys/socket.h>
+
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http.hpp>
+#include <cerrno>
+#include <exception>
+#include <iostream>
 #include <utility>
+
+#include "core/printable.h"
 
 namespace greetlab {
 
@@ -19,7 +26,9 @@ namespace {
 /// What the parser did not like; its status is 400 unless a better one says it.
 Reply reply_to(error_code error) {
   if (error == http::error::body_limit) return {413, "the body is too large.\n"};
-  if (error == http::error::header_limit) return {431, "the header is too large.\n"};
+  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+    return {431, "the header, or a line between the parts of the body, is too large.\n"};
+  }
   return {400, "this is no HTTP request: " + error.message() + ".\n"};
 }
 
@@ -76,6 +85,7 @@ awaitable<bool> HttpSession::serve_request() {
   parser.header_limit(limits_.header_bytes);
   parser.body_limit(limits_.body_bytes);
   stream_.expires_after(limits_.patience);
+  reading_since_ = Clock::now();
   error_code error;
   auto token = redirect_error(use_awaitable, error);
   co_await http::async_read_header(stream_, buffer_, parser, token);
@@ -84,7 +94,14 @@ awaitable<bool> HttpSession::serve_request() {
     http::response<http::empty_body> go_on(http::status::continue_, parser.get().version());
     co_await http::async_write(stream_, go_on, token);
   }
-  if (!error) co_await http::async_read(stream_, buffer_, parser, token);
+  // What a chunked body has between its parts and behind them is no part of the parser's limits.
+  std::size_t size = 0;
+  const std::size_t most = 2 * limits_.body_bytes + limits_.header_bytes;
+  while (!error && !parser.is_done()) {
+    size += co_await http::async_read_some(stream_, buffer_, parser, token);
+    if (!error && size > most) error = http::error::body_limit;
+  }
+  reading_since_.reset();
   if (error) {
     if (is_http(error)) {
       Reply refusal = reply_to(error);
@@ -94,9 +111,45 @@ awaitable<bool> HttpSession::serve_request() {
   }
   const HttpRequest request = parser.release();
   stream_.expires_never();  // how long the call may take, its deadline says
-  Reply reply = co_await application_.handle(request);
+  const auto client = std::make_shared<HttpClient>();
+  watch(client);
+  Reply reply = co_await answer(request, *client);
+  client->on_gone = nullptr;
+  if (client->gone) co_return false;
+  stream_.socket().cancel(error);  // the watch
   const bool more = co_await write(std::move(reply), request, request.keep_alive() && !draining_);
   co_return more;
+}
+
+awaitable<Reply> HttpSession::answer(const HttpRequest& request, HttpClient& client) {
+  // A request that has been taken is answered, whatever becomes of it.
+  try {
+    Reply reply = co_await application_.handle(request, client);
+    co_return reply;
+  } catch (const std::exception& error) {
+    std::cerr << "greet-gateway: a request was not served: " << printable(error.what()) << '\n';
+  }
+  co_return Reply{500, "the gateway has failed at it.\n"};
+}
+
+// Nobody reads while a request is at work, and so nobody would notice. Where the client has sent
+// more, its end is behind that, and is not seen.
+void HttpSession::watch(std::shared_ptr<HttpClient> client) {
+  auto& socket = stream_.socket();
+  const int fd = socket.native_handle();
+  socket.async_wait(asio::ip::tcp::socket::wait_read, [fd, client](error_code error) {
+    if (error || client.use_count() == 1) return;  // answered, and `fd` may be another's
+    char byte = 0;
+    const ssize_t size = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR))) return;
+    client->gone = true;
+    if (client->on_gone) client->on_gone();
+  });
+}
+
+std::string HttpSession::ip_of(const asio::ip::tcp::socket& socket) {
+  error_code gone;
+  return socket.remote_endpoint(gone).address().to_string();
 }
 
 awaitable<bool> HttpSession::write(Reply reply, const HttpRequest& request, bool keep_alive) {

@@ -10,7 +10,9 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <string>
 
 #include "gateway/reply.h"
 
@@ -18,18 +20,27 @@ namespace greetlab {
 
 using HttpRequest = boost::beast::http::request<boost::beast::http::string_body>;
 
+/// Who waits for an answer.
+struct HttpClient {
+  bool gone = false;
+  /// Called when it has gone; to be set by whoever works for it. One who says that it will send
+  /// nothing more has gone, as for nginx (499) and Go's net/http.
+  std::function<void()> on_gone;
+};
+
 /// Whom the server serves.
 struct HttpApplication {
-  std::function<boost::asio::awaitable<Reply>(const HttpRequest&)> handle;
+  std::function<boost::asio::awaitable<Reply>(const HttpRequest&, HttpClient&)> handle;
   /// Hears the status of every response, also of those to what was no request.
   std::function<void(unsigned)> responded;
 };
 
 /// What a client may take. None can hold the server for longer than it says here.
 struct HttpLimits {
-  std::size_t connections = 1024;
+  /// With what they may send (below) these stay under 64 MiB, half of what the Pod may have.
+  std::size_t connections = 512;
   std::uint32_t header_bytes = 8 * 1024;
-  std::uint64_t body_bytes = 64 * 1024;
+  std::uint64_t body_bytes = 32 * 1024;
   /// Between two requests. Longer than a proxy in front keeps its connections (nginx: 60 s), or it
   /// would send a request into one that we are just closing.
   std::chrono::seconds idle{75};
@@ -45,15 +56,24 @@ class HttpSession {
 
   HttpSession(boost::asio::ip::tcp::socket socket, const HttpLimits& limits,
               const HttpApplication& application)
-      : stream_(std::move(socket)), limits_(limits), application_(application) {}
+      : stream_(std::move(socket)),
+        buffer_(2 * limits.header_bytes),
+        client_ip_(ip_of(stream_.socket())),
+        limits_(limits),
+        application_(application) {}
 
   /// Until the connection ends. It outlives us.
   boost::asio::awaitable<void> serve();
   /// Answers this before anything is asked, and hangs up.
   boost::asio::awaitable<void> turn_away(Reply reply);
 
-  /// Since when it has waited for a request; nothing: it is at work.
+  /// Whose a connection is: its address.
+  static std::string ip_of(const boost::asio::ip::tcp::socket& socket);
+  const std::string& client_ip() const { return client_ip_; }
+  /// Since when it has waited for a request; nothing: one is here, at least in part.
   std::optional<Clock::time_point> idle_since() const { return idle_since_; }
+  /// Since when it has waited for the rest of a request; nothing: it waits for none, or is at work.
+  std::optional<Clock::time_point> reading_since() const { return reading_since_; }
 
   /// Ends it after the answer that is under way; at once if it is idle.
   void drain();
@@ -63,14 +83,18 @@ class HttpSession {
  private:
   boost::asio::awaitable<bool> await_request();
   boost::asio::awaitable<bool> serve_request();
+  boost::asio::awaitable<Reply> answer(const HttpRequest& request, HttpClient& client);
+  void watch(std::shared_ptr<HttpClient> client);
   boost::asio::awaitable<bool> write(Reply reply, const HttpRequest& request, bool keep_alive);
   boost::asio::awaitable<void> hang_up();
 
   boost::beast::tcp_stream stream_;
-  boost::beast::flat_buffer buffer_;
+  boost::beast::flat_buffer buffer_;  // a header, or one line of a chunked body, fits into it
+  const std::string client_ip_;
   const HttpLimits& limits_;
   const HttpApplication& application_;
   std::optional<Clock::time_point> idle_since_;
+  std::optional<Clock::time_point> reading_since_;
   bool draining_ = false;
 };
 

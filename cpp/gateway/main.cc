@@ -1,5 +1,6 @@
 // greet-gateway: REST for those who cannot speak gRPC, such as browsers and curl.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -11,6 +12,7 @@
 #include <string>
 
 #include "core/printable.h"
+#include "flags/descriptors.h"
 #include "flags/parsed_option.h"
 #include "gateway/gateway.h"
 
@@ -84,7 +86,19 @@ std::string target_of(const Flags& flags) {
       "whom to ask? Set GRPC_SVC (and POD_NAMESPACE), GRPC_SERVER_HOST, or --target");
 }
 
+// What is not an HTTP connection: the loops, the DNS, and a connection to each pod.
+constexpr std::size_t kOtherDescriptors = 64;
+
 int run(Flags& flags) {
+  const std::size_t descriptors = raise_descriptor_limit();
+  if (descriptors < 2 * kOtherDescriptors) {
+    throw std::runtime_error("it may have " + std::to_string(descriptors) +
+                             " descriptors, and needs " + std::to_string(2 * kOtherDescriptors) +
+                             " (ulimit -n)");
+  }
+  // Those that are turned away are there for a moment, too (HttpServer::admit).
+  std::size_t& connections = flags.gateway.http.connections;
+  connections = std::min(connections, (descriptors - kOtherDescriptors) / 2);
   flags.gateway.channel.options.target = target_of(flags);
   boost::asio::io_context io{1};
   Gateway gateway(io, flags.gateway);

@@ -91,6 +91,8 @@ void check_body(const std::string& body) {
     value = nlohmann::json::parse(body);
   } catch (const nlohmann::json::parse_error& error) {
     refuse_body("the body is not JSON: see byte " + std::to_string(error.byte));
+  } catch (const nlohmann::json::exception&) {  // 1e999
+    refuse_body("the body has a number that no computer can hold");
   }
   if (!value.is_object()) refuse_body("the body is " + kind_of(value) + ", not an object");
   for (const char* name : {"first_name", "firstName", "last_name", "lastName"}) {

@@ -43,8 +43,9 @@ void declare(CLI::App& app, GreetServerFlags& flags) {
   add_duration(app, "--max-connection-age-grace", server.max_connection_age_grace,
                "how long calls on such a connection may go on; default: for ever");
   app.add_option("--max-concurrent-streams", server.max_concurrent_streams,
-                 "how many calls at once on a connection; more of them wait; default: any number")
-      ->check(CLI::Range(1u, std::numeric_limits<std::uint32_t>::max() / 2));
+                 "how many calls at once on a connection; more of them wait at the client")
+      ->check(CLI::Range(1u, std::numeric_limits<std::uint32_t>::max() / 2))
+      ->capture_default_str();
 
   app.add_option("--tls-cert", server.tls_cert,
                  "speak TLS, with this certificate and its chain (PEM); default: without TLS")

@@ -3,16 +3,20 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <iostream>
 #include <optional>
+#include <string>
 #include <thread>
+#include <utility>
 
 #include "core/printable.h"
 #include "greet/flags.h"
+#include "greet/gate.h"
 #include "greet/server.h"
 
 namespace greetlab {
@@ -65,11 +69,28 @@ class Watch {
   int lifeline_;
 };
 
-// gRPC removes the file itself where the server ends in order.
-void remove_control_socket(const GreetServerFlags& flags) {
-  const std::string& path = flags.server.control;
-  if (!path.empty() && path.front() != '@') unlink(path.c_str());
-}
+// The file of the control socket. gRPC removes it where the server ends in order.
+class ControlFile {
+ public:
+  /// Once it is there; empty, or the name of an abstract socket: there is none.
+  explicit ControlFile(std::string path) : path_(std::move(path)) {
+    is_there_ = !path_.empty() && path_.front() != '@' && lstat(path_.c_str(), &own_) == 0;
+  }
+
+  /// Not what somebody else has put in its place meanwhile.
+  void remove() const {
+    struct stat now{};
+    if (is_there_ && lstat(path_.c_str(), &now) == 0 && S_ISSOCK(now.st_mode) &&
+        now.st_dev == own_.st_dev && now.st_ino == own_.st_ino) {
+      unlink(path_.c_str());
+    }
+  }
+
+ private:
+  const std::string path_;
+  bool is_there_ = false;
+  struct stat own_{};
+};
 
 int serve(const GreetServerFlags& flags) {
   // Blocked before any thread starts, so that every thread inherits it and the signals wait for us.
@@ -82,6 +103,9 @@ int serve(const GreetServerFlags& flags) {
     return 1;
   }
   Watch watch(flags.lifeline);
+  GateBounds bounds;
+  bounds.frames.streams = flags.server.max_concurrent_streams;
+  guard_connections(bounds);
   std::optional<GreetServer> server;
   try {
     server.emplace(flags.server);
@@ -89,6 +113,7 @@ int serve(const GreetServerFlags& flags) {
     std::cerr << "greet-server: " << printable(error.what()) << std::endl;
     return 1;
   }
+  const ControlFile control(flags.server.control);
   std::cout << "greet-server: serving on " << to_string(server->address()) << std::endl;
 
   if (watch.next() == Watch::Saw::stop_signal) {
@@ -102,11 +127,11 @@ int serve(const GreetServerFlags& flags) {
       drain.join();
       return 0;
     }
-    remove_control_socket(flags);
+    control.remove();
     _exit(saw == Watch::Saw::timeout ? 0 : 128 + SIGTERM);
   }
   // The parent is gone, and with it everybody who could mind.
-  remove_control_socket(flags);
+  control.remove();
   _exit(0);
 }
 

@@ -137,9 +137,8 @@ class GreetServer::Impl {
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, clamped(options.max_connection_age));
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
                                clamped(options.max_connection_age_grace));
-    if (const auto most = options.max_concurrent_streams) {
-      builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, static_cast<int>(*most));
-    }
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                               static_cast<int>(options.max_concurrent_streams));
     queue_.emplace(builder.AddCompletionQueue());
     server_ = builder.BuildAndStart();
     if (!server_ || port == 0) {

@@ -22,8 +22,10 @@ struct GreetServerOptions {
   std::optional<std::chrono::milliseconds> max_connection_age;
   /// How long calls on such a connection may go on; unset = for ever.
   std::optional<std::chrono::milliseconds> max_connection_age_grace;
-  /// How many calls at once on a connection (SETTINGS_MAX_CONCURRENT_STREAMS); unset = any number.
-  std::optional<std::uint32_t> max_concurrent_streams;
+  /// How many calls at once on a connection (SETTINGS_MAX_CONCURRENT_STREAMS; more of them wait at
+  /// the client). RFC 9113 6.5.2 advises no less than 100, which is what nginx and Go's clients
+  /// begin with.
+  std::uint32_t max_concurrent_streams = 100;
   Latency latency;
   double error_rate = 0;
   std::uint64_t seed = 0;

@@ -58,6 +58,7 @@ class LabChannel final : public GreetChannel {
         rng_(options_.seed ? *options_.seed : any_seed()) {
     resolvers_ = make_resolver_factory(target_, {loop_, trace_, options_.cooldown});
     if (options_.listener != nullptr) {
+      trace_.keep_words(kListenedWords);
       trace_.listen(options_.listener);
     } else if (options_.trace_capacity > 0) {
       recording_.emplace(options_.trace_capacity);
@@ -69,9 +70,9 @@ class LabChannel final : public GreetChannel {
   ~LabChannel() override { close(); }
 
   CallLog run(const GreetLoad& load, const Interrupted& interrupted) override {
+    CallLog log = load.make_log();  // before we are in: there may be no memory for it
     if (!enter()) return cancelled_log(load);
     const greet::GreetingRequest request = request_of(load);
-    CallLog log = load.make_log();
     std::shared_ptr<Load> calls;
     bool began = false;
     // Calls are made and unmade on the loop: threads that free what another one has allocated wait
@@ -103,18 +104,30 @@ class LabChannel final : public GreetChannel {
     return log;
   }
 
-  void greet(greet::GreetingRequest request, Duration timeout, GreetDone done) override {
-    if (!enter()) return done({Code::cancelled, "the channel is closed"}, {});
-    loop_.post([this, call = std::make_shared<OneCall>(std::move(request), std::move(done)),
-                deadline = loop_.now() + timeout] {
+  Cancel greet(greet::GreetingRequest request, Duration timeout, GreetDone done) override {
+    if (!enter()) {
+      done({Code::cancelled, "the channel is closed"}, {});
+      return [] {};
+    }
+    const auto call = std::make_shared<OneCall>(std::move(request), std::move(done));
+    loop_.post([this, call, deadline = loop_.now() + timeout] {
       if (channel_ == nullptr) {  // closed meanwhile
         return call->done({Code::cancelled, "the channel is closed"}, {});
       }
-      channel_->call(call->subchannel_call, {false, deadline}, [call](const CallResult& result) {
+      const auto ended = [call](const CallResult& result) {
         call->done(result.status, call->subchannel_call.ended().response());
-      });
+      };
+      call->id = channel_->call(call->subchannel_call, {false, deadline}, ended);
     });
     leave();
+    return [this, it = std::weak_ptr(call)] {
+      if (!enter()) return;
+      loop_.post([this, it] {
+        const auto call = it.lock();
+        if (call != nullptr && channel_ != nullptr) channel_->cancel(call->id);
+      });
+      leave();
+    };
   }
 
   MethodAnswer call(MethodRequest request, const Interrupted& interrupted) override {
@@ -278,6 +291,7 @@ class LabChannel final : public GreetChannel {
     const greet::GreetingRequest request;
     SubchannelCallOf<GreetCall> subchannel_call;
     const GreetDone done;
+    CallId id{};
   };
 
   struct OneMethod {

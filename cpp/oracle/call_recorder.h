@@ -24,6 +24,7 @@ class CallRecorder {
   CallRecorder(const std::string& who, std::size_t capacity, Trace::Listener* listener)
       : listener_(listener) {
     if (listener_ == nullptr && capacity > 0) listener_ = &recording_.emplace(capacity);
+    if (listener != nullptr) symbols_.keep_at_most(kListenedWords);
     who_ = symbols_.intern(who);
   }
 
@@ -68,6 +69,11 @@ class CallRecorder {
 
   ConnectionId connection(Symbol pod, const std::string& peer) {
     if (peer.empty()) return ConnectionId::none;
+    // Whoever answers may call itself anew each time.
+    constexpr std::size_t kMost = 10'000;
+    if (connections_.size() == kMost && !connections_.contains({pod, peer})) {
+      return ConnectionId::none;
+    }
     const auto next = static_cast<ConnectionId>(connections_.size() + 1);
     return connections_.try_emplace({pod, peer}, next).first->second;
   }

@@ -27,8 +27,9 @@ struct NativeCalls::Call {
   GreetDone done;
 };
 
-void NativeCalls::start(greet::GreetService::Stub& stub, greet::GreetingRequest request,
-                        Duration timeout, GreetDone done) {
+std::function<void()> NativeCalls::start(greet::GreetService::Stub& stub,
+                                         greet::GreetingRequest request, Duration timeout,
+                                         GreetDone done) {
   const auto call = std::make_shared<Call>();
   call->request = std::move(request);
   call->done = std::move(done);
@@ -40,6 +41,9 @@ void NativeCalls::start(greet::GreetService::Stub& stub, greet::GreetingRequest 
   }
   stub.async()->Greet(&call->context, &call->request, &call->response,
                       [this, call](const grpc::Status& status) { finish(call, status); });
+  return [it = std::weak_ptr(call)] {
+    if (const auto call = it.lock()) call->context.TryCancel();
+  };
 }
 
 void NativeCalls::finish(const std::shared_ptr<Call>& call, const grpc::Status& status) {

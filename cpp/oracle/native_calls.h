@@ -20,8 +20,9 @@ class NativeCalls {
   /// @param recorder outlives it.
   explicit NativeCalls(CallRecorder& recorder) : recorder_(recorder) {}
 
-  void start(greet::GreetService::Stub& stub, greet::GreetingRequest request, Duration timeout,
-             GreetDone done);
+  /// @return cancels it.
+  std::function<void()> start(greet::GreetService::Stub& stub, greet::GreetingRequest request,
+                              Duration timeout, GreetDone done);
 
   /// Cancels what is in flight, and waits until each has told its end.
   void cancel();

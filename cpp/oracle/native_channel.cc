@@ -130,10 +130,14 @@ class NativeChannel final : public GreetChannel {
     return log;
   }
 
-  void greet(greet::GreetingRequest request, Duration timeout, GreetDone done) override {
-    if (!enter()) return done({Code::cancelled, "the channel is closed"}, {});
-    calls_.start(*stub_, std::move(request), timeout, std::move(done));
+  Cancel greet(greet::GreetingRequest request, Duration timeout, GreetDone done) override {
+    if (!enter()) {
+      done({Code::cancelled, "the channel is closed"}, {});
+      return [] {};
+    }
+    Cancel cancel = calls_.start(*stub_, std::move(request), timeout, std::move(done));
     leave();
+    return cancel;
   }
 
   MethodAnswer call(MethodRequest request, const Interrupted& interrupted) override {

@@ -28,12 +28,25 @@ class Symbols {
   Symbols(Symbols&& other) noexcept
       : blocks_(std::move(other.blocks_)),
         size_(other.size_.exchange(0)),
-        symbols_(std::move(other.symbols_)) {}
+        symbols_(std::move(other.symbols_)),
+        bytes_(other.bytes_),
+        most_bytes_(other.most_bytes_),
+        too_many_(other.too_many_) {}
   Symbols(const Symbols&) = delete;  // a copy's keys would point into what it was copied from
   Symbols& operator=(const Symbols&) = delete;
 
+  /// From now on, words that come when those that are kept take above so many bytes are all one:
+  /// "(one word too many)". For a trace that never ends, and that strangers have words in.
+  void keep_at_most(std::size_t bytes) {
+    too_many_ = intern("(one word too many)");
+    most_bytes_ = bytes;
+  }
+
   Symbol intern(std::string_view word) {
     if (const auto found = symbols_.find(word); found != symbols_.end()) return found->second;
+    constexpr std::size_t kEach = 128;  // the string, its place here, and its place among the keys
+    if (bytes_ + word.size() + kEach > most_bytes_) return too_many_;
+    bytes_ += word.size() + kEach;
     const std::uint32_t index = size_.load(std::memory_order_relaxed);
     const auto [block, place] = locate(index);
     if (!blocks_[block]) blocks_[block] = std::make_unique<std::string[]>(kFirst << block);
@@ -67,6 +80,9 @@ class Symbols {
   std::array<std::unique_ptr<std::string[]>, 27> blocks_;
   std::atomic<std::uint32_t> size_{0};
   std::unordered_map<std::string_view, Symbol> symbols_;  // the keys point into the blocks
+  std::size_t bytes_ = 0;
+  std::size_t most_bytes_ = SIZE_MAX;
+  Symbol too_many_ = Symbol::none;
 };
 
 }  // namespace greetlab

@@ -82,6 +82,8 @@ class Trace {
   /// The symbol of a word, for a fact.
   Symbol symbol(std::string_view word) { return symbols_.intern(word); }
   const Symbols& symbols() const { return symbols_; }
+  /// See Symbols::keep_at_most.
+  void keep_words(std::size_t bytes) { symbols_.keep_at_most(bytes); }
 
  private:
   const Clock& clock_;
@@ -95,6 +97,8 @@ class Trace {
 
 /// How many events a recording keeps where nobody says.
 inline constexpr std::size_t kTraceCapacity = 1'000'000;
+/// How many bytes of words there are where somebody listens for ever.
+inline constexpr std::size_t kListenedWords = 1024 * 1024;
 inline constexpr const char* kTraceCapacityHelp =
     "how many events are kept, 56 bytes each and the words once; 0: none. What comes after them is "
     "counted";

@@ -40,13 +40,16 @@ class Load:
 
     def checked(self) -> Self:
         """Itself. Raises ValueError or TypeError, in words, for what makes no sense."""
-        arguments.whole("the number of calls", self.n, 0)
+        arguments.whole("the number of calls", self.n, 0, _MOST_CALLS)
         arguments.whole("concurrency", self.concurrency, 1)
         arguments.number("every", self.every, 0, 9e9)
         arguments.timeout(self.timeout)
         for name in (self.first_name, self.last_name):
             arguments.word("a name", name)
         return self
+
+
+_MOST_CALLS = 50_000_000  # a load has its columns from the start: 40 bytes a call
 
 
 class GreetChannel(ABC):

@@ -76,7 +76,7 @@ class LocalCluster(Cluster, Faults):
     max_connection_age, max_connection_age_grace: seconds after which the pods send GOAWAY on a
         connection, and for which its calls may go on (gRFC A9); None = never, for ever.
     max_concurrent_streams: how many calls at once the pods take on a connection; more of them wait;
-        None = any number.
+        None = 100, as greet-server has it where nobody says (in the sim: any number).
     grace: seconds that a draining pod's calls may go on after its SIGTERM.
     tls: the pods speak TLS, with certificates of the cluster's own `authority`, for its services'
         names; channels are told so, too (`channel(..., tls=True)`).

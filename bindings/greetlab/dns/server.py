@@ -3,6 +3,22 @@
 It treats messages as CoreDNS does, whose library miekg/dns takes or rejects them by their header
 (acceptfunc.go), and whose usual plugins shuffle addresses (loadbalance) and cut an answer to what
 the client takes (request.Scrub).
+
+Beside a CoreDNS 1.14 with kubeadm's Corefile it was asked the same 404 questions. What differs, and
+stays so, for no client asks it or there is nothing to ask:
+
+=================================  ===============================  ===========================
+asked                              CoreDNS                          here
+=================================  ===============================  ===========================
+NS of the domain                   kube-dns.kube-system.svc.DOMAIN  ns.dns.DOMAIN: no kube-system
+class CH or ANY                    answers as in class IN           REFUSED
+EDNS: size, DO, CD, a cookie       says the client's own again      its own size, nothing else
+opcode NOTIFY                      answers as to a query            NOTIMP
+ExternalName out of the cluster    the CNAME and its addresses      the CNAME: no upstream
+any other name out of the cluster  asks upstream                    NXDOMAIN or REFUSED
+=================================  ===============================  ===========================
+
+kubeadm's Corefile of Kubernetes 1.36 no longer caches the cluster's own names; nor does this.
 """
 
 from __future__ import annotations
@@ -37,6 +53,8 @@ _LARGEST_DATAGRAM = 65507  # what IPv4 can carry, whatever a client says that it
 _PATIENCE = (
     10.0  # seconds that a TCP client may take over one question, or be idle (RFC 7766 6.2.3)
 )
+_MOST_CONNECTIONS = 150  # as BIND's tcp-clients; the one that is silent for longest gives way
+_DATAGRAMS_A_TURN = 16  # to one question of each connection
 _PAUSE = 0.1  # seconds until TCP clients are let in again, when there are no descriptors for them
 _QUERIES_KEPT = 10_000
 _HEADER = 12  # bytes
@@ -100,7 +118,8 @@ class ClusterDns:
         # Bound before this returns, so that a client may ask at once: the kernel keeps its question
         # until the thread is there.
         self._udp, self._tcp = _listen(address, port)
-        self._connections: set[asyncio.Task[None]] = set()
+        # Their tasks, that which has been silent for longest first.
+        self._connections: dict[asyncio.Task[None], None] = {}
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="cluster-dns", daemon=True)
@@ -268,11 +287,12 @@ class ClusterDns:
         # Whoever is connected is cut off, when the runner cancels what is left of the tasks.
 
     def _serve_datagram(self) -> None:
-        with contextlib.suppress(OSError):  # a datagram may get lost, also here
-            question, client = self._udp.recvfrom(65535)
-            reply = self._answer(question, "udp", client)
-            if reply is not None:
-                self._udp.sendto(reply, client)
+        with contextlib.suppress(OSError):  # no more are there; or one gets lost, also here
+            for _ in range(_DATAGRAMS_A_TURN):
+                question, client = self._udp.recvfrom(65535)
+                reply = self._answer(question, "udp", client)
+                if reply is not None:
+                    self._udp.sendto(reply, client)
 
     def _accept(self) -> None:
         try:
@@ -284,12 +304,22 @@ class ClusterDns:
             return
         connection.setblocking(False)
         task = self._loop.create_task(self._serve_connection(connection, client))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
+        if len(self._connections) >= _MOST_CONNECTIONS:
+            longest = next(iter(self._connections))
+            del self._connections[longest]
+            longest.cancel()
+        self._connections[task] = None
+        task.add_done_callback(lambda done: self._connections.pop(done, None))
         task.add_done_callback(lambda _: connection.close())
 
     async def _serve_connection(self, connection: socket.socket, client: tuple[Any, ...]) -> None:
-        """One client's questions, one after the other, each behind its length (RFC 1035 4.2.2)."""
+        """One client's questions, one after the other, each behind its length (RFC 1035 4.2.2).
+
+        One a turn of the loop, for a client may send any number at once: others have their turn
+        meanwhile.
+        """
+        me = asyncio.current_task()
+        assert me is not None
 
         async def receive(size: int) -> bytes:
             data = b""
@@ -308,6 +338,9 @@ class ClusterDns:
                     if reply is None:
                         return
                     await self._loop.sock_sendall(connection, len(reply).to_bytes(2, "big") + reply)
+                if me in self._connections:
+                    self._connections[me] = self._connections.pop(me)  # the last to have been heard
+                await asyncio.sleep(0)  # receiving what is here already is no turn
 
 
 def _listen(address: str, port: int) -> tuple[socket.socket, socket.socket]:

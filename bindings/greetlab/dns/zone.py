@@ -32,7 +32,6 @@ import dns.reversename
 import dns.rrset
 
 SPECIFICATION = "1.1.0"
-_VERSION_TTL = 28800  # of dns-version, whatever the others' is
 _SOA_TTL_AT_MOST = 300
 _LONGEST_ALIAS_CHAIN = 8
 _NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")  # every cluster's
@@ -113,7 +112,7 @@ class Zone:
 
     Args:
         domain: the cluster's.
-        ttl: seconds, of every record but dns-version, and for how long a "no" may be remembered.
+        ttl: seconds, of every record, and for how long a "no" may be remembered.
         services: by name and namespace.
         nameserver: the DNS server's own address, ns.dns.DOMAIN.
         serial: of the SOA, which goes up with each change (RFC 1035 3.3.13).
@@ -151,6 +150,8 @@ class Zone:
             return Answer(dns.rcode.REFUSED, authoritative=False)
         if kind == dns.rdatatype.TXT:
             return self._version(name)
+        if kind == dns.rdatatype.SOA and name != self._domain:
+            return self._no(dns.rcode.NOERROR)  # nor here
         hosts = self._hosts(name)
         if hosts is None:
             return self._no(dns.rcode.NXDOMAIN)
@@ -296,7 +297,8 @@ class Zone:
         for host in hosts:
             targets.setdefault(host.name, []).append(host.ip or "")
         additional = [rrset for at, ips in targets.items() for rrset in self._addresses(at, ips)]
-        return [self._rrset(name, "SRV", data)], additional
+        # CoreDNS keeps the case of a name as it was asked in A and AAAA, and not here.
+        return [self._rrset(name.canonicalize(), "SRV", data)], additional
 
     def _alias(
         self,
@@ -320,9 +322,12 @@ class Zone:
 
     def _version(self, name: dns.name.Name) -> Answer:
         if name == self._below("dns-version"):
-            version = self._rrset(name, "TXT", [f'"{SPECIFICATION}"'], _VERSION_TTL)
+            version = self._rrset(name, "TXT", [f'"{SPECIFICATION}"'])
             return Answer(dns.rcode.NOERROR, answer=[version])
-        return self._no(dns.rcode.NOERROR)  # CoreDNS does not look whether there is such a name
+        # CoreDNS does not look whether there is such a name, but for these.
+        namespaces = (self._below(namespace, "svc") for namespace in self._namespaces)
+        no = name == self._domain or name in namespaces
+        return self._no(dns.rcode.NXDOMAIN if no else dns.rcode.NOERROR)
 
     def _addresses(self, name: dns.name.Name, ips: Sequence[str]) -> list[dns.rrset.RRset]:
         """Their A and their AAAA records, each address once."""
