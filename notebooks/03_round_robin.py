@@ -203,15 +203,15 @@ guess = gl.predict()  # your guess, such as gl.predict(pod_1=60, pod_2=0, pod_3=
 guess
 
 # %%
-by_address = gl.Cluster.local(pods=3, tls=True, tls_names=["{ip}"])
-client = by_address.channel("greetserver-headless", policy="round_robin", tls=True)
-refused = client.greet("Ada", times=60)
-print(client.trace.first("ConnectFailed"))
+with gl.Cluster.local(pods=3, tls=True, tls_names=["{ip}"]) as by_address:
+    client = by_address.channel("greetserver-headless", policy="round_robin", tls=True)
+    refused = client.greet("Ada", times=60)
+    print(client.trace.first("ConnectFailed"))
 
-by_name = gl.Cluster.local(pods=3, tls=True)  # what the certificates say: the service's names
-client = by_name.channel("greetserver-headless", policy="round_robin", tls=True)
-print(client.wait_ready(all=True).trace.first("TlsHandshake"))
-print(client.greet("Ada", times=60).by_pod)
+with gl.Cluster.local(pods=3, tls=True) as by_name:  # the certificates say the service's names
+    client = by_name.channel("greetserver-headless", policy="round_robin", tls=True)
+    print(client.wait_ready(all=True).trace.first("TlsHandshake"))
+    print(client.greet("Ada", times=60).by_pod)
 guess.compare(refused)
 
 # %% [markdown]

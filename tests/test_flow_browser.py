@@ -218,7 +218,7 @@ def test_why_opens_where_the_eye_is(show):
     page.evaluate(f"{FLOW}.whyNow()")
     place = page.locator(".gl-chain").bounding_box()
     assert place["y"] >= 0
-    assert place["y"] + place["height"] <= 620
+    assert place["y"] + place["height"] < 621  # scrolled to a whole pixel
 
 
 @pytest.mark.parametrize("width", [390, 620, 1280])

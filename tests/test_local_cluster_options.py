@@ -113,8 +113,8 @@ def test_dns_ttl_is_that_of_every_answer():
 
 def test_the_255th_pod_begins_the_next_row_of_addresses(cluster):
     n = cluster.network
-    made = [cluster._address(number) for number in (1, 254, 255)]
-    assert made == [f"127.{n}.1.1", f"127.{n}.1.254", f"127.{n}.2.1"]
+    made = [cluster._network.pod(number) for number in (1, 254, 255)]
+    assert made == [[f"127.{n}.1.1"], [f"127.{n}.1.254"], [f"127.{n}.2.1"]]
 
 
 def test_two_latencies_are_a_uniform_draw_between_them(cluster):

@@ -1,5 +1,7 @@
 """Pods that die, come back, come anew and leave in order."""
 
+from dataclasses import replace
+
 from conformance.model import CLUSTER_IP, LAST, Client, ClusterSpec, Expect, all_fail, share
 from conformance.scenario import (
     ALL,
@@ -98,7 +100,7 @@ PODS_COME_AND_GO = (
             Calls(60, EVEN),
             Lookups(1),
         ),
-        client=QUICK,
+        client=replace(QUICK, idle_timeout=0),  # who is idle looks it up anew
     ),
     Scenario(
         "MAX_CONNECTION_AGE shows new pods",

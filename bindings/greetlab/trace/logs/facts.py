@@ -49,7 +49,7 @@ class Subchannel:
         elif state == "TRANSIENT_FAILURE" and before == "CONNECTING":
             self._cause = self._add("ConnectFailed", **mine, reason=reason)
         elif before == "READY" and state != "SHUTDOWN":
-            self._cause = self._add("ConnectionLost", **mine, graceful="unknown")
+            self._cause = self._add("ConnectionLost", **mine, graceful="unknown", reason=reason)
         self._add(
             "SubchannelStateChanged",
             subchannel=self.number, **{"from": before, "to": state}, reason=reason,
