@@ -249,7 +249,7 @@ def test_the_first_answer_is_a_few_seconds_away(show):
         client.wait_ready(all=True).greet(times=60)
         page = show(gl.Flow(client.trace))
     first = f"{FLOW}.clock.indexOf(0, {FLOW}.models[0].calls[0].end)"
-    assert page.evaluate(f"{FLOW}.clock.u[{first}]") < 4
+    assert page.evaluate(f"{FLOW}.clock.u[{first}]") < 5  # a stretch, and the call itself
 
 
 def test_it_says_that_keys_need_a_click_until_they_do_not(show):
