@@ -50,7 +50,7 @@ tsan() {
   protoc --proto_path="$here/proto" --cpp_out="$build/tsan" greet.proto
   c++ "${flags[@]}" "-I$build/tsan" "$here"/tests/cpp/lab_channel_in_threads.cc \
     "$here"/cpp/{core,lb,lb/policies,load,channel,dns,http2,live}/*.cc "$build/tsan/greet.pb.cc" \
-    -lcares -lnghttp2 -lprotobuf -o "$build/tsan/lab_channel"
+    -lcares -lnghttp2 -lssl -lcrypto -lprotobuf -o "$build/tsan/lab_channel"
   local servers=() target=static: ip
   for ip in 127.77.7.{1,2,3}; do
     "$here/.venv/bin/greet-server" --listen "$ip" --port 50051 --pod-name "$ip" --max-connection-age 200ms >/dev/null &
