@@ -36,7 +36,7 @@ tsan() {
   local flags=(-std=c++20 -O1 -g1 -fsanitize=thread -Wno-tsan -DCARES_NO_DEPRECATED "-I$here/cpp" "-DGREETLAB_VERSION=\"guard\"")
   mkdir -p "$build/tsan"
   say "tsan: core, lb, sim"
-  c++ "${flags[@]}" "$here"/tests/cpp/worlds_in_threads.cc "$here"/cpp/{core,lb,lb/policies,sim}/*.cc -o "$build/tsan/worlds"
+  c++ "${flags[@]}" "$here"/tests/cpp/worlds_in_threads.cc "$here"/cpp/{core,lb,lb/policies,load,sim}/*.cc -o "$build/tsan/worlds"
   "$build/tsan/worlds"
   say "tsan: dns"
   c++ "${flags[@]}" "$here"/tests/cpp/resolver_in_threads.cc "$here"/cpp/{core,dns}/*.cc -lcares -o "$build/tsan/resolver"

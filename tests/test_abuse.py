@@ -184,8 +184,17 @@ def test_a_client_that_has_gone_ends_its_call(gateway, cluster):  # noqa: F811
 
 
 def test_few_descriptors_are_one_sentence(cluster):  # noqa: F811
-    command = f"ulimit -n 15; exec {executables.path('greet-gateway')} --target static:127.0.0.1:1"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=10)
+    gateway = executables.path("greet-gateway")
+    command = [
+        "bash",
+        "-c",
+        'ulimit -n 15; exec "$@"',
+        "-",
+        gateway,
+        "--target",
+        "static:127.0.0.1:1",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10)
     assert done.returncode == 1
     assert "15 descriptors" in done.stderr
 
