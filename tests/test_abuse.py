@@ -184,13 +184,13 @@ def test_a_client_that_has_gone_ends_its_call(gateway, cluster):  # noqa: F811
 
 
 def test_few_descriptors_are_one_sentence(cluster):  # noqa: F811
-    gateway = executables.path("greet-gateway")
+    program = executables.path("greet-gateway")
     command = [
         "bash",
         "-c",
         'ulimit -n 15; exec "$@"',
         "-",
-        gateway,
+        program,
         "--target",
         "static:127.0.0.1:1",
     ]
