@@ -71,9 +71,9 @@ class Client final : private PolicyHelper {
     for (std::uint32_t i = 0; i < backends; ++i) {
       const std::string number = std::to_string(i / 250) + "." + std::to_string(1 + i % 250);
       SimPod& pod = pods_.emplace_back();
-      pod.address = {"10.244." + number, 50051};
+      pod.addresses = {{"10.244." + number, 50051}};
       network_.add(pod);
-      found.endpoints.push_back({{pod.address}});
+      found.endpoints.push_back({pod.addresses});
     }
     policy_ = make_policy(complete({policy}), *this, clock_);
     policy_->update(found, EventId::none);
@@ -96,7 +96,8 @@ class Client final : private PolicyHelper {
   std::shared_ptr<Subchannel> subchannel(const Address& address, EventId cause) override {
     const auto id = static_cast<SubchannelId>(subchannels_.size() + 1);
     return subchannels_[address] = std::make_shared<PooledSubchannel>(
-               PooledSubchannel::Ports{clock_, network_, rng_, trace_, who_}, id, address, cause);
+               PooledSubchannel::Ports{clock_, network_, rng_, trace_, who_, keepalive_}, id,
+               address, cause);
   }
   void publish(ConnectivityState, std::unique_ptr<Picker> picker, const Status&, EventId) override {
     picker_ = std::move(picker);
@@ -110,6 +111,7 @@ class Client final : private PolicyHelper {
   Trace trace_{clock_};
   Rng rng_{1};
   const Symbol who_ = trace_.symbol("client");
+  KeepaliveConfig keepalive_;
   std::list<SimPod> pods_;  // a list never moves what it holds
   Network network_;
   std::map<Address, std::shared_ptr<Subchannel>> subchannels_;
