@@ -110,7 +110,7 @@ peers() {
 # What strangers do to the servers, with the figures: what they hold of memory, and how long others wait.
 abuse() {
   local script
-  for script in greet_server gateway dns clusterip; do
+  for script in greet_server gateway dns_server clusterip; do
     say "abuse: $script"
     (cd "$here" && "$here/.venv/bin/python" "tests/abuse/$script.py")
   done

@@ -1,5 +1,5 @@
 """One client asks the cluster's DNS server without an end over TCP:
-python tests/abuse/dns.py [COUNT]
+python tests/abuse/dns_server.py [COUNT]
 
 On one connection, as many questions as it takes (26,400); another client asks over UDP meanwhile.
 Fails where one of its answers takes above 250 ms.
