@@ -190,7 +190,10 @@ def test_a_title_is_text_and_true_is_no_number(pods):
 def test_an_open_loop_begins_with_one_call(pods, engine):
     with Channel(pods, engine=engine) as channel:
         calls = channel.wait_ready().load(3, concurrency=3, every=0.05)
-    assert (calls.start_ns[1:] - calls.start_ns[:-1]).min() > 25e6
+    # By the clock, however late the one before was: on a busy machine two may come close.
+    after = calls.start_ns - calls.start_ns[0]
+    assert after[1] > 40e6
+    assert after[2] > 90e6
 
 
 @pytest.mark.parametrize("engine", ENGINES)
