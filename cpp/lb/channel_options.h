@@ -4,12 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "core/time.h"
 #include "lb/keepalive.h"
 #include "lb/policy.h"
+#include "lb/service_config.h"
 
 namespace greetlab {
 
@@ -25,6 +27,9 @@ struct TlsOptions {
 struct ChannelOptions {
   std::string target;
   PolicyConfig policy;
+  /// What else the channel is to do, where the resolver brings no config; its policy, if it has
+  /// one, stands before `policy`. nullptr: nothing.
+  std::shared_ptr<const ServiceConfig> service_config;
   Duration cooldown = std::chrono::seconds(30);
   KeepaliveConfig keepalive;
   Duration idle_timeout = std::chrono::minutes(30);

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "core/address.h"
+#include "core/load_report.h"
 #include "core/status.h"
 #include "lb/keepalive.h"
 #include "trace/trace.h"
@@ -28,6 +30,13 @@ struct Outcome {
   Symbol pod = Symbol::none;  ///< Who answered.
   /// Nothing was sent: the connection was gone already, and the call may be picked again.
   bool unsent = false;
+  /// The server has begun to answer (its headers have come, and not its trailers alone): the call
+  /// is committed to this attempt (gRFC A6).
+  bool begun = false;
+  /// When the server would be tried again (A6, `grpc-retry-pushback-ms`); less than 0: never.
+  std::optional<Duration> pushback = std::nullopt;
+  /// What it said of its load at the call's end (A51); nullptr: nothing.
+  std::shared_ptr<const LoadReport> load = nullptr;
 };
 
 /// Who sends calls, and hears of their ends.

@@ -50,6 +50,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -66,9 +67,13 @@ class Subchannel;
 
 struct Outcome;
 
+/// Names and values that a call carries (gRPC's metadata), in lower case the names.
+using Metadata = std::vector<std::pair<std::string, std::string>>;
+
 /// What a picker can go by.
 struct PickArgs {
   CallId call{};
+  const Metadata* metadata = nullptr;  ///< None: the call has none.
 };
 
 /// Hears of the end of what a pick led to (gRPC C++: `SubchannelCallTrackerInterface`). It may
@@ -187,13 +192,16 @@ using MakePolicy = std::function<std::unique_ptr<LbPolicy>(const PolicyConfig& c
 /// Which policy, and what it is told: an entry of a service config's `loadBalancingConfig`.
 struct PolicyConfig {
   std::string policy = "pick_first";
-  /// By their names there, "choiceCount"; a truth is 0 or 1. Those that are not given have their
-  /// defaults.
+  /// By their names there, "choiceCount", or "failurePercentageEjection.threshold" where one object
+  /// stands in another; in the units that the registry has (`PolicyField`). Those that are not
+  /// given have their defaults.
   std::map<std::string, std::int64_t, std::less<>> fields = {};
   /// The first of `childPolicy`; none: the parent's default.
   std::shared_ptr<const PolicyConfig> child = nullptr;
   /// Makes a policy that is not in the registry, a learner's own; else empty.
   MakePolicy make = nullptr;
+  /// Those that are words: "requestHashHeader".
+  std::map<std::string, std::string, std::less<>> texts = {};
 };
 
 }  // namespace greetlab

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,10 +12,14 @@
 
 namespace greetlab {
 
+struct ServiceConfig;
+
 /// What a resolver found: endpoints, or why there are none.
 struct Resolution {
   Status status;  ///< Not ok: why there are no addresses ("no such name (NXDOMAIN)").
   std::vector<Endpoint> endpoints;
+  /// What the service's owner would have its clients do (gRFC A2); none: it says nothing.
+  std::shared_ptr<const ServiceConfig> config = nullptr;
 };
 
 /// Looks a name up, once at a time. DNS in the live world, a table in the simulator. Owned by the

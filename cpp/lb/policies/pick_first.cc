@@ -173,7 +173,7 @@ void PickFirst::fail(const Status& why, EventId cause) {
 
 PolicyType pick_first() {
   return {.name = "pick_first",
-          .fields = {{"shuffleAddressList", 0, 0, 1}},
+          .fields = {{"shuffleAddressList", 0, 0, 1, FieldUnit::truth}},
           .make = [](const PolicyConfig& config, PolicyHelper& helper, Clock& clock) {
             const bool shuffle = config.fields.at("shuffleAddressList") != 0;
             return std::make_unique<PickFirst>(helper, clock, shuffle);

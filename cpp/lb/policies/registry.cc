@@ -65,6 +65,11 @@ PolicyConfig complete(PolicyConfig config) {
                                   std::to_string(field->most));
     }
   }
+  for (const auto& [name, value] : config.texts) {
+    if (std::ranges::find(type.texts, name) != type.texts.end()) continue;
+    throw std::invalid_argument(config.policy + " has no field '" + name + "' that is a text");
+  }
+  for (const std::string_view name : type.texts) config.texts.emplace(name, "");
   for (const PolicyField& field : type.fields) {
     if (config.fields.contains(field.name)) continue;
     if (!field.usual) {

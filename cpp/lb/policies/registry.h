@@ -12,18 +12,30 @@
 
 namespace greetlab {
 
-/// A number that a policy can be told (a truth: 0 or 1).
+/// What a policy's field counts, and so how a service config writes it.
+enum class FieldUnit : std::uint8_t {
+  number,       ///< 3
+  truth,        ///< true, false: 1, 0
+  nanoseconds,  ///< "10s", "0.25s"
+  millionths,   ///< 1.5: 1'500'000
+};
+
+/// A number that a policy can be told.
 struct PolicyField {
-  std::string_view name;              ///< As a service config has it: "choiceCount".
+  /// As a service config has it: "choiceCount"; "successRateEjection.minimumHosts" stands in an
+  /// object, and that object's name alone is a truth: whether it was given.
+  std::string_view name;
   std::optional<std::int64_t> usual;  ///< None: it has to be given.
   std::int64_t least;
   std::int64_t most;
+  FieldUnit unit = FieldUnit::number;
 };
 
 /// A kind of policy.
 struct PolicyType {
   std::string_view name;  ///< As a service config has it: "round_robin".
   std::vector<PolicyField> fields = {};
+  std::vector<std::string_view> texts = {};  ///< Fields that are words; each is empty if not given.
   std::string_view child = {};  ///< The policy of its child, where none is given; empty: no parent.
   MakePolicy make;
 };
