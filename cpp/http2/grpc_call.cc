@@ -16,7 +16,9 @@ void GrpcCall::start(Http2Session& session, const GrpcRequest& request) {
   response_.begin(request.unary);
   std::string timeout;
   if (request.timeout) timeout = timeout_text(*request.timeout);
-  std::array<Http2Header, 16> headers{{{":method", "POST"},
+  std::string previous;
+  if (request.previous_attempts > 0) previous = std::to_string(request.previous_attempts);
+  std::array<Http2Header, 17> headers{{{":method", "POST"},
                                        {":scheme", request.scheme},
                                        {":path", request.path},
                                        {":authority", request.authority},
@@ -25,6 +27,7 @@ void GrpcCall::start(Http2Session& session, const GrpcRequest& request) {
                                        {"user-agent", "grpc-greetlab/" GREETLAB_VERSION},
                                        {"grpc-timeout", timeout}}};
   auto end = headers.begin() + (request.timeout ? 8 : 7);
+  if (!previous.empty()) *end++ = {"grpc-previous-rpc-attempts", previous};
   end = std::ranges::copy(request.metadata, end).out;
   session.submit(*this, std::span(headers.begin(), end));
 }

@@ -27,6 +27,8 @@ struct GrpcRequest {
   /// What the application says beside it, as it goes over the wire; at most 8.
   std::span<const Http2Header> metadata{};
   std::string_view scheme = "http";  ///< Over TLS "https".
+  /// How often it was tried before (gRFC A6).
+  std::uint32_t previous_attempts = 0;
 };
 
 /// One call at a time; used again for the next one, with the memory of the last.
@@ -47,6 +49,10 @@ class GrpcCall : private Http2Session::Stream, private GrpcResponse::Reader {
   void give_up();
 
   bool running() const { return session_ != nullptr; }
+
+  /// Of the last answer, as in `GrpcResponse`.
+  bool begun() const { return response_.begun(); }
+  std::optional<Duration> pushback() const { return response_.pushback(); }
 
  protected:
   ~GrpcCall() override = default;

@@ -25,6 +25,8 @@ void GrpcResponse::begin(bool unary) {
   unary_ = unary;
   broken_.reset();
   http_status_ = 0;
+  begun_ = false;
+  pushback_.reset();
   content_type_.clear();
   encoding_.clear();
   grpc_status_.reset();
@@ -57,6 +59,8 @@ void GrpcResponse::header(std::string_view name, std::string_view value) {
     grpc_status_ = number_in(value);
   } else if (name == "grpc-message") {
     grpc_message_ = value;
+  } else if (name == "grpc-retry-pushback-ms") {
+    pushback_ = std::chrono::milliseconds(number_in(value));
   } else if (name == "content-type") {
     content_type_ = value;
   } else if (name == "grpc-encoding") {
@@ -67,7 +71,8 @@ void GrpcResponse::header(std::string_view name, std::string_view value) {
 }
 
 void GrpcResponse::headers_end() {
-  if (http_status_ < 200) begin(unary_);  // 1xx: the answer is still to come (RFC 9110 15.2)
+  if (http_status_ < 200) return begin(unary_);  // 1xx: it is still to come (RFC 9110 15.2)
+  if (!last_block_) begun_ = true;
 }
 
 bool GrpcResponse::is_grpc() const {

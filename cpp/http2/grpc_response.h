@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "core/status.h"
+#include "core/time.h"
 #include "http2/session.h"
 
 namespace greetlab {
@@ -48,6 +49,13 @@ class GrpcResponse {
   /// Nobody wants to hear more.
   void stop() { refuse(Code::cancelled, "given up"); }
 
+  /// Headers have come, and not trailers alone: the server has begun to answer (gRFC A6, "When
+  /// Retries are Valid").
+  bool begun() const { return begun_; }
+  /// When the server would be tried again (A6, `grpc-retry-pushback-ms`): less than 0 where it says
+  /// never, or what is no number.
+  std::optional<Duration> pushback() const { return pushback_; }
+
   /// It is no use reading on: why. The stream is to be reset then.
   const std::optional<Status>& broken() const { return broken_; }
 
@@ -67,6 +75,8 @@ class GrpcResponse {
   std::size_t header_bytes_ = 0;  // of the block at hand,
   bool last_block_ = false;       // which may be the last
   int http_status_ = 0;
+  bool begun_ = false;
+  std::optional<Duration> pushback_;
   std::string content_type_;
   std::string encoding_;
   std::optional<int> grpc_status_;

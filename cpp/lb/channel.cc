@@ -12,12 +12,6 @@ using State = ConnectivityState;
 
 namespace {
 
-// Lets a variant be taken apart by a lambda for each kind.
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
-
 // Before the first call, not at the first answer.
 ChannelConfig checked(ChannelConfig config) {
   config.policy = complete(std::move(config.policy));
@@ -52,8 +46,10 @@ Channel::~Channel() {
   for (const CallId id : ids) {
     const auto found = calls_.find(id);
     if (found == calls_.end()) continue;  // the end of another one has ended it
-    if (found->second.attempt) found->second.subchannel_call->cancel();
-    end(id, cancelled, found->second.event);
+    auto& attempts = found->second.attempts;
+    Attempt* const only = attempts.size() == 1 ? &attempts.front() : nullptr;
+    if (only != nullptr) only->subchannel_call->cancel();
+    end(id, cancelled, found->second.event, only);
   }
   for (const auto& told : on_close_) {
     if (const auto task = told.lock()) (*task)();
@@ -61,145 +57,6 @@ Channel::~Channel() {
   resolver_.reset();
   policy_.reset();
   become(State::shutdown, {}, EventId::none);
-}
-
-// --- Calls ---------------------------------------------------------------------------------------
-
-CallId Channel::call(SubchannelCall& subchannel_call, const CallOptions& options, Done done) {
-  const auto id = ports_.trace.next_call();
-  const EventId started = ports_.trace.emit(
-      who_, EventId::none, [&] { return CallStarted{id, options.wait_for_ready}; });
-  Call& call = add_call(id);
-  call.subchannel_call = &subchannel_call;
-  call.options = options;
-  call.done = std::move(done);
-  call.event = started;
-  call.cancelled = false;
-  call.unsent = 0;
-  connect(started);
-  starting_ = id;
-  pick(id, call);
-  starting_ = CallId{};
-  return id;
-}
-
-Channel::Call& Channel::add_call(CallId id) {
-  if (spare_.empty()) return calls_[id];
-  Calls::node_type node = std::move(spare_.back());
-  spare_.pop_back();
-  node.key() = id;
-  return calls_.insert(std::move(node)).position->second;
-}
-
-void Channel::cancel(CallId id) {
-  const auto found = calls_.find(id);
-  if (found == calls_.end()) return;
-  if (found->second.attempt) {
-    found->second.cancelled = true;
-    found->second.subchannel_call->cancel();
-    return;
-  }
-  std::erase(queue_, id);
-  end(id, {{Code::cancelled, "cancelled by the caller"}}, found->second.event);
-}
-
-void Channel::pick(CallId id, Call& call) {
-  const auto wait_or_fail = [&](const Status& status) {
-    if (call.options.wait_for_ready) return enqueue(id, call, status.message);
-    end(id, {status}, picker_event_);
-  };
-  Pick picked = picker_->pick({id});
-  std::visit(
-      Overloaded{
-          [&](PickTo& to) {
-            if (Link* link = to.subchannel->connection()) {
-              return send(id, call, std::move(to), *link);
-            }
-            const std::string_view lost = "the connection it was picked for has just been lost";
-            if (to.tracker) {
-              to.tracker->on_done({{Code::unavailable, std::string(lost)}, Symbol::none, true});
-            }
-            enqueue(id, call, lost);
-          },
-          [&](PickWait) {
-            enqueue(id, call, "no connection is READY yet");
-            // An IDLE policy connects when somebody calls, and also for a call that is
-            // picked again. Not now: it may be the policy that makes us pick.
-            if (state_ != State::idle) return;
-            leave_idle_ =
-                ports_.clock.at(ports_.clock.now(), [this, event = call.event] { connect(event); });
-          },
-          [&](const PickFail& fail) { wait_or_fail(fail.status); },
-          [&](const PickDrop& drop) { end(id, {drop.status}, picker_event_); },
-      },
-      picked);
-}
-
-void Channel::send(CallId id, Call& call, PickTo to, Link& link) {
-  call.timer.cancel();
-  call.attempt.emplace(link.id(), std::move(to.tracker));
-  call.event = ports_.trace.emit(who_, picker_event_,
-                                 [&] { return Picked{id, to.subchannel->id(), link.id()}; });
-  link.send(id, *call.subchannel_call, call.options.deadline, call.event, {in_flight_, id});
-}
-
-void Channel::end_attempt(Call& call, const Outcome& outcome) {
-  if (!call.attempt) return;
-  if (call.attempt->tracker) call.attempt->tracker->on_done(outcome);
-  call.attempt.reset();
-}
-
-void Channel::on_outcome(CallId id, const Outcome& outcome, EventId cause) {
-  const auto found = calls_.find(id);
-  if (found == calls_.end()) return;
-  if (!outcome.unsent) return end(id, outcome, cause);
-  Call& call = found->second;
-  const ConnectionId connection = call.attempt->connection;
-  end_attempt(call, outcome);
-  if (call.cancelled) return end(id, {{Code::cancelled, "cancelled by the caller"}}, cause);
-  if (++call.unsent > kTransparentRetries) return end(id, {outcome.status}, cause);
-  call.event = ports_.trace.emit(who_, cause, [&] { return CallUnsent{id, connection}; });
-  pick(id, call);
-}
-
-void Channel::enqueue(CallId id, Call& call, std::string_view reason) {
-  queue_.push_back(id);
-  call.event = ports_.trace.emit(who_, call.event,
-                                 [&] { return CallQueued{id, ports_.trace.symbol(reason)}; });
-  if (call.options.deadline == kNever) return;
-  call.timer = ports_.clock.at(call.options.deadline, [this, id, event = call.event] {
-    std::erase(queue_, id);
-    end(id, {{Code::deadline_exceeded, "no connection was READY in time"}}, event);
-  });
-}
-
-void Channel::end(CallId id, const Outcome& outcome, EventId cause) {
-  if (id == starting_) {  // who asked has not got its number yet
-    calls_.at(id).timer = ports_.clock.at(ports_.clock.now(),
-                                          [this, id, outcome, cause] { end(id, outcome, cause); });
-    return;
-  }
-  Calls::node_type node = calls_.extract(id);
-  Call& call = node.mapped();
-  const auto connection = call.attempt ? call.attempt->connection : ConnectionId::none;
-  end_attempt(call, outcome);
-  ports_.trace.emit(who_, cause, [&] {
-    return CallEnded{id, outcome.status.code, connection, outcome.pod,
-                     ports_.trace.symbol(outcome.status.message)};
-  });
-  call.timer.cancel();
-  const Done done = std::exchange(call.done, nullptr);
-  spare_.push_back(std::move(node));
-  if (calls_.empty()) watch_idleness();
-  done({id, outcome.status, outcome.pod, connection});
-}
-
-void Channel::drain_queue() {
-  // Those that have to wait again queue up again, in the same order.
-  const std::vector<CallId> waiting = std::exchange(queue_, {});
-  for (const CallId id : waiting) {
-    if (const auto found = calls_.find(id); found != calls_.end()) pick(id, found->second);
-  }
 }
 
 void Channel::on_close(std::weak_ptr<const Task> told) {
@@ -258,9 +115,34 @@ bool Channel::on_resolution(const Resolution& answer, EventId cause) {
               cause);
       return false;
     }
-    policy_ = make_policy(config_.policy, *this, ports_.clock);
+  }
+  std::unique_ptr<LbPolicy> old;  // keeps its connections until the new one has asked for them
+  if (answer.status.ok() || !policy_) {
+    const auto before = service_config_;
+    take_config(answer.config ? answer.config : config_.service_config);
+    const PolicyConfig& wanted =
+        service_config_ && service_config_->policy ? *service_config_->policy : config_.policy;
+    if (policy_ && before != service_config_ && !same(policy_config_, wanted)) {
+      publish(State::connecting, std::make_unique<QueuePicker>(), {}, cause);
+      old = std::move(policy_);
+    }
+    if (!policy_) {
+      policy_config_ = wanted;
+      policy_ = make_policy(wanted, *this, ports_.clock);
+    }
   }
   return policy_->update(answer, cause);
+}
+
+void Channel::take_config(std::shared_ptr<const ServiceConfig> config) {
+  if (config == service_config_) return;
+  service_config_ = std::move(config);
+  if (service_config_ && service_config_->throttling) {
+    const std::optional<RetryThrottle> before = throttle_;
+    throttle_.emplace(*service_config_->throttling, before ? &*before : nullptr);
+  } else {
+    throttle_.reset();
+  }
 }
 
 void Channel::publish(State state, std::unique_ptr<Picker> picker, const Status& why,

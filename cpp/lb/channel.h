@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -14,6 +15,8 @@
 #include "lb/connector.h"
 #include "lb/policy.h"
 #include "lb/resolver.h"
+#include "lb/retry.h"
+#include "lb/service_config.h"
 #include "lb/subchannel_pool.h"
 #include "trace/trace.h"
 
@@ -21,6 +24,9 @@ namespace greetlab {
 
 struct ChannelConfig {
   PolicyConfig policy;
+  /// Where the resolver brings none; its policy, if it has one, stands before `policy`. nullptr:
+  /// none.
+  std::shared_ptr<const ServiceConfig> service_config = nullptr;
   /// Its name in the trace: "client-1".
   std::string name = "client";
   std::uint64_t seed = 0;
@@ -38,6 +44,9 @@ struct CallOptions {
   /// Waits for a connection where others fail.
   bool wait_for_ready = false;
   Time deadline = kNever;
+  /// "/greet.GreetService/Greet": which methodConfig of the service config holds. It stays until
+  /// the call has ended.
+  std::string_view method = {};
 };
 
 /// How a call ended.
@@ -46,6 +55,9 @@ struct CallResult {
   Status status;
   Symbol pod = Symbol::none;  ///< Who answered.
   ConnectionId connection = ConnectionId::none;
+  /// What carried the answer, there until this has been told: the call's own, unless a hedged
+  /// attempt was answered first.
+  const SubchannelCall* answered = nullptr;
 };
 
 /// A channel with one policy. It is IDLE until somebody calls or connects, and again when nobody
@@ -101,22 +113,32 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   std::vector<std::shared_ptr<Subchannel>> subchannels() const { return pool_.all(); }
 
  private:
-  /// One pick, and what was sent because of it. A call may need several.
+  /// One pick, and what was sent because of it.
   struct Attempt {
-    ConnectionId connection = ConnectionId::none;
+    std::uint32_t number;   // of all that were sent, from 1
+    std::uint32_t counted;  // of those that A6 counts, if the call has a policy
+    ConnectionId connection;
     std::shared_ptr<CallTracker> tracker;  // what the picker wants to hear of the end; mostly none
+    SubchannelCall* subchannel_call;       // the call's own, or:
+    std::unique_ptr<SubchannelCall> own;   // for one beside another
   };
   /// What the application asked for.
   struct Call {
     SubchannelCall* subchannel_call = nullptr;
     CallOptions options;
     Done done;
-    EventId event{};                 // of its last step
-    std::optional<Attempt> attempt;  // while one is under way
-    bool cancelled = false;          // while it is: there will be no other one
-    std::uint32_t unsent = 0;        // attempts that came to nothing
-    Timer
-        timer;  // the deadline, while it is queued (once it is sent, the link keeps it); or its end
+    Time started{};
+    EventId event{};                     // of its last step
+    bool configured = false;             // it knows what the service config has for it
+    std::vector<Attempt> attempts;       // under way: one, mostly
+    bool cancelled = false;              // while some are: there will be no other one
+    std::uint32_t sent = 0;              // attempts, ever
+    std::uint32_t unsent = 0;            // those that came to nothing
+    std::unique_ptr<Retrying> retrying;  // where its method has a policy
+    // The deadline, while it is queued or waits for its next attempt (once it is sent, the link
+    // keeps it); or its end.
+    Timer timer;
+    Timer next_attempt;
   };
 
   // PolicyHelper
@@ -131,14 +153,22 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
 
   // Resolver::Watcher
   bool on_resolution(const Resolution& answer, EventId cause) override;
+  void take_config(std::shared_ptr<const ServiceConfig> config);
 
   Call& add_call(CallId id);
+  void configure(CallId id, Call& call);
   void pick(CallId id, Call& call);
   void send(CallId id, Call& call, PickTo to, Link& link);
-  void end_attempt(Call& call, const Outcome& outcome);
-  void on_outcome(CallId id, const Outcome& outcome, EventId cause);
+  void on_outcome(CallId id, std::uint32_t number, const Outcome& outcome, EventId cause);
+  void judge(CallId id, Call& call, Attempt& ended, const Outcome& outcome, EventId cause);
+  void try_again_at(CallId id, Call& call, Time when);
+  void hedge_after_delay(CallId id, Call& call);
+  void hedge(CallId id);
+  void tell_tokens(std::uint32_t before, EventId cause);
   void enqueue(CallId id, Call& call, std::string_view reason);
-  void end(CallId id, const Outcome& outcome, EventId cause);
+  void keep_deadline(CallId id, Call& call, std::string_view too_late);
+  /// @param by the attempt whose end it is; nullptr: none's.
+  void end(CallId id, const Outcome& outcome, EventId cause, Attempt* by = nullptr);
   void drain_queue();
   void become(ConnectivityState state, const Status& why, EventId cause);
   void watch_idleness();
@@ -156,7 +186,11 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   std::unique_ptr<Picker> picker_;
   SubchannelPool pool_;
   std::unique_ptr<LbPolicy> policy_;
+  PolicyConfig policy_config_;  // its
   std::unique_ptr<Resolver> resolver_;
+  std::shared_ptr<const ServiceConfig>
+      service_config_;  // in force; nullptr: none, or not yet known
+  std::optional<RetryThrottle> throttle_;
   using Calls = std::unordered_map<CallId, Call>;
   Calls calls_;
   std::vector<Calls::node_type> spare_;  // of calls that have ended: the next ones need no memory
@@ -170,8 +204,9 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   // Gone when we are: what is still in flight then must not tell us of its end.
   struct InFlight final : Caller {
     explicit InFlight(Channel& channel) : channel(channel) {}
-    void on_outcome(CallId call, const Outcome& outcome, EventId cause) override {
-      channel.on_outcome(call, outcome, cause);
+    void on_outcome(CallId call, std::uint32_t attempt, const Outcome& outcome,
+                    EventId cause) override {
+      channel.on_outcome(call, attempt, outcome, cause);
     }
     Channel& channel;
   };

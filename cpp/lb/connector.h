@@ -2,6 +2,7 @@
 // the simulator.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -22,6 +23,10 @@ class SubchannelCall {
 
   /// Gives up a call that was sent: it ends soon.
   virtual void cancel() = 0;
+
+  /// One more that carries the same, for an attempt beside the first one (gRFC A6, hedging). It
+  /// lives no longer than this.
+  virtual std::unique_ptr<SubchannelCall> another() const = 0;
 };
 
 /// How a call ended on a connection.
@@ -43,21 +48,26 @@ struct Outcome {
 class Caller {
  public:
   virtual ~Caller() = default;
-  virtual void on_outcome(CallId call, const Outcome& outcome, EventId cause) = 0;
+  virtual void on_outcome(CallId call, std::uint32_t attempt, const Outcome& outcome,
+                          EventId cause) = 0;
 };
 
-/// One call's end, to be told to its caller if it is still there. It asks for no memory, as a
-/// std::function that holds as much would: there is one for each call that is sent.
+/// The end of one attempt at a call, to be told to its caller if it is still there. It asks for no
+/// memory, as a std::function that holds as much would: there is one for each call that is sent.
 class Done {
  public:
   Done() = default;
-  Done(std::weak_ptr<Caller> caller, CallId call) : caller_(std::move(caller)), call_(call) {}
+  Done(std::weak_ptr<Caller> caller, CallId call, std::uint32_t attempt)
+      : caller_(std::move(caller)), call_(call), attempt_(attempt) {}
   Done(const Done&) = default;
   Done(Done&& other) noexcept
-      : caller_(std::move(other.caller_)), call_(std::exchange(other.call_, CallId{})) {}
+      : caller_(std::move(other.caller_)),
+        call_(std::exchange(other.call_, CallId{})),
+        attempt_(other.attempt_) {}
   Done& operator=(Done other) noexcept {
     caller_.swap(other.caller_);
     std::swap(call_, other.call_);
+    std::swap(attempt_, other.attempt_);
     return *this;
   }
   ~Done() = default;
@@ -66,12 +76,24 @@ class Done {
   explicit operator bool() const { return call_ != CallId{}; }
 
   void operator()(const Outcome& outcome, EventId cause) const {
-    if (const auto caller = caller_.lock()) caller->on_outcome(call_, outcome, cause);
+    if (const auto caller = caller_.lock()) caller->on_outcome(call_, attempt_, outcome, cause);
   }
 
  private:
   std::weak_ptr<Caller> caller_;
   CallId call_{};
+  std::uint32_t attempt_ = 0;
+};
+
+/// What a link is to send: an attempt at a call.
+struct Sending {
+  CallId call{};
+  /// How many attempts there were before this one (gRFC A6: the header
+  /// `grpc-previous-rpc-attempts`, where there were some); transparent ones do not count.
+  std::uint32_t previous_attempts = 0;
+  Time deadline{};
+  EventId cause{};  ///< The pick.
+  Done done;
 };
 
 /// One attempt to connect and, if it comes off, the connection. Destroying it gives up the attempt,
@@ -91,17 +113,13 @@ class Link {
     /// Comes before `on_lost`.
     virtual void on_too_many_pings(Duration time, EventId cause) = 0;
   };
-  using Done = greetlab::Done;
-
   virtual ~Link() = default;
 
   virtual ConnectionId id() const = 0;
 
   /// Sends a call. `done` is called once, later, even where the link is destroyed before; at the
   /// latest at the deadline, with DEADLINE_EXCEEDED.
-  /// @param cause the pick.
-  virtual void send(CallId call, SubchannelCall& subchannel_call, Time deadline, EventId cause,
-                    Done done) = 0;
+  virtual void send(SubchannelCall& subchannel_call, Sending what) = 0;
 };
 
 /// What is to be dialled, and on whose behalf.

@@ -29,8 +29,6 @@ struct RetryPolicy {
   Duration max_backoff{};
   double backoff_multiplier = 1;
   Codes retryable;
-  /// How long one attempt may take (A6, "perAttemptRecvTimeout": C-core only).
-  std::optional<Duration> per_attempt_recv_timeout = {};
 };
 
 /// gRFC A6: more attempts are sent before the one before them has failed. In Java, .NET and Node;
@@ -58,7 +56,7 @@ struct MethodConfig {
 
   std::vector<Name> names;
   std::optional<Duration> timeout = {};     ///< The shorter one counts, of this and the call's own.
-  std::optional<bool> wait_for_ready = {};  ///< Where the call itself says nothing.
+  std::optional<bool> wait_for_ready = {};  ///< Where the call itself does not ask for it.
   std::optional<RetryPolicy> retry = {};
   std::optional<HedgingPolicy> hedging = {};
   std::optional<std::uint32_t> max_request_bytes = {};

@@ -70,14 +70,14 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     deadline_.cancel();
   }
 
-  void send(LiveCall& call, LiveCall::Asked asked) {
+  void send(LiveCall& call, Sending asked) {
     call.begin(loop_, shared_from_this(), std::move(asked));
     if (transport_->session().used_up()) lose(Graceful::unknown, up_, kUsedUp);
     if (over_) return call.refuse("the connection is gone");
     if (!transport_->session().full() && waiting_.empty()) return start(call);
     waiting_.push_back(&call);
     trace_.emit(dial_.who, call.asked().cause, [&] {
-      return StreamAwaited{call.asked().id, id_, transport_->session().max_streams()};
+      return StreamAwaited{call.asked().call, id_, transport_->session().max_streams()};
     });
   }
 
@@ -177,10 +177,13 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
 
   void on_call_ended(LiveCall& call, const Status& status, Reach reach) override {
     std::erase(waiting_, &call);
-    const LiveCall::Asked asked = std::move(call.asked());
-    Outcome outcome{status, Symbol::none, false};
+    const Sending asked = std::move(call.asked());
+    Outcome outcome{status};
+    outcome.begun = call.begun();
+    outcome.pushback = call.pushback();
     if (status.ok()) outcome.pod = pod_of(call.answered_by());
-    if (status.code == Code::unavailable) outcome.unsent = call.may_be_sent_again(reach, asked.id);
+    if (status.code == Code::unavailable)
+      outcome.unsent = call.may_be_sent_again(reach, asked.call);
     start_waiting();
     asked.done(outcome, asked.cause);
   }
@@ -191,7 +194,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
 
   void start(LiveCall& call) {
     // Streams are numbered 1, 3, 5, ... as they are opened (RFC 9113 5.1.1).
-    if (connector_.frames_) carried_.push_back({call.asked().id, call.asked().cause});
+    if (connector_.frames_) carried_.push_back({call.asked().call, call.asked().cause});
     call.send(transport_->session(), connector_.authority_,
               connector_.tls_ == nullptr ? "http" : "https");
     transport_->touch();
@@ -300,10 +303,8 @@ class LiveConnector::Handle final : public Link {
   ConnectionId id() const override { return connection_->id(); }
   std::string local() const { return connection_->local(); }
 
-  void send(CallId call, SubchannelCall& subchannel_call, Time deadline, EventId cause,
-            Done done) override {
-    connection_->send(static_cast<LiveSubchannelCall&>(subchannel_call).call(),
-                      {call, deadline, cause, std::move(done)});
+  void send(SubchannelCall& subchannel_call, Sending what) override {
+    connection_->send(static_cast<LiveSubchannelCall&>(subchannel_call).call(), std::move(what));
   }
 
  private:

@@ -1,6 +1,7 @@
 #include "live/greet_call.h"
 
 #include "http2/grpc_request.h"
+#include "load/load.h"
 
 namespace greetlab {
 
@@ -8,7 +9,7 @@ GreetCall::GreetCall(const greet::GreetingRequest& request)
     : body_(length_prefixed(request.SerializeAsString())) {}
 
 GrpcRequest GreetCall::request() const {
-  return {.path = "/greet.GreetService/Greet", .authority = {}, .body = body_, .timeout = {}};
+  return {.path = kGreetMethod, .authority = {}, .body = body_, .timeout = {}};
 }
 
 void GreetCall::forget() {

@@ -115,9 +115,12 @@ class LabChannel final : public GreetChannel {
         return call->done({Code::cancelled, "the channel is closed"}, {});
       }
       const auto ended = [call](const CallResult& result) {
-        call->done(result.status, call->subchannel_call.ended().response());
+        const auto* const answered =
+            static_cast<const SubchannelCallOf<GreetCall>*>(result.answered);
+        call->done(result.status,
+                   answered != nullptr ? answered->ended().response() : greet::GreetingResponse());
       };
-      call->id = channel_->call(call->subchannel_call, {false, deadline}, ended);
+      call->id = channel_->call(call->subchannel_call, {false, deadline, kGreetMethod}, ended);
     });
     leave();
     return [this, it = std::weak_ptr(call)] {
@@ -142,9 +145,14 @@ class LabChannel final : public GreetChannel {
             return;
           }
           const MethodRequest& what = call->request;
-          id = channel_->call(call->subchannel_call,
-                              {what.wait_for_ready, loop_.now() + what.timeout},
-                              [call](const CallResult& result) { call->status = result.status; });
+          id = channel_->call(
+              call->subchannel_call, {what.wait_for_ready, loop_.now() + what.timeout, what.path},
+              [call](const CallResult& result) {
+                const auto* const answered =
+                    static_cast<const SubchannelCallOf<MethodCall>*>(result.answered);
+                if (answered != nullptr) call->answer = answered->ended().answer();
+                call->status = result.status;
+              });
         },
         over, interrupted);
     if (!finished) {
@@ -155,7 +163,7 @@ class LabChannel final : public GreetChannel {
           },
           over, [] { return false; });
     }
-    MethodAnswer answer = call->subchannel_call.ended().answer();
+    MethodAnswer answer = std::move(call->answer);
     answer.status = *call->status;
     leave();
     return answer;
@@ -299,6 +307,7 @@ class LabChannel final : public GreetChannel {
 
     const MethodRequest request;
     SubchannelCallOf<MethodCall> subchannel_call;
+    MethodAnswer answer;
     std::optional<Status> status;  // once it has ended
   };
 
@@ -306,8 +315,8 @@ class LabChannel final : public GreetChannel {
   Channel& open_channel(std::string name) {
     return channels_.emplace_back(
         Channel::Ports{loop_, connector_, trace_},
-        ChannelConfig{options_.policy, std::move(name), rng_.next(), options_.keepalive,
-                      options_.idle_timeout},
+        ChannelConfig{options_.policy, options_.service_config, std::move(name), rng_.next(),
+                      options_.keepalive, options_.idle_timeout},
         [this](Rng& rng, Symbol who) { return resolvers_->make(rng, who); });
   }
 

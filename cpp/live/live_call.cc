@@ -4,7 +4,7 @@
 
 namespace greetlab {
 
-void LiveCall::begin(Loop& loop, std::shared_ptr<Carrier> carrier, Asked asked) {
+void LiveCall::begin(Loop& loop, std::shared_ptr<Carrier> carrier, Sending asked) {
   self_ = shared_from_this();
   carrier_ = std::move(carrier);
   loop_ = &loop;
@@ -23,6 +23,7 @@ void LiveCall::send(Http2Session& session, std::string_view authority, std::stri
   what.authority = authority;
   what.scheme = scheme;
   if (asked_.deadline != kNever) what.timeout = asked_.deadline - loop_->now();
+  what.previous_attempts = asked_.previous_attempts;
   start(session, what);
 }
 

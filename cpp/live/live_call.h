@@ -26,17 +26,9 @@ class LiveCall : public GrpcCall, public std::enable_shared_from_this<LiveCall> 
     virtual void on_given_up() = 0;
   };
 
-  /// What `Link::send` was asked for.
-  struct Asked {
-    CallId id{};
-    Time deadline{};
-    EventId cause{};
-    Link::Done done;
-  };
-
   /// It is the carrier's from now on. It ends at the deadline, with DEADLINE_EXCEEDED, also where
   /// it was never sent.
-  void begin(Loop& loop, std::shared_ptr<Carrier> carrier, Asked asked);
+  void begin(Loop& loop, std::shared_ptr<Carrier> carrier, Sending asked);
   /// Once the carrier has a stream for it.
   void send(Http2Session& session, std::string_view authority, std::string_view scheme);
 
@@ -46,7 +38,7 @@ class LiveCall : public GrpcCall, public std::enable_shared_from_this<LiveCall> 
   void refuse(std::string why);
 
   bool pending() const { return self_ != nullptr; }
-  Asked& asked() { return asked_; }
+  Sending& asked() { return asked_; }
   /// Who answered the last one that ended with OK, if the answer says so.
   virtual AnsweringPod answered_by() const { return {}; }
 
@@ -69,7 +61,7 @@ class LiveCall : public GrpcCall, public std::enable_shared_from_this<LiveCall> 
   std::shared_ptr<LiveCall> self_;  // while it is on its way
   std::shared_ptr<Carrier> carrier_;
   Loop* loop_ = nullptr;
-  Asked asked_;
+  Sending asked_;
   Timer timer_;
   CallId refused_{};  // the call that was, last
 };

@@ -24,6 +24,9 @@ class SubchannelCallOf final : public LiveSubchannelCall {
       : request_(request), call_(std::make_shared<Call>(request)) {}
 
   void cancel() override { call_->cancel(); }
+  std::unique_ptr<SubchannelCall> another() const override {
+    return std::make_unique<SubchannelCallOf>(request_);
+  }
 
   LiveCall& call() override {
     // Nobody waits for that one any more.

@@ -53,7 +53,8 @@ void Load::start_call(Slot& slot) {
   slot.own_channel = driver_->open_channel();
   Channel& channel = slot.own_channel != nullptr ? *slot.own_channel : channel_;
   // What is held here fits into a std::function: a call more costs no memory.
-  slot.call = channel.call(*slot.subchannel_call, {config_.wait_for_ready, now + config_.timeout},
+  slot.call = channel.call(*slot.subchannel_call,
+                           {config_.wait_for_ready, now + config_.timeout, kGreetMethod},
                            [this, &slot](const CallResult& result) { on_end(slot, result); });
 }
 
@@ -88,7 +89,7 @@ void Load::on_end(Slot& slot, const CallResult& result) {
         [self = shared_from_this(), done_with] { self->driver_->close_channel(*done_with); });
   }
   if (result.status.ok()) {
-    driver_->answered(log_, slot.row, result, *slot.subchannel_call);
+    driver_->answered(log_, slot.row, result, *result.answered);
   } else {
     log_.failed(slot.row, now_ns(), static_cast<int>(result.status.code), result.status.message);
   }

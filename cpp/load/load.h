@@ -6,12 +6,16 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "core/call_log.h"
 #include "lb/channel.h"
 
 namespace greetlab {
+
+/// What the calls of a load are for.
+inline constexpr std::string_view kGreetMethod = "/greet.GreetService/Greet";
 
 struct LoadConfig {
   std::size_t calls = 1;

@@ -261,8 +261,8 @@ Channel& SimCluster::open(const ChannelOptions& config, std::string who) {
       config.target.find('.') == std::string::npos ? full_name(config.target) + "." : config.target;
   return channels_.emplace_back(
       Channel::Ports{clock_, network_, trace_},
-      ChannelConfig{config.policy, std::move(who), rng_.next(), config.keepalive,
-                    config.idle_timeout},
+      ChannelConfig{config.policy, config.service_config, std::move(who), rng_.next(),
+                    config.keepalive, config.idle_timeout},
       [this, name, cooldown = config.cooldown](Rng& rng, Symbol who) -> std::unique_ptr<Resolver> {
         return std::make_unique<PollingResolver>(
             PollingResolver::Ports{clock_, rng, trace_, who},

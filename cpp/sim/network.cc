@@ -67,21 +67,21 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     if (!has_calls()) keepalive_.stop();
   }
 
-  void send(CallId id, SimCall& subchannel_call, Time deadline, EventId cause, Link::Done done) {
+  void send(SimCall& subchannel_call, Sending what) {
     const std::size_t place = take_place();
     InFlight& call = in_flight_[place];
-    call.id = id;
+    call.id = what.call;
     call.subchannel_call = &subchannel_call;
-    call.done = std::move(done);
-    call.cause = cause;
-    call.deadline = deadline;
+    call.done = std::move(what.done);
+    call.cause = what.cause;
+    call.deadline = what.deadline;
     subchannel_call.give_up = [this, place] {
       finish(place, {{Code::cancelled, "cancelled by the caller"}}, in_flight_[place].cause);
     };
     if (const auto most = network_.config_.max_concurrent_streams; most && streams_ >= *most) {
       waiting_.push_back(place);
-      network_.trace_.emit(who_, cause, [&] { return StreamAwaited{id, id_, *most}; });
-      return end_at(place, deadline, kDeadlineExceeded);
+      network_.trace_.emit(who_, what.cause, [&] { return StreamAwaited{what.call, id_, *most}; });
+      return end_at(place, what.deadline, kDeadlineExceeded);
     }
     begin(place);
   }
@@ -255,7 +255,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   struct InFlight {
     CallId id{};
     SimCall* subchannel_call = nullptr;
-    Link::Done done;
+    Done done;
     EventId cause;
     Time deadline;
     Time begun;
@@ -396,10 +396,8 @@ class Network::Attempt final : public Link {
 
   ConnectionId id() const override { return id_; }
 
-  void send(CallId call, SubchannelCall& subchannel_call, Time deadline, EventId cause,
-            Done done) override {
-    connection_->send(call, static_cast<SimCall&>(subchannel_call), deadline, cause,
-                      std::move(done));
+  void send(SubchannelCall& subchannel_call, Sending what) override {
+    connection_->send(static_cast<SimCall&>(subchannel_call), std::move(what));
   }
 
  private:

@@ -39,6 +39,7 @@ class SimCall final : public SubchannelCall {
   void cancel() override {
     if (give_up) give_up();
   }
+  std::unique_ptr<SubchannelCall> another() const override { return std::make_unique<SimCall>(); }
   Task give_up;  ///< Set while the call is on a connection.
 };
 

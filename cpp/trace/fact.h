@@ -650,6 +650,96 @@ struct CallUnsent {
   }
 };
 
+/// An attempt at a call ended, and the call goes on, or ends with another one (gRFC A6). `attempt`
+/// counts from 1. Its pod and its connection are none where it was not sent.
+struct AttemptEnded {
+  CallId call;
+  std::uint32_t attempt;
+  Code code;
+  ConnectionId connection;
+  Symbol pod;
+  Symbol message;
+  static constexpr std::string_view kName = "AttemptEnded";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{
+        Field{"call", &AttemptEnded::call}, Field{"attempt", &AttemptEnded::attempt},
+        Field{"code", &AttemptEnded::code}, Field{"connection", &AttemptEnded::connection},
+        Field{"pod", &AttemptEnded::pod},   Field{"message", &AttemptEnded::message}};
+  }
+  std::string sentence(const Teller& t) const {
+    const std::string place = t.dialled(connection);
+    const std::string sent = place.empty() ? std::string() : t.say(", sent to ", place, ",");
+    return t.say("attempt ", attempt, " at ", call, sent, " ended with ", to_string(code), ": ",
+                 message);
+  }
+};
+
+/// The call is tried again: attempt number `attempt` is begun at `until`. When, the backoff says,
+/// or, `pushback`, the server (gRFC A6).
+struct RetryScheduled {
+  CallId call;
+  std::uint32_t attempt;
+  Time until;
+  bool pushback;
+  static constexpr std::string_view kName = "RetryScheduled";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{
+        Field{"call", &RetryScheduled::call}, Field{"attempt", &RetryScheduled::attempt},
+        Field{"until", &RetryScheduled::until}, Field{"pushback", &RetryScheduled::pushback}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(call, " is tried again at ", t.moment(until),
+                 pushback ? ", as the server says" : "", ": attempt ", attempt);
+  }
+};
+
+/// The call is not tried again, though its code alone would ask for it (gRFC A6).
+struct RetryRefused {
+  CallId call;
+  Symbol reason;
+  static constexpr std::string_view kName = "RetryRefused";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"call", &RetryRefused::call}, Field{"reason", &RetryRefused::reason}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(call, " is not tried again: ", reason);
+  }
+};
+
+/// A client's retry tokens have become more or fewer; in thousandths of one. At half of them or
+/// fewer nothing is tried again (gRFC A6, retryThrottling).
+struct RetryTokens {
+  std::uint32_t tokens;
+  std::uint32_t most;
+  static constexpr std::string_view kName = "RetryTokens";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"tokens", &RetryTokens::tokens}, Field{"most", &RetryTokens::most}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(t.who, " has ", t.thousandths(tokens), " of ", t.thousandths(most),
+                 " retry tokens",
+                 tokens > most / 2 ? "" : ": no more than half of them, nothing is tried again");
+  }
+};
+
+/// No answer yet: another attempt at the call is sent beside the ones under way (gRFC A6, hedging).
+struct HedgeStarted {
+  CallId call;
+  std::uint32_t attempt;
+  static constexpr std::string_view kName = "HedgeStarted";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"call", &HedgeStarted::call}, Field{"attempt", &HedgeStarted::attempt}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(call, " has no answer yet: attempt ", attempt, " is sent beside it");
+  }
+};
+
 /// Each call ends exactly once. `pod` answered, over `connection`; neither where none did.
 struct CallEnded {
   CallId call;
@@ -679,6 +769,7 @@ using Fact =
                  ChannelStateChanged, SubchannelCreated, SubchannelStateChanged, ConnectStarted,
                  TlsHandshake, Connected, ConnectFailed, GoAwayReceived, PingSent, PingAnswered,
                  PingUnanswered, KeepaliveThrottled, ConnectionLost, BackoffStarted, FrameSeen,
-                 CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent, CallEnded>;
+                 CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent, AttemptEnded,
+                 RetryScheduled, RetryRefused, RetryTokens, HedgeStarted, CallEnded>;
 
 }  // namespace greetlab

@@ -218,6 +218,16 @@ void Replay::add(const CallUnsent& fact, Symbol who) {
   one.connection = Place::none;
 }
 
+void Replay::add(const AttemptEnded& fact, Symbol who) {
+  CallRow& one = call(fact.call, who);
+  // Of several at once the row has the last.
+  if (one.connection != place(connection_at_, fact.connection)) return;
+  one.picked = kNoRow;
+  one.subchannel = Place::none;
+  one.connection = Place::none;
+  one.waits = true;
+}
+
 void Replay::add(const CallEnded& fact, Symbol who) {
   CallRow& one = call(fact.call, who);
   one.end = row_;

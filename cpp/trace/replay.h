@@ -239,6 +239,7 @@ class Replay {
   void add(const CallQueued& fact, Symbol who);
   void add(const Picked& fact, Symbol who);
   void add(const CallUnsent& fact, Symbol who);
+  void add(const AttemptEnded& fact, Symbol who);
   void add(const CallEnded& fact, Symbol who);
   /// The others change nothing of this.
   template <class Other>

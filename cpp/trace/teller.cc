@@ -7,6 +7,15 @@
 
 namespace greetlab {
 
+std::string Teller::thousandths(std::uint32_t thousandths) {
+  std::string text = std::to_string(thousandths / 1000);
+  const std::uint32_t rest = thousandths % 1000;
+  if (rest == 0) return text;
+  std::string digits = std::to_string(1000 + rest).substr(1);
+  while (digits.back() == '0') digits.pop_back();
+  return text + "." + digits;
+}
+
 std::string Teller::milliseconds(Duration duration) {
   std::array<char, 40> text;
   std::snprintf(text.data(), text.size(), "%.2f ms", static_cast<double>(duration.count()) / 1e6);

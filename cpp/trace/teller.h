@@ -44,6 +44,8 @@ class Teller {
 
   /// "0.52 ms".
   static std::string milliseconds(Duration duration);
+  /// "4.2" for 4200.
+  static std::string thousandths(std::uint32_t thousandths);
   /// "NXDOMAIN": as DNS writes what the trace has as "nxdomain".
   static std::string upper(std::string word);
   /// "1 address", "2 addresses".

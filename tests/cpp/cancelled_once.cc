@@ -13,7 +13,7 @@ using namespace greetlab;
 
 namespace {
 
-std::vector<Link::Done> sent;
+std::vector<Done> sent;
 
 // Connects at once, and answers when we say so.
 class Wire final : public Link {
@@ -21,7 +21,7 @@ class Wire final : public Link {
   Wire(Clock& clock, Watcher& watcher)
       : connected_(clock.at(clock.now(), [&watcher] { watcher.on_connected(EventId::none); })) {}
   ConnectionId id() const override { return static_cast<ConnectionId>(1); }
-  void send(CallId, SubchannelCall&, Time, EventId, Done done) override { sent.push_back(done); }
+  void send(SubchannelCall&, Sending what) override { sent.push_back(what.done); }
 
  private:
   Timer connected_;
@@ -37,6 +37,7 @@ struct Wires final : Connector {
 
 struct Letter final : SubchannelCall {
   void cancel() override {}  // the refusal is on its way already
+  std::unique_ptr<SubchannelCall> another() const override { return std::make_unique<Letter>(); }
 };
 
 }  // namespace

@@ -26,7 +26,7 @@ class Patient final : public Connector {
  private:
   struct Attempt final : Link {
     ConnectionId id() const override { return ConnectionId::none; }
-    void send(CallId, SubchannelCall&, Time, EventId, Done) override {}
+    void send(SubchannelCall&, Sending) override {}
   };
 };
 

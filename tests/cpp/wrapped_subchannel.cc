@@ -31,9 +31,9 @@ class Wire final : public Link {
         ip_(address.ip),
         next_(clock.at(clock.now(), [&watcher] { watcher.on_connected(EventId::none); })) {}
   ConnectionId id() const override { return static_cast<ConnectionId>(1); }
-  void send(CallId, SubchannelCall&, Time, EventId, Done done) override {
+  void send(SubchannelCall&, Sending what) override {
     ++sent[ip_];
-    next_ = clock_.at(clock_.now(), [done] { done({}, EventId::none); });
+    next_ = clock_.at(clock_.now(), [done = what.done] { done({}, EventId::none); });
   }
 
  private:
@@ -106,6 +106,7 @@ class Counting final : public LbPolicy, private PolicyHelper {
 
 struct Letter final : SubchannelCall {
   void cancel() override {}
+  std::unique_ptr<SubchannelCall> another() const override { return std::make_unique<Letter>(); }
 };
 
 std::string shown(const Counts& counts) {

@@ -87,6 +87,15 @@ PolicyConfig complete(PolicyConfig config) {
   return config;
 }
 
+bool same(const PolicyConfig& one, const PolicyConfig& other) {
+  if (one.make || other.make) return false;  // a learner's own: nobody can tell
+  if (one.policy != other.policy || one.fields != other.fields || one.texts != other.texts) {
+    return false;
+  }
+  if (one.child == nullptr || other.child == nullptr) return one.child == other.child;
+  return same(*one.child, *other.child);
+}
+
 std::unique_ptr<LbPolicy> make_policy(const PolicyConfig& config, PolicyHelper& helper,
                                       Clock& clock) {
   const MakePolicy& make = config.make ? config.make : type_of(config.policy).make;

@@ -51,6 +51,9 @@ std::string policy_names();
 ///         bounds; it names what there is.
 PolicyConfig complete(PolicyConfig config);
 
+/// Whether two complete ones ask for the same.
+bool same(const PolicyConfig& one, const PolicyConfig& other);
+
 /// @param config a complete one. helper, clock: outlive the policy.
 std::unique_ptr<LbPolicy> make_policy(const PolicyConfig& config, PolicyHelper& helper,
                                       Clock& clock);

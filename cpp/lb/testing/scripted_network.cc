@@ -26,7 +26,7 @@ class ScriptedNetwork::ScriptedLink final : public Link {
   const Address& address() const { return dial_.address; }
   bool connected() const { return connected_; }
 
-  void send(CallId, SubchannelCall&, Time, EventId, Done) override {
+  void send(SubchannelCall&, Sending) override {
     throw std::logic_error("the scripted network carries no calls");
   }
 
