@@ -26,6 +26,7 @@ CRASHED = {
         "for _ in range(20000):"
         " p = _core.PolicyConfig('random_subsetting', {'subsetSize': 1}, p)"
     ),
+    "picks without an end": "_core.PolicyBench().picks(count=2**63)",
     "a file without an end": "gl.Trace.load('/dev/zero')",
     "hosts without an end": "_core.hosts_addresses('a', '/dev/zero'); raise ValueError",
     "a path with a NUL": "gl.Trace.load('/dev/null\\0.jsonl')",

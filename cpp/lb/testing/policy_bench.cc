@@ -98,6 +98,10 @@ void PolicyBench::exit_idle() {
 }
 
 std::vector<std::string> PolicyBench::picks(std::size_t count) {
+  if (count > kMostPicks) {
+    throw std::invalid_argument("picks(" + std::to_string(count) + "): " +
+                                std::to_string(kMostPicks) + " at once are the most");
+  }
   std::vector<std::string> picks;
   for (std::size_t i = 0; i < count; ++i) {
     const Pick pick = picker_->pick({trace_.next_call()});

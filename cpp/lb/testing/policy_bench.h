@@ -54,7 +54,9 @@ class PolicyBench : private PolicyHelper {
   /// Why it is in TRANSIENT_FAILURE; else empty.
   const std::string& failure() const { return failure_; }
   std::size_t pickers() const { return pickers_; }
+  static constexpr std::size_t kMostPicks = 1'000'000;
   /// What the latest picker says of the next calls: an address, "wait", "fail: why" or "drop: why".
+  /// @throws std::invalid_argument for more than kMostPicks.
   std::vector<std::string> picks(std::size_t count);
   /// The oldest of the calls that were picked for the address, and that the policy tracks, ends.
   /// @throws std::invalid_argument where there is none.
