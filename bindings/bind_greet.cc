@@ -1,5 +1,12 @@
+#include <algorithm>
+#include <string>
+#include <type_traits>
+#include <vector>
+
 #include "bindings.h"
+#include "core/pod_options.h"
 #include "greet/control_client.h"
+#include "options.h"
 #include "waiting.h"
 
 namespace py = pybind11;
@@ -22,6 +29,30 @@ void act(const Act& act) {
 }  // namespace
 
 void bind_greet(py::module_& module) {
+  module.def("pod_options", &options_list<PodOptions>,
+             "[(name, default, help)] of how a pod serves; times in seconds.");
+  module.def(
+      "pod_flags",
+      [](const py::kwargs& given) {
+        const auto options = options_from<PodOptions>(given);
+        options.check();
+        std::vector<std::string> flags;
+        PodOptions::each(options, [&]<class Value>(std::string name, const Value& value,
+                                                   const char*) {
+          if (!given.contains(name)) return;
+          std::ranges::replace(name, '_', '-');
+          if constexpr (std::is_same_v<Value, Distribution>) {
+            flags.insert(flags.end(), {"--" + name, value.text()});
+          } else if constexpr (std::is_same_v<Value, bool>) {
+            if (value) flags.push_back("--" + name);
+          } else if (value) {
+            flags.insert(flags.end(), {"--" + name, std::to_string(*value)});
+          }
+        });
+        return flags;
+      },
+      "How greet-server is told of these options.");
+
   py::class_<ControlClient>(module, "ControlClient", R"(
 Changes a running greet-server through its control socket.
 
@@ -33,13 +64,13 @@ answer within 5 s.)")
            py::arg("control"), "control: what the server was given as --control.")
       .def(
           "set_latency",
-          [](const ControlClient& client, double least, double most) {
-            const Latency latency{seconds(least), seconds(most)};
-            act([&] { client.set_latency(latency); });
+          [](const ControlClient& client, const py::object& longer) {
+            const Distribution time = distribution(longer);
+            act([&] { client.set_latency(time); });
           },
-          py::arg("least"), py::arg("most"),
-          "Wait this many seconds before each answer: a uniform draw between the two; `least` "
-          "where `most` is not above it.")
+          py::arg("longer"),
+          "Serve each greeting this much longer: seconds, two of them for a uniform draw, or a "
+          "text such as 'exponential 20ms'.")
       .def(
           "set_error_rate",
           [](const ControlClient& client, double rate) {

@@ -72,11 +72,12 @@ The columns are read-only NumPy views of C++ memory, without a copy.)")
 }
 
 CallLog run(GreetChannel& channel, std::string first_name, std::string last_name, std::size_t calls,
-            std::size_t concurrency, double interval, double timeout, bool wait_for_ready,
-            bool keep_results) {
+            std::size_t concurrency, const py::object& interval, double timeout,
+            bool wait_for_ready, bool keep_results, std::uint64_t seed) {
   const GreetLoad load{std::move(first_name),
                        std::move(last_name),
-                       {calls, concurrency, seconds(interval), seconds(timeout), wait_for_ready},
+                       {calls, concurrency, distribution(interval), seconds(timeout),
+                        wait_for_ready, seed},
                        keep_results};
   CallLog log = [&] {
     const Unlocked unlocked;
@@ -181,9 +182,9 @@ void bind_channels(py::module_& module) {
 A channel on real connections. Use it through greetlab.Channel.)")
       .def("run", &run, py::arg("first_name"), py::arg("last_name"), py::arg("calls"),
            py::arg("concurrency"), py::arg("interval"), py::arg("timeout"),
-           py::arg("wait_for_ready"), py::arg("keep_results"), R"(
-Makes `calls` calls, `concurrency` at a time (or one each `interval` seconds, where it is not 0),
-each with `timeout` seconds to end.)")
+           py::arg("wait_for_ready"), py::arg("keep_results"), py::arg("seed"), R"(
+Makes `calls` calls, `concurrency` at a time (or one each `interval`, where it is not 0), each with
+`timeout` seconds to end. `seed`: of an interval that is random.)")
       .def("call_method", &call_method, py::arg("path"), py::arg("message"), py::arg("metadata"),
            py::arg("timeout"), py::arg("wait_for_ready"), py::arg("stream"), py::arg("most"), R"(
 Calls any method, and waits for its end. Raises ValueError for a path or metadata that are none.)")

@@ -143,13 +143,13 @@ void bind_channel(py::module_& module) {
           "Asks the resolver for newer addresses.")
       .def(
           "start_load",
-          [](const SimChannel& self, std::size_t calls, std::size_t concurrency, double interval,
-             double timeout, bool wait_for_ready) {
+          [](const SimChannel& self, std::size_t calls, std::size_t concurrency,
+             const py::object& interval, double timeout, bool wait_for_ready) {
             const Turn turn(*self.cluster);
             std::optional<ChannelOptions> dial_anew;
             if (self.options.connection_per_call) dial_anew = self.options;
             return SimLoad{self.cluster, start_load(*self.cluster, self.open(),
-                                                    {calls, concurrency, seconds(interval),
+                                                    {calls, concurrency, distribution(interval),
                                                      seconds(timeout), wait_for_ready},
                                                     dial_anew)};
           },
@@ -242,10 +242,10 @@ The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are second
       .def_property_readonly(
           "rolling", [](const World& self) { return self.rolling(); },
           "Whether a rollout is under way.")
-      .def("slow", in_turn(+[](SimCluster& self, std::string_view pod, double least, double most) {
-             self.slow(pod, seconds(least), seconds(most));
+      .def("slow", in_turn(+[](SimCluster& self, std::string_view pod, const py::object& longer) {
+             self.slow(pod, distribution(longer));
            }),
-           py::arg("pod"), py::arg("least"), py::arg("most"))
+           py::arg("pod"), py::arg("longer"))
       .def("fail", in_turn<SimCluster>(&SimCluster::fail), py::arg("pod"), py::arg("rate"))
       .def("set_serving", in_turn<SimCluster>(&SimCluster::set_serving), py::arg("pod"),
            py::arg("serving"))

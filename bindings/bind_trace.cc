@@ -236,6 +236,11 @@ py::dict snapshot(const TraceHandle& trace, std::size_t end) {
   py::dict world;
   world["seconds"] = static_cast<double>(replay.now().time_since_epoch().count()) / 1e9;
   world["pods"] = pods;
+  py::dict loads;
+  for (const auto& [pod, load] : replay.loads()) {
+    loads[py::str(word(pod))] = std::pair(load.in_service, load.waiting);
+  }
+  world["loads"] = loads;
   world["endpoints"] = endpoints;
   world["clients"] = clients;
   return world;

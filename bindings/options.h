@@ -10,11 +10,36 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "bindings.h"
+#include "core/distribution.h"
 
 namespace greetlab {
+
+inline constexpr const char* kDistributionsInWords =
+    "a number of seconds, two of them (a uniform draw), or a text such as 'exponential 20ms'";
+
+/// A distribution from Python: 0.02, (0.01, 0.03), "exponential 20ms".
+/// @throws pybind11::cast_error for what is none of these, std::invalid_argument for one that makes
+/// no sense.
+inline Distribution distribution(const pybind11::handle& given) {
+  if (pybind11::isinstance<pybind11::str>(given)) {
+    return parse_distribution(given.cast<std::string>());
+  }
+  const auto refuse = [&](const char* why) {
+    throw std::invalid_argument(std::string(pybind11::str(pybind11::repr(given))) + ": " + why);
+  };
+  const bool two = pybind11::isinstance<pybind11::tuple>(given);
+  const auto [first, last] = two ? given.cast<std::pair<double, double>>()
+                                 : std::pair(given.cast<double>(), given.cast<double>());
+  const Duration least = seconds(first);
+  const Duration most = seconds(last);
+  if (most < least) refuse("the smaller number first");
+  if (most > kLongestTime) refuse("a year at the most");
+  return Distribution::uniform(least, most);
+}
 
 /// What Python gives for a member of this type: durations are seconds there.
 template <class Value>
@@ -24,6 +49,8 @@ Value from_python(const pybind11::handle& given) {
   } else if constexpr (std::is_same_v<Value, std::optional<Duration>>) {
     if (given.is_none()) return std::nullopt;
     return seconds(given.cast<double>());
+  } else if constexpr (std::is_same_v<Value, Distribution>) {
+    return distribution(given);
   } else {
     return given.cast<Value>();
   }
@@ -35,6 +62,9 @@ pybind11::object to_python(const Value& value) {
     return pybind11::float_(static_cast<double>(value.count()) / 1e9);
   } else if constexpr (std::is_same_v<Value, std::optional<Duration>>) {
     return value ? to_python(*value) : pybind11::none();
+  } else if constexpr (std::is_same_v<Value, Distribution>) {
+    if (value.is_constant()) return to_python(value.mean());
+    return pybind11::cast(value.text());
   } else {
     return pybind11::cast(value);
   }
@@ -45,6 +75,8 @@ template <class Value>
 std::string type_in_words() {
   if constexpr (std::is_same_v<Value, Duration> || std::is_same_v<Value, std::optional<Duration>>) {
     return "a number of seconds";
+  } else if constexpr (std::is_same_v<Value, Distribution>) {
+    return kDistributionsInWords;
   } else if constexpr (std::is_same_v<Value, bool>) {
     return "True or False";
   } else if constexpr (std::is_same_v<Value, std::string>) {

@@ -59,7 +59,7 @@ def test_who_floods_a_server_is_cut_off_and_others_are_served(serve, flood, why,
 
 
 def test_a_client_that_cancels_what_it_may_have_at_once_is_no_flood(serve):  # noqa: F811
-    server = serve("--latency", "10s")
+    server = serve("--service-time", "10s")
     pieces = [
         floods.frame(floods.HEADERS, floods.END_HEADERS, n, floods.GREET)
         + floods.frame(floods.DATA, floods.END_STREAM, n, floods.NOTHING)

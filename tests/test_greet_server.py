@@ -146,14 +146,14 @@ def test_health_reflection_and_channelz_answer(serve):
 
 
 def test_injected_latency_delays_each_answer(serve):
-    server = serve("--latency", "30ms")
+    server = serve("--service-time", "30ms")
     with server.channel() as channel:
         assert channel.greet("A", times=3).latency_ns.min() >= 30e6
 
 
 def test_drawn_latency_lies_between_its_bounds_and_repeats_with_its_seed(serve):
     def serials(seed):
-        server = serve("--latency", "1ms..9ms", "--error-rate", "0.5", "--seed", str(seed))
+        server = serve("--service-time", "1ms..9ms", "--error-rate", "0.5", "--seed", str(seed))
         with server.channel() as channel:
             calls = channel.greet("A", times=12)
         return calls.status.tolist(), calls.latency_ns
@@ -178,9 +178,9 @@ def test_a_control_socket_changes_it_while_it_runs(serve, tmp_path):
         server = serve("--control", control)
         client = _core.ControlClient(control)
         with server.channel() as channel:
-            client.set_latency(0.02, 0)
+            client.set_latency(0.02)
             assert channel.greet("A")[0].latency_ns >= 20e6
-            client.set_latency(0, 0)
+            client.set_latency(0)
             client.set_error_rate(1)
             assert channel.greet("A").by_status == {"UNAVAILABLE": 1}
             client.set_error_rate(0)
@@ -195,7 +195,7 @@ def test_a_drain_does_not_wait_for_who_controlled_it(serve):
     control = f"@greetlab-test-{random.getrandbits(64)}"
     server = serve("--control", control, "--grace", "60s")
     client = _core.ControlClient(control)
-    client.set_latency(0, 0)
+    client.set_latency(0)
     server.process.terminate()
     assert server.wait() == 0
 
@@ -212,7 +212,7 @@ def test_control_is_off_unless_asked_for_and_never_on_the_traffic_port(serve, tm
 
 
 def test_max_connection_age_ends_connections_and_no_call_fails(serve):
-    server = serve("--max-connection-age", "100ms", "--latency", "5ms")
+    server = serve("--max-connection-age", "100ms", "--service-time", "5ms")
     with server.channel() as channel:
         calls = channel.greet("A", times=100)
     assert calls.ok == 100
@@ -220,7 +220,7 @@ def test_max_connection_age_ends_connections_and_no_call_fails(serve):
 
 
 def test_sigterm_lets_calls_finish_and_exits_with_0(serve):
-    server = serve("--latency", "300ms")
+    server = serve("--service-time", "300ms")
     with grpc.insecure_channel(server.address, options=NO_PROXY) as channel:
         watch = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"")
         assert next(watch) == b"\x08\x01"
@@ -236,7 +236,7 @@ def test_sigterm_lets_calls_finish_and_exits_with_0(serve):
 
 @pytest.mark.parametrize("round", range(5))
 def test_a_call_whose_client_has_left_is_no_obstacle_to_its_end(serve, round):
-    server = serve("--latency", "300ms")
+    server = serve("--service-time", "300ms")
     with server.channel() as channel:
         assert channel.greet("A", timeout=0.05).by_status == {"DEADLINE_EXCEEDED": 1}
     server.process.terminate()
@@ -293,7 +293,7 @@ def test_a_lifeline_that_is_not_there_is_named():
 
 
 def test_the_grace_bounds_how_long_it_drains(serve):
-    server = serve("--latency", "1000s", "--grace", "200ms")
+    server = serve("--service-time", "1000s", "--grace", "200ms")
     with grpc.insecure_channel(server.address, options=NO_PROXY) as channel:
         call = channel.unary_unary("/greet.GreetService/Greet").future(b"")
         channel.unary_unary("/grpc.health.v1.Health/Check")(b"")
@@ -303,7 +303,7 @@ def test_the_grace_bounds_how_long_it_drains(serve):
 
 
 def test_a_second_signal_ends_it_at_once(serve):
-    server = serve("--latency", "1000s", "--grace", "1000s")
+    server = serve("--service-time", "1000s", "--grace", "1000s")
     with grpc.insecure_channel(server.address, options=NO_PROXY) as channel:
         watch = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"")
         next(watch)
@@ -343,8 +343,8 @@ def test_an_address_in_use_is_refused_with_its_name(serve):
     ("flags", "said"),
     [
         (["--listen", "nowhere"], "bind nowhere:50051: not an IP address"),
-        (["--latency", "5"], "such as 250us"),
-        (["--latency", "9ms..5ms"], "the first is above the second"),
+        (["--service-time", "5"], "such as 250us"),
+        (["--service-time", "9ms..5ms"], "the first is above the second"),
         (["--max-connection-age", "soon"], "expected a number and a unit"),
         (["--error-rate", "2"], "--error-rate"),
         (["--port", "70000"], "--port"),

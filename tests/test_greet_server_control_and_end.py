@@ -20,7 +20,7 @@ def some_control():
 
 
 def test_drawn_latency_fills_its_bounds_and_no_more(serve):
-    server = serve("--latency", "1ms..100ms", "--seed", "3")
+    server = serve("--service-time", "1ms..100ms", "--seed", "3")
     with server.channel() as channel:
         latency = channel.load(40, concurrency=40).latency_ns  # side by side: no queue adds up
     assert latency.min() >= 1e6
@@ -33,7 +33,7 @@ def stream(channel, request, **options):
 
 @pytest.mark.parametrize(
     ("flags", "request_"),
-    [((), b"\x1a\x05\x10\x80\xda\xc4\x09"), (("--latency", "20ms"), b"")],
+    [((), b"\x1a\x05\x10\x80\xda\xc4\x09"), (("--service-time", "20ms"), b"")],
     ids=["an interval of 20 ms", "a latency of 20 ms"],
 )
 def test_a_stream_without_a_count_goes_on_at_its_pace(serve, flags, request_):
@@ -68,7 +68,7 @@ def test_an_interval_beyond_all_counting_does_not_come_round_at_once(serve):
 
 
 def test_a_long_wait_for_a_client_that_has_left_is_cut_short(serve):
-    server = serve("--latency", "1000s", "--grace", "60s")
+    server = serve("--service-time", "1000s", "--grace", "60s")
     with server.channel() as channel:
         assert channel.greet("A", timeout=0.05).by_status == {"DEADLINE_EXCEEDED": 1}
     server.process.terminate()
@@ -87,7 +87,7 @@ def test_no_method_of_control_answers_on_the_traffic_port(serve, method):
 @pytest.mark.parametrize(
     ("method", "arguments", "said"),
     [
-        ("set_latency", (2 * 365 * 86400, 0), "a year at the most"),
+        ("set_latency", ("soon",), "expected 20ms, 5ms"),
         ("set_error_rate", (1.5,), "a probability"),
         ("set_error_rate", (float("nan"),), "a probability"),
     ],
@@ -161,7 +161,7 @@ def test_its_port_is_not_shared_with_who_would_share(serve):
 
 def test_the_age_grace_bounds_the_calls_of_an_old_connection(serve):
     server = serve(
-        "--max-connection-age", "100ms", "--max-connection-age-grace", "50ms", "--latency", "1000s"
+        "--max-connection-age", "100ms", "--max-connection-age-grace", "50ms", "--service-time", "1000s"
     )
     with server.channel() as channel:
         assert channel.greet("A", timeout=9).by_status == {"UNAVAILABLE": 1}
@@ -174,7 +174,7 @@ def test_sigint_ends_it_in_order_too(serve):
 
 
 def busy(serve, *flags, **options):
-    server = serve("--latency", "1000s", "--grace", "1000s", *flags, **options)
+    server = serve("--service-time", "1000s", "--grace", "1000s", *flags, **options)
     channel = grpc.insecure_channel(server.address, options=NO_PROXY)
     watch = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"")
     next(watch)
@@ -213,11 +213,10 @@ def test_what_is_said_on_the_lifeline_means_nothing(serve):
     assert server.wait() == 0
 
 
-@pytest.mark.parametrize("bound", [b"\x0a", b"\x12"], ids=["least", "most"])
-def test_control_refuses_a_negative_latency_whoever_sends_it(serve, bound):
+def test_control_refuses_a_latency_that_is_none_whoever_sends_it(serve):
     control = some_control()
     serve("--control", control)
-    request = bound + b"\x0b\x08" + b"\xff" * 9 + b"\x01"  # -1 s, which our client does not send
+    request = b"\x0a\x04-1ms"  # which our client does not send
     with grpc.insecure_channel(f"unix-abstract:{control[1:]}", options=NO_PROXY) as channel:
         with pytest.raises(grpc.RpcError) as refused:
             channel.unary_unary("/greetlab.control.Control/SetLatency")(request, timeout=9)

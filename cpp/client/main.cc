@@ -8,12 +8,14 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <string>
 #include <utility>
 
 #include "channel/flags.h"
 #include "channel/own_world.h"
 #include "client/processes.h"
 #include "client/report.h"
+#include "core/distribution.h"
 #include "core/printable.h"
 #include "flags/parsed_option.h"
 #include "live/lab_channel.h"
@@ -55,8 +57,12 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--first-name", flags.load.first_name, "whom to greet")->capture_default_str();
   app.add_option("--last-name", flags.load.last_name, "whom to greet")->capture_default_str();
   add_duration(app, "--deadline", load.timeout, "how long each call may take");
-  add_duration(app, "--interval", load.interval,
-               "from one call's start to the next one's; default: the next begins when one ends");
+  add_parsed(app, "--interval",
+             "from one call's start to the next one's: " + std::string(kDistributionForms) +
+                 ", which makes them a Poisson process; default: the next begins when one ends",
+             parse_distribution, [&](Distribution value) { load.interval = value; })
+      ->type_name("TIME");
+  app.add_option("--seed", load.seed, "of a random --interval")->capture_default_str();
   app.add_flag("--wait-for-ready", load.wait_for_ready, "calls wait where others would fail");
   app.add_flag("--wait-ready", flags.wait_ready,
                "begin when every subchannel is READY, or when one deadline has passed");
@@ -87,7 +93,7 @@ const char* why_not(const Flags& flags) {
   }
   if (flags.loops == 1) return nullptr;
   if (!flags.trace.empty()) return "--trace: of one channel only, not of several --loops";
-  if (flags.load.config.interval.count() > 0) return "--interval: not with several --loops";
+  if (!flags.load.config.interval.is_zero()) return "--interval: not with several --loops";
   if (flags.load.config.concurrency < flags.loops) return "--loops: more than --concurrency calls";
   return nullptr;
 }

@@ -1,38 +1,33 @@
 // What a lesson can make a pod do: be slow, fail, at random but repeatably.
 #pragma once
 
-#include <atomic>
-#include <chrono>
 #include <cstdint>
 
+#include "core/distribution.h"
 #include "core/rng.h"
 
 namespace greetlab {
 
-/// How long a greeting waits before it is answered: always `least`, or a uniform draw between the
-/// two where `most` is above it.
-struct Latency {
-  std::chrono::nanoseconds least{0};
-  std::chrono::nanoseconds most{0};
-};
-
-/// The injected latency and errors of one server. The setters may be called from any thread; the
-/// draws belong to the thread that serves, and with the same seed come out the same.
+/// How long one server takes for its calls, and which of them fail. All of it belongs to the thread
+/// that serves; with the same seed the draws come out the same.
 class Behaviour {
  public:
-  explicit Behaviour(std::uint64_t seed) : rng_(seed) {}
+  /// @param service_time of a greeting, unless it is slowed.
+  Behaviour(std::uint64_t seed, const Distribution& service_time)
+      : service_time_(service_time), rng_(seed) {}
 
-  void set_latency(Latency latency);
+  /// Greetings take this much longer from now on.
+  void set_latency(const Distribution& longer) { longer_ = longer; }
   /// @param rate the probability that a greeting fails, 0 to 1.
-  void set_error_rate(double rate) { error_rate_.store(rate, std::memory_order_relaxed); }
+  void set_error_rate(double rate) { error_rate_ = rate; }
 
-  std::chrono::nanoseconds draw_latency();
-  bool draw_error();
+  Duration draw_service_time() { return service_time_.draw(rng_) + longer_.draw(rng_); }
+  bool draw_error() { return error_rate_ > 0 && rng_.uniform() < error_rate_; }
 
  private:
-  std::atomic<std::int64_t> least_ns_{0};
-  std::atomic<std::int64_t> most_ns_{0};
-  std::atomic<double> error_rate_{0};
+  const Distribution service_time_;
+  Distribution longer_;
+  double error_rate_ = 0;
   Rng rng_;
 };
 

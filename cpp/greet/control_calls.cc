@@ -1,8 +1,10 @@
 #include "greet/control_calls.h"
 
-#include <google/protobuf/util/time_util.h>
-
+#include <stdexcept>
+#include <string>
 #include <utility>
+
+#include "core/distribution.h"
 
 #include "greet/unary_call.h"
 
@@ -11,9 +13,6 @@ namespace {
 
 using control::Control;
 using control::Done;
-using google::protobuf::util::TimeUtil;
-
-constexpr std::int64_t kLongest = 365 * 24 * 3600;
 
 template <class Request, class Act>
 auto from_unix_socket_only(Act act) {
@@ -26,7 +25,7 @@ auto from_unix_socket_only(Act act) {
   };
 }
 
-grpc::Status refuse(const char* why) {
+grpc::Status refuse(const std::string& why) {
   return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, why);
 }
 
@@ -38,14 +37,12 @@ void await_control(Control::AsyncService& service, CallQueue& queue, Behaviour& 
   UnaryCall<AsyncService, control::Latency, Done>::await(
       service, queue, &AsyncService::RequestSetLatency,
       from_unix_socket_only<control::Latency>([&behaviour](const control::Latency& wanted) {
-        if (wanted.least().seconds() > kLongest || wanted.most().seconds() > kLongest) {
-          return refuse("a latency is a year at the most");
+        try {
+          behaviour.set_latency(parse_distribution(wanted.time()));
+          return grpc::Status::OK;
+        } catch (const std::invalid_argument& error) {
+          return refuse(error.what());
         }
-        const std::chrono::nanoseconds least(TimeUtil::DurationToNanoseconds(wanted.least()));
-        const std::chrono::nanoseconds most(TimeUtil::DurationToNanoseconds(wanted.most()));
-        if (least.count() < 0 || most.count() < 0) return refuse("a latency cannot be negative");
-        behaviour.set_latency({least, most});
-        return grpc::Status::OK;
       }));
   UnaryCall<AsyncService, control::Errors, Done>::await(
       service, queue, &AsyncService::RequestSetErrors,

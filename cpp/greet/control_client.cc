@@ -1,6 +1,5 @@
 #include "greet/control_client.h"
 
-#include <google/protobuf/util/time_util.h>
 #include <grpcpp/grpcpp.h>
 
 #include <stdexcept>
@@ -9,8 +8,6 @@
 
 namespace greetlab {
 namespace {
-
-using google::protobuf::util::TimeUtil;
 
 constexpr std::chrono::seconds kPatience{5};
 
@@ -47,10 +44,9 @@ std::string control_target(const std::string& control) {
   return control.starts_with('@') ? "unix-abstract:" + control.substr(1) : "unix:" + control;
 }
 
-void ControlClient::set_latency(Latency latency) const {
+void ControlClient::set_latency(const Distribution& longer) const {
   control::Latency request;
-  *request.mutable_least() = TimeUtil::NanosecondsToDuration(latency.least.count());
-  *request.mutable_most() = TimeUtil::NanosecondsToDuration(latency.most.count());
+  request.set_time(longer.text());
   call(control_, interrupted_, &control::Control::Stub::AsyncSetLatency, request);
 }
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "core/distribution.h"
 #include "core/interrupted.h"
-#include "greet/behaviour.h"
 
 namespace greetlab {
 
@@ -24,7 +24,8 @@ class ControlClient {
   explicit ControlClient(std::string control, Interrupted interrupted)
       : control_(std::move(control)), interrupted_(std::move(interrupted)) {}
 
-  void set_latency(Latency latency) const;
+  /// Greetings take this much longer.
+  void set_latency(const Distribution& longer) const;
   void set_error_rate(double rate) const;
   void set_serving(bool serving) const;
 

@@ -1,27 +1,32 @@
 #include "greet/flags.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <stdexcept>
 #include <string>
+#include <type_traits>
 
-#include "core/duration.h"
+#include "core/pod_options.h"
 #include "flags/parsed_option.h"
 
 namespace greetlab {
 namespace {
 
-// "20ms", or "5ms..20ms" for a uniform draw between the two.
-Latency parse_latency(const std::string& text) {
-  const auto dots = text.find("..");
-  if (dots == std::string::npos) return {parse_duration(text), {}};
-  const Latency latency{parse_duration(text.substr(0, dots)),
-                        parse_duration(text.substr(dots + 2))};
-  if (latency.most < latency.least) {
-    throw std::invalid_argument("latency '" + text + "': the first is above the second");
-  }
-  return latency;
+/// --service-time for `service_time`, and so on.
+void add_pod_options(CLI::App& app, PodOptions& options) {
+  PodOptions::each(options, [&]<class Value>(std::string name, Value& value, const char* help) {
+    std::ranges::replace(name, '_', '-');
+    const std::string flag = "--" + name;
+    if constexpr (std::is_same_v<Value, Distribution>) {
+      add_parsed(app, flag, help, parse_distribution, [&](Distribution parsed) { value = parsed; })
+          ->type_name("TIME");
+    } else if constexpr (std::is_same_v<Value, bool>) {
+      app.add_flag(flag, value, help);
+    } else {
+      app.add_option(flag, value, help);
+    }
+  });
 }
 
 }  // namespace
@@ -57,12 +62,10 @@ void declare(CLI::App& app, GreetServerFlags& flags) {
          "take only clients that show a certificate of one of these authorities (PEM): mTLS")
       ->type_name("FILE");
 
-  add_parsed(app, "--latency", "wait before each answer: 20ms, or 5ms..20ms for a uniform draw",
-             parse_latency, [&](Latency value) { server.latency = value; })
-      ->type_name("DURATION[..DURATION]");
+  add_pod_options(app, server.serving);
   app.add_option("--error-rate", server.error_rate, "fail this share of greetings as UNAVAILABLE")
       ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--seed", server.seed, "of the random draws of latency and errors")
+  app.add_option("--seed", server.seed, "of what is random: service times, errors")
       ->capture_default_str();
 
   app.add_option("--control", server.control,

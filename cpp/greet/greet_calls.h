@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "greet.grpc.pb.h"
+#include "core/pod_queue.h"
 #include "greet/behaviour.h"
 #include "greet/call_queue.h"
 #include "greet/greeting.h"
@@ -16,7 +17,14 @@ struct GreetDesk {
   CallQueue& queue;
   Greeter& greeter;
   Behaviour& behaviour;
+  PodOptions options;
+  /// Who waits in it goes on by `proceed`. nullptr: nobody does, and nobody counts.
+  PodQueue<Tag*>* places;
+  bool handing_out = false;  ///< Places, to those that wait.
 };
+
+/// On the clock of `PodQueue` here, CLOCK_MONOTONIC.
+Time monotonic_now();
 
 /// Waits for the next Greet call; when it comes, another waits in its place.
 void await_greet(GreetDesk& desk);

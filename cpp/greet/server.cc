@@ -19,6 +19,7 @@
 #include "greet/control_client.h"
 #include "greet/greet_calls.h"
 #include "greet/health.h"
+#include "greet/orca.h"
 #include "rpc/mutex_checks.h"
 
 namespace greetlab {
@@ -99,9 +100,10 @@ class GreetServer::Impl {
  public:
   explicit Impl(const GreetServerOptions& options)
       : greeter_(options.pod),
-        behaviour_(options.seed),
+        behaviour_(options.seed, options.serving.service_time),
         health_(greet::GreetService::service_full_name()),
         address_{options.listen.front(), options.port} {
+    options.serving.check();
     for (const std::string& ip : options.listen) {
       const Address address{ip, options.port};
       if (const auto why = why_not_bound(address); !why.empty()) refuse_to_start(address, why);
@@ -112,7 +114,6 @@ class GreetServer::Impl {
     if (somebody_serves(options.control)) {
       throw std::runtime_error("control socket " + options.control + ": in use");
     }
-    behaviour_.set_latency(options.latency);
     behaviour_.set_error_rate(options.error_rate);
 
     skip_mutex_checks();
@@ -127,6 +128,13 @@ class GreetServer::Impl {
     }
     builder.RegisterService(&greet_);
     builder.RegisterService(&health_.service());
+    if (options.serving.capacity || options.serving.load_reports) {
+      places_.emplace(options.serving, monotonic_now());
+    }
+    if (options.serving.load_reports) {
+      orca_.emplace([this] { return places_->report(monotonic_now()); });
+      builder.RegisterService(&orca_->service());
+    }
     if (!options.control.empty()) {
       builder.AddListeningPort(control_target(options.control), grpc::InsecureServerCredentials());
       builder.RegisterService(&control_);
@@ -152,10 +160,12 @@ class GreetServer::Impl {
                           : "gRPC could not listen there and on unix socket " + options.control);
     }
     address_.port = static_cast<std::uint16_t>(port);
-    desk_.emplace(GreetDesk{greet_, *queue_, greeter_, behaviour_});
+    desk_.emplace(GreetDesk{greet_, *queue_, greeter_, behaviour_, options.serving,
+                            places_ ? &*places_ : nullptr});
     for (int i = 0; i < kWaitingCalls; ++i) await_greet(*desk_);
     await_greet_stream(*desk_);
     health_.await(*queue_);
+    if (orca_) orca_->await(*queue_);
     if (!options.control.empty()) {
       await_control(control_, *queue_, behaviour_,
                     [this](bool serving) { health_.set_serving(serving); });
@@ -182,6 +192,8 @@ class GreetServer::Impl {
   Address address_;
   greet::GreetService::AsyncService greet_;
   control::Control::AsyncService control_;
+  std::optional<PodQueue<Tag*>> places_;
+  std::optional<OrcaService> orca_;
   std::optional<CallQueue> queue_;
   std::unique_ptr<grpc::Server> server_;
   std::optional<GreetDesk> desk_;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/address.h"
-#include "greet/behaviour.h"
+#include "core/pod_options.h"
 #include "greet/greeting.h"
 
 namespace greetlab {
@@ -26,7 +26,7 @@ struct GreetServerOptions {
   /// the client). RFC 9113 6.5.2 advises no less than 100, which is what nginx and Go's clients
   /// begin with.
   std::uint32_t max_concurrent_streams = 100;
-  Latency latency;
+  PodOptions serving;
   double error_rate = 0;
   std::uint64_t seed = 0;
   /// The unix socket of the control service: a path, or "@name" for Linux's abstract namespace,
@@ -42,6 +42,7 @@ struct GreetServerOptions {
 /// One pod. Answers as soon as it is constructed; every call is served by one thread of its own.
 class GreetServer {
  public:
+  /// @throws std::invalid_argument for `serving` that makes no sense.
   /// @throws std::runtime_error naming the address and why it could not be bound. A port that is
   /// taken is refused: gRPC's SO_REUSEPORT, which would share it in silence, is off.
   explicit GreetServer(const GreetServerOptions& options);

@@ -14,7 +14,7 @@ std::shared_ptr<Load> Load::start(std::unique_ptr<LoadDriver> driver, Channel& c
   });
   channel.on_close(load->on_close_);
   if (!load->done()) load->self_ = load;
-  if (config.interval.count() > 0) {
+  if (!config.interval.is_zero()) {
     load->start_by_the_clock();
     return load;
   }
@@ -25,7 +25,11 @@ std::shared_ptr<Load> Load::start(std::unique_ptr<LoadDriver> driver, Channel& c
 }
 
 Load::Load(std::unique_ptr<LoadDriver> driver, Channel& channel, LoadConfig config, CallLog log)
-    : driver_(std::move(driver)), channel_(channel), config_(config), log_(std::move(log)) {}
+    : driver_(std::move(driver)),
+      channel_(channel),
+      config_(config),
+      rng_(config.seed),
+      log_(std::move(log)) {}
 
 Load::Slot& Load::make_slot() {
   Slot& slot = slots_.emplace_back();
@@ -39,7 +43,7 @@ void Load::start_by_the_clock() {
   // Each is due after the one before it, however late that one was: a client that waits for itself
   // would not see how long its calls would have waited. Late ones, one a task.
   const Time now = driver_->clock().now();
-  due_ = (started_ == 0 ? now : due_) + config_.interval;
+  due_ = (started_ == 0 ? now : due_) + config_.interval.draw(rng_);
   next_ = driver_->clock().at(std::max(due_, now), [this] { start_by_the_clock(); });
   Slot* const slot = free_.back();
   free_.pop_back();
@@ -93,7 +97,7 @@ void Load::on_end(Slot& slot, const CallResult& result) {
   } else {
     log_.failed(slot.row, now_ns(), static_cast<int>(result.status.code), result.status.message);
   }
-  if (config_.interval.count() > 0) {
+  if (!config_.interval.is_zero()) {
     free_.push_back(&slot);
     return;
   }

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "core/call_log.h"
+#include "core/distribution.h"
+#include "core/rng.h"
 #include "lb/channel.h"
 
 namespace greetlab {
@@ -21,10 +23,13 @@ struct LoadConfig {
   std::size_t calls = 1;
   /// Closed loop: this many in flight, each followed by the next.
   std::size_t concurrency = 1;
-  /// Open loop, where not 0: a call each so often, however many are in flight.
-  Duration interval{};
+  /// Open loop, where not 0: from one call's start to the next one's, however many are in flight.
+  /// An exponential one makes the calls a Poisson process, as those of many independent users are.
+  Distribution interval;
   Duration timeout = std::chrono::seconds(5);
   bool wait_for_ready = false;
+  /// Of a random interval.
+  std::uint64_t seed = 0;
 };
 
 /// What a load needs of the world that it runs in. The load owns it; what it hands out (the clock,
@@ -84,6 +89,7 @@ class Load final : public std::enable_shared_from_this<Load> {
   const std::unique_ptr<LoadDriver> driver_;
   Channel& channel_;
   const LoadConfig config_;
+  Rng rng_;
   CallLog log_;
   std::deque<Slot> slots_;  // a deque never moves what it holds
   std::vector<Slot*> free_;

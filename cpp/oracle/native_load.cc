@@ -43,7 +43,11 @@ struct Slot {
 class NativeLoad {
  public:
   NativeLoad(const GreetLoad& load, const NativeRoute& route, CallRecorder& recorder)
-      : config_(load.config), route_(route), recorder_(recorder), log_(load.make_log()) {
+      : config_(load.config),
+        rng_(load.config.seed),
+        route_(route),
+        recorder_(recorder),
+        log_(load.make_log()) {
     request_.mutable_greeting()->set_first_name(load.first_name);
     request_.mutable_greeting()->set_last_name(load.last_name);
   }
@@ -51,7 +55,7 @@ class NativeLoad {
   CallLog run(const std::function<bool()>& stop) {
     const std::size_t first = paced() ? 1 : std::min(config_.concurrency, config_.calls);
     for (std::size_t i = 0; i < first; ++i) start_next();
-    next_at_ = now() + config_.interval;
+    next_at_ = now() + config_.interval.draw(rng_);
     Time attention_at = now() + kAttention;
     bool stopping = false;
     while (in_flight_ > 0 || (started_ < config_.calls && !stopping)) {
@@ -75,7 +79,7 @@ class NativeLoad {
         for (std::size_t i = 0; i < finished_.size(); ++i) start_next();
       } else if (now() >= next_at_) {
         start_next();
-        next_at_ += config_.interval;
+        next_at_ += config_.interval.draw(rng_);
       }
     }
     while (started_ < config_.calls) {
@@ -91,7 +95,7 @@ class NativeLoad {
   }
 
  private:
-  bool paced() const { return config_.interval.count() > 0; }
+  bool paced() const { return !config_.interval.is_zero(); }
 
   void start_next() {
     if (started_ == config_.calls) return;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lb/polling_resolver.h"
+#include "sim/pod_server.h"
 
 namespace greetlab {
 namespace {
@@ -59,6 +60,7 @@ SimCluster::SimCluster(SimConfig config)
     recording_.emplace(config_.trace_capacity);
     trace_.listen(&*recording_);
   }
+  config_.pod.check();
   for (const Address& address : cluster_ips_) network_.add_cluster_ip(address);
   scale(config_.pods);
   if (config_.pods == 0) publish(EventId::none);  // the services are there all the same
@@ -96,7 +98,10 @@ void SimCluster::add_pods(std::uint32_t count) {
     pod.name = "pod-" + std::to_string(n + 1);
     pod.addresses = pod_addresses(config_, n);
     pod.who = trace_.symbol(pod.name);
-    pod.least = pod.most = config_.network.service_time;
+    pod.service_time = config_.pod.service_time;
+    if (config_.pod.capacity || config_.pod.load_reports) {
+      pod.server = std::make_unique<PodServer>(clock_, rng_, trace_, pod, config_.pod);
+    }
     pod.revision = revision_;
     network_.add(pod);
     last = tell(pod, "started");
@@ -147,6 +152,7 @@ void SimCluster::probe(SimPod& pod, EventId cause) {
 void SimCluster::kill(std::string_view name) {
   SimPod& pod = find(name);
   pod.state = PodState::dead;
+  if (pod.server) pod.server->kill();
   const EventId killed = tell(pod, "killed");
   network_.reset_connections(pod, killed);
   delist_after_lag(pod, killed);
@@ -156,6 +162,7 @@ void SimCluster::kill(std::string_view name) {
 void SimCluster::lose(std::string_view name) {
   SimPod& pod = find(name);
   pod.state = PodState::lost;
+  if (pod.server) pod.server->kill();
   const EventId lost = tell(pod, "lost");
   network_.silence_connections(pod);
   delist_after_lag(pod, lost);
@@ -195,6 +202,7 @@ void SimCluster::end(SimPod& pod, EventId cause) {
   later_.push_back(clock_.at(clock_.now() + config_.grace, [this, &pod, cause] {
     if (pod.state != PodState::draining) return;
     pod.state = PodState::dead;
+    if (pod.server) pod.server->kill();
     tell(pod, "stopped", cause);
   }));
 }
@@ -228,11 +236,10 @@ void SimCluster::roll(EventId cause) {
   }
 }
 
-void SimCluster::slow(std::string_view name, Duration least, Duration most) {
+void SimCluster::slow(std::string_view name, const Distribution& longer) {
   SimPod& pod = find(name);
-  pod.least = config_.network.service_time + least;
-  pod.most = config_.network.service_time + std::max(least, most);
-  tell(pod, most.count() > 0 ? "slowed" : "fast again");
+  pod.slowness = longer;
+  tell(pod, longer.is_zero() ? "fast again" : "slowed");
 }
 
 void SimCluster::fail(std::string_view name, double rate) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/pod_options.h"
 #include "core/rng.h"
 #include "core/rolling_update.h"
 #include "core/virtual_clock.h"
@@ -34,6 +35,7 @@ struct SimConfig {
   Duration endpoint_lag{};
   Duration pre_stop{};
   Duration grace = std::chrono::seconds(30);
+  PodOptions pod{{}, {}, Distribution(std::chrono::microseconds(100)), false};
   NetworkConfig network;
   SimDnsConfig dns;
   std::size_t trace_capacity = kTraceCapacity;
@@ -60,6 +62,7 @@ struct SimConfig {
       "how long the calls of an aged connection may go on; none: for ever");
     f("max_concurrent_streams", self.network.max_concurrent_streams,
       "how many calls at once the pods take on a connection; more of them wait; none: any number");
+    PodOptions::each(self.pod, f);
     f("latency", self.network.latency, "of every message, one way; each is drawn from +-20 %");
     f("dns_round_trip", self.dns.round_trip,
       "from a question to its answer; each is drawn from +-20 %");
@@ -76,7 +79,8 @@ struct SimConfig {
 /// seed and the same commands give the same events, byte for byte, on every machine.
 class SimCluster {
  public:
-  /// @throws std::invalid_argument for more pods than there are addresses, or no such families.
+  /// @throws std::invalid_argument for more pods than there are addresses, no such families, or a
+  /// pod that makes no sense.
   explicit SimCluster(SimConfig config);
   ~SimCluster();
   SimCluster(const SimCluster&) = delete;
@@ -102,8 +106,9 @@ class SimCluster {
   /// as pods become ready; another one replaces those pods, too.
   void rollout(std::uint32_t max_surge, std::uint32_t max_unavailable);
   bool rolling() const { return rolling_.has_value(); }
-  /// Its answers take this much longer: a uniform draw between the two.
-  void slow(std::string_view pod, Duration least, Duration most);
+  /// It serves each call this much longer; 0: no more. A pod with a capacity has a place the less
+  /// for as long.
+  void slow(std::string_view pod, const Distribution& longer);
   /// What its health says. The readiness probe asks, and has it taken off the endpoints or put
   /// back. Its connections stay, and the calls over them go on, as they do with every client whose
   /// service config does not ask for health checks (gRFC A17).
@@ -119,6 +124,9 @@ class SimCluster {
   /// A channel like it for one call of `owner`'s: "client-1.7".
   Channel& dial_anew(const ChannelOptions& config, Symbol owner);
   void close_channel(Channel& channel);
+
+  /// For what is random and not the cluster's.
+  std::uint64_t draw_seed() { return rng_.next(); }
 
   SimDns& dns() { return dns_; }
   Network& network() { return network_; }

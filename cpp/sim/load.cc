@@ -52,8 +52,9 @@ class SimLoadDriver final : public LoadDriver {
 
 }  // namespace
 
-std::shared_ptr<Load> start_load(SimCluster& cluster, Channel& channel, const LoadConfig& config,
+std::shared_ptr<Load> start_load(SimCluster& cluster, Channel& channel, LoadConfig config,
                                  std::optional<ChannelOptions> dial_anew) {
+  if (!config.interval.is_constant()) config.seed = cluster.draw_seed();
   return Load::start(std::make_unique<SimLoadDriver>(cluster, channel.who(), std::move(dial_anew)),
                      channel, config, CallLog(config.calls));
 }

@@ -12,10 +12,11 @@ namespace greetlab {
 
 /// Starts calls through `channel`. They go on while the virtual clock does.
 /// @param cluster outlives the load.
+/// @param config its seed comes from the cluster's.
 /// @param dial_anew a new channel like this for every call, closed when the call has ended;
 /// nothing:
 ///        all go through `channel`.
-std::shared_ptr<Load> start_load(SimCluster& cluster, Channel& channel, const LoadConfig& config,
+std::shared_ptr<Load> start_load(SimCluster& cluster, Channel& channel, LoadConfig config,
                                  std::optional<ChannelOptions> dial_anew);
 
 }  // namespace greetlab

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/duration.h"
+#include "sim/pod_server.h"
 
 namespace greetlab {
 
@@ -43,7 +44,8 @@ constexpr std::uint32_t kNoStreamYet = 0x7fffffff;  // of a GOAWAY that comes be
 // An open connection. The client holds it by its link; calls in flight hold it, too, so that they
 // can end when the client has turned to another one.
 class Network::Connection final : public std::enable_shared_from_this<Connection>,
-                                  private Keepalive::Peer {
+                                  private Keepalive::Peer,
+                                  private PodServer::Client {
  public:
   Connection(Network& network, ConnectionId id, const Dial& dial, SimPod& pod,
              Link::Watcher& watcher)
@@ -104,7 +106,9 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
              heard <= deadline ? kSocketClosed : kDeadlineExceeded);
       return;
     }
-    const Duration service = pod_.least + draw(pod_.most - pod_.least);
+    if (pod_.server) return ask(place);
+    const Duration service =
+        pod_.service_time.draw(network_.rng_) + pod_.slowness.draw(network_.rng_);
     const Time answered = network_.clock_.now() + network_.one_way() + service + network_.one_way();
     if (answered > deadline) {
       end_at(place, deadline, kDeadlineExceeded);
@@ -250,6 +254,44 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     }
   }
 
+  // --- A pod that cannot do everything at once, or that reports its load
+
+  struct Asked {
+    PodServer::JobId job;
+    PodServer::Reply reply = {};  // on its way
+  };
+
+  void ask(std::size_t place) {
+    end_at(place, in_flight_[place].deadline, kDeadlineExceeded);
+    const std::shared_ptr<PodServer::Client> self(shared_from_this(), this);
+    asked_[place] = {pod_.server->arrive(self, place, in_flight_[place].id,
+                                         network_.clock_.now() + network_.one_way(),
+                                         in_flight_[place].cause)};
+  }
+
+  void on_reply(std::size_t place, PodServer::JobId job, const PodServer::Reply& reply,
+                EventId cause) override {
+    const auto asked = asked_.find(place);
+    if (asked == asked_.end() || asked->second.job != job || silent_ || broken_) return;
+    asked->second.reply = reply;
+    const Time heard = network_.clock_.now() + network_.one_way();
+    if (heard > in_flight_[place].deadline) return;
+    in_flight_[place].end = network_.clock_.at(heard, [this, place, cause] {
+      Outcome told = outcome(kAnswered);
+      PodServer::Reply& answer = asked_.at(place).reply;
+      told.status = std::move(answer.status);
+      told.load = std::move(answer.load);
+      finish(place, told, cause);
+    });
+  }
+
+  // Nobody waits for the pod's answer any more.
+  void forget_asked(std::size_t place) {
+    const auto asked = asked_.extract(place);
+    if (asked.empty()) return;
+    pod_.server->give_up(asked.mapped().job, network_.clock_.now() + network_.one_way());
+  }
+
   enum Ending { kAnswered, kInjected, kSocketClosed, kDeadlineExceeded };
 
   struct InFlight {
@@ -301,6 +343,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     InFlight call = std::exchange(in_flight_[place], {});  // holds us until it has been told
     free_.push_back(place);
     call.subchannel_call->give_up = nullptr;
+    if (!asked_.empty()) forget_asked(place);
     if (std::erase(waiting_, place) == 0) {
       --streams_;
       begin_next();
@@ -345,12 +388,6 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     pending_.push_back(network_.clock_.at(when, [self = shared_from_this(), task] { task(); }));
   }
 
-  Duration draw(Duration spread) {
-    if (spread.count() <= 0) return Duration(0);
-    return Duration(static_cast<std::int64_t>(
-        network_.rng_.below(static_cast<std::uint64_t>(spread.count()) + 1)));
-  }
-
   Network& network_;
   const ConnectionId id_;
   const Symbol who_;
@@ -368,6 +405,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   std::vector<InFlight> in_flight_;
   std::vector<std::size_t> free_;
   std::deque<std::size_t> waiting_;  // for a stream
+  std::map<std::size_t, Asked> asked_;
   std::uint32_t streams_ = 0;
   std::uint32_t streams_ever_ = 0;
   std::vector<Timer> pending_;  // at most GOAWAYs, a reset and TCP's own patience

@@ -20,8 +20,6 @@ namespace greetlab {
 struct NetworkConfig {
   /// One way, per message; each is drawn from +-20 %.
   Duration latency = std::chrono::microseconds(250);
-  /// How long a pod takes to answer, unless it is slowed.
-  Duration service_time = std::chrono::microseconds(100);
   /// How long TCP sends again what nobody acknowledges: Linux's tcp_retries2 of 15, as it was
   /// measured with packets dropped, for this core, gRPC C++ and grpcio alike.
   Duration tcp_patience = std::chrono::seconds(948);

@@ -2,14 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "core/address.h"
+#include "core/distribution.h"
 #include "core/time.h"
 #include "trace/symbol.h"
 
 namespace greetlab {
+
+class PodServer;
 
 /// What a pod's address does with packets.
 enum class PodState : std::uint8_t {
@@ -22,6 +26,9 @@ enum class PodState : std::uint8_t {
 };
 
 struct SimPod {
+  SimPod();
+  ~SimPod();
+
   std::string name;
   std::vector<Address> addresses;  ///< Of each family of the cluster one (status.podIPs).
   Symbol who;                      ///< In the trace.
@@ -31,9 +38,10 @@ struct SimPod {
   bool listed = true;          ///< As an endpoint of the services.
   bool told_to_end = false;    ///< SIGTERM has come: it is draining, and its preStop is over.
   std::uint32_t revision = 0;  ///< Of the Deployment's template: the rollout that made it.
-  /// Time from a request to its reply: at least, and at most (a uniform draw).
-  Duration least{};
-  Duration most{};
+  Distribution service_time;  ///< From a request to its reply,
+  Distribution slowness;      ///< and how much longer than that.
+  /// Where it cannot do everything at once, or reports its load; nullptr: it can, and does not.
+  std::unique_ptr<PodServer> server;
   /// The share of calls that fail, in parts of a million.
   std::uint32_t errors_ppm = 0;
   std::uint64_t serial = 0;

@@ -113,6 +113,39 @@ struct GoAwaySent {
   }
 };
 
+/// A pod and one call: `step` is "waits", "begins", "ends", "refuses", or "loses" where the client of
+/// a call that waits has gone. `in_service` and `waiting` are what the pod has then. Told of pods
+/// that have a capacity.
+struct PodServed {
+  CallId call;
+  Symbol step;
+  Duration waited;
+  std::uint32_t in_service;
+  std::uint32_t waiting;
+  static constexpr std::string_view kName = "PodServed";
+  static constexpr Certainty kCertainty = Certainty::sim_only;
+  static constexpr auto fields() {
+    return std::tuple{Field{"call", &PodServed::call}, Field{"step", &PodServed::step},
+                      Field{"waited", &PodServed::waited},
+                      Field{"in_service", &PodServed::in_service},
+                      Field{"waiting", &PodServed::waiting}};
+  }
+  std::string sentence(const Teller& t) const {
+    const std::string load = t.say(": it serves ", t.counted(in_service, "call"), ", and ",
+                                   std::to_string(waiting), waiting == 1 ? " waits" : " wait");
+    const std::string_view what = t.word(step);
+    if (what == "waits") return t.say(call, " waits at ", t.who, load);
+    if (what == "refuses") return t.say(t.who, " refuses ", call, load);
+    if (what == "loses") {
+      return t.say("the client of ", call, " has gone, and ", t.who, " serves it no more", load);
+    }
+    if (what == "ends") return t.say(t.who, " has served ", call, load);
+    const std::string after =
+        waited.count() > 0 ? t.say(", which has waited for ", t.milliseconds(waited)) : std::string();
+    return t.say(t.who, " begins to serve ", call, after, load);
+  }
+};
+
 // --- The resolver --------------------------------------------------------------------------------
 
 /// A lookup of a channel's target begins.
@@ -763,7 +796,7 @@ struct CallEnded {
 };
 
 using Fact =
-    std::variant<PodChanged, EndpointsChanged, ProxyRouted, GoAwaySent, LookupStarted,
+    std::variant<PodChanged, EndpointsChanged, ProxyRouted, GoAwaySent, PodServed, LookupStarted,
                  QueryAnswered, LookupEnded, ReresolutionRequested, CooldownStarted,
                  ResolverBackoffStarted, AddressListTaken, ListSwapped, PickerPublished,
                  ChannelStateChanged, SubchannelCreated, SubchannelStateChanged, ConnectStarted,

@@ -7,8 +7,9 @@ namespace greetlab {
 
 namespace {
 
-void set(std::vector<std::pair<Symbol, Symbol>>& table, Symbol key, Symbol value) {
-  const auto found = std::ranges::find(table, key, &std::pair<Symbol, Symbol>::first);
+template <class Value>
+void set(std::vector<std::pair<Symbol, Value>>& table, Symbol key, Value value) {
+  const auto found = std::ranges::find(table, key, &std::pair<Symbol, Value>::first);
   if (found == table.end()) {
     table.emplace_back(key, value);
   } else {
@@ -84,6 +85,10 @@ void Replay::add(const ProxyRouted& fact, Symbol) {
 
 void Replay::add(const GoAwaySent& fact, Symbol) {
   if (ConnectionRow* const one = connection(fact.connection)) one->goaway = row_;
+}
+
+void Replay::add(const PodServed& fact, Symbol who) {
+  set(loads_, who, PodLoad{fact.in_service, fact.waiting});
 }
 
 void Replay::add(const GoAwayReceived& fact, Symbol) {

@@ -202,6 +202,13 @@ class Replay {
   const std::vector<std::pair<Symbol, Client>>& clients() const { return clients_; }
   /// Pods and what happened to each last.
   const std::vector<std::pair<Symbol, Symbol>>& pods() const { return pods_; }
+  /// Pods that have a capacity: how many calls each served, and how many waited, when it last told.
+  /// One that is dead does neither.
+  struct PodLoad {
+    std::uint32_t in_service = 0;
+    std::uint32_t waiting = 0;
+  };
+  const std::vector<std::pair<Symbol, PodLoad>>& loads() const { return loads_; }
   /// Services and their addresses.
   const std::vector<std::pair<Symbol, Symbol>>& endpoints() const { return endpoints_; }
 
@@ -221,6 +228,7 @@ class Replay {
   void add(const EndpointsChanged& fact, Symbol who);
   void add(const ProxyRouted& fact, Symbol who);
   void add(const GoAwaySent& fact, Symbol who);
+  void add(const PodServed& fact, Symbol who);
   void add(const GoAwayReceived& fact, Symbol who);
   void add(const LookupStarted& fact, Symbol who);
   void add(const LookupEnded& fact, Symbol who);
@@ -264,6 +272,7 @@ class Replay {
   std::vector<std::pair<Symbol, Client>> clients_;
   Places<Symbol> client_at_;
   std::vector<std::pair<Symbol, Symbol>> pods_;
+  std::vector<std::pair<Symbol, PodLoad>> loads_;
   std::vector<std::pair<Symbol, Symbol>> endpoints_;
 };
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Unpack
@@ -48,6 +49,7 @@ class Channel(GreetChannel):
         self.world = world
         self.name = name
         self._pods = pods
+        self._seeds = random.Random(options.get("seed"))
         self._channel = _core.open_channel(
             engine=self.engine,
             target=target,
@@ -70,6 +72,7 @@ class Channel(GreetChannel):
             load.timeout,
             load.wait_for_ready,
             keep_results,
+            self._seeds.getrandbits(64),
         )
         return Calls(log, title=self.title, world=self.world, known=self._pods())
 

@@ -34,7 +34,7 @@ class Load:
     last_name: str
     n: int
     concurrency: int
-    every: float
+    every: arguments.Time
     timeout: float
     wait_for_ready: bool
 
@@ -42,7 +42,7 @@ class Load:
         """Itself. Raises ValueError or TypeError, in words, for what makes no sense."""
         arguments.whole("the number of calls", self.n, 0, _MOST_CALLS)
         arguments.whole("concurrency", self.concurrency, 1)
-        arguments.number("every", self.every, 0, 9e9)
+        arguments.time("every", self.every)
         arguments.timeout(self.timeout)
         for name in (self.first_name, self.last_name):
             arguments.word("a name", name)
@@ -93,7 +93,7 @@ class GreetChannel(ABC):
         *,
         first_name: str = "Ada",
         last_name: str = "Lovelace",
-        every: float = 0.0,
+        every: arguments.Time = 0.0,
         timeout: float = 5.0,
         wait_for_ready: bool = False,
     ) -> Calls:
@@ -101,8 +101,9 @@ class GreetChannel(ABC):
 
         A closed loop: when one ends the next begins. It runs in C++, without Python's lock.
 
-        every: seconds from one call's start to the next one's, however many are in flight; 0: the
-            closed loop.
+        every: seconds from one call's start to the next one's, however many are in flight;
+            "exponential 20ms": 20 ms on average, and at random, as the calls of many users come (a
+            Poisson process); 0: the closed loop.
         timeout: seconds that each call may take.
         wait_for_ready: wait for a connection where others fail.
         """

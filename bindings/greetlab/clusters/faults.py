@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from greetlab.arguments import Time
+
 
 class Faults(ABC):
     """Ways to hurt the pods of a cluster.
@@ -21,10 +23,13 @@ class Faults(ABC):
         """Makes a pod serve again at the same address, killing it first if it still runs."""
 
     @abstractmethod
-    def slow(self, pod: str, latency: float | tuple[float, float]) -> None:
-        """Makes a pod wait before each answer; two numbers: a uniform draw; 0: as fast as it can.
+    def slow(self, pod: str, latency: Time) -> None:
+        """Makes a pod serve each call this much longer than its `service_time`; 0: no longer.
 
-        latency: seconds.
+        A call takes up a place for as long, where the pod has a `capacity`: so it serves fewer of
+        them, and its queue grows.
+
+        latency: seconds; two numbers: a uniform draw; or a text: "exponential 20ms".
         """
 
     @abstractmethod

@@ -21,7 +21,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from greetlab import _core, arguments
 from greetlab.channels.channel import Channel
@@ -42,6 +42,16 @@ from greetlab.dns.lookup import Lookup, pod_resolver, pod_search, with_port
 if TYPE_CHECKING:
     from greetlab.clusters.authority import Authority
     from greetlab.dns.server import ClusterDns
+
+
+class PodOptions(TypedDict, total=False):
+    """How a pod serves; those that are not given have their defaults."""
+
+    capacity: int | None
+    queue: int | None
+    service_time: arguments.Time
+    load_reports: bool
+
 
 DNS_PORT = 10053
 NAMESPACE = "default"
@@ -87,6 +97,7 @@ class LocalCluster(Cluster, Faults):
     dns_ttl: of every DNS answer, in seconds. CoreDNS's default is 5, its usual Corefile says 30.
     seed: of every random choice in it (the ClusterIP's, the order of DNS answers, the pods' draws);
         None = another one each time.
+    serving: how the pods serve: see `PodOptions`.
 
     On loopback a dead pod refuses connections at once, where a deleted pod's address on a real
     cluster often swallows packets, and connects hang until they time out.
@@ -97,6 +108,7 @@ class LocalCluster(Cluster, Faults):
 
     world = "LOCAL"
 
+    @takes(_core.pod_options())
     def __init__(
         self,
         pods: int = 3,
@@ -118,6 +130,7 @@ class LocalCluster(Cluster, Faults):
         mtls: bool = False,
         dns_ttl: int = 5,
         seed: int | None = None,
+        **serving: Unpack[PodOptions],
     ) -> None:
         if not sys.platform.startswith("linux"):
             raise OSError("a local cluster needs Linux, where all of 127.0.0.0/8 is loopback")
@@ -143,6 +156,8 @@ class LocalCluster(Cluster, Faults):
         if max_concurrent_streams is not None:
             arguments.number("max_concurrent_streams", max_concurrent_streams, 1, 2**31 - 1)
             self._flags += ["--max-concurrent-streams", str(max_concurrent_streams)]
+        arguments.time("service_time", serving.get("service_time", 0))
+        self._flags += _core.pod_flags(**serving)
         if (tls_names is not None or mtls) and not tls:
             raise ValueError("tls_names and mtls: of pods that speak TLS; give tls=True, too")
         self._tls_names = _SERVICE_NAMES if tls_names is None else list(tls_names)
@@ -363,18 +378,11 @@ class LocalCluster(Cluster, Faults):
             raise self._too_slow(f"{many} are not ready", timeout)
         return self
 
-    def slow(self, pod: str, latency: float | tuple[float, float]) -> None:
-        """Makes a pod wait before each answer; two numbers: a uniform draw; 0: as fast as it can.
-
-        latency: seconds.
-        """
-        least, most = latency if isinstance(latency, tuple) else (latency, latency)
-        arguments.number("latency", least, 0, 1e6)
-        arguments.number("latency", most, 0, 1e6)
-        if least > most:
-            raise ValueError(f"latency {latency!r}: the smaller number first")
-        self._control(pod).set_latency(least, most)
-        self.tell(self._find(pod), "slowed" if most > 0 else "fast again")
+    def slow(self, pod: str, latency: arguments.Time) -> None:
+        """Makes a pod serve each call this much longer; see `Faults.slow`."""
+        arguments.time("latency", latency)
+        self._control(pod).set_latency(latency)
+        self.tell(self._find(pod), "fast again" if latency in (0, (0, 0), "0") else "slowed")
 
     def fail(self, pod: str, rate: float) -> None:
         """Makes a pod fail this share of its calls (0 to 1) with UNAVAILABLE."""

@@ -39,6 +39,10 @@ class SimOptions(TypedDict, total=False):
     endpoint_lag: float
     pre_stop: float
     grace: float
+    capacity: int | None
+    queue: int | None
+    service_time: arguments.Time
+    load_reports: bool
     max_connection_age: float | None
     max_connection_age_grace: float | None
     max_concurrent_streams: int | None
@@ -91,14 +95,13 @@ class SimChannel(GreetChannel):
         n: int,
         concurrency: int = 1,
         *,
-        every: float = 0.0,
+        every: arguments.Time = 0.0,
         timeout: float = 5.0,
         wait_for_ready: bool = False,
     ) -> _core.SimLoad:
         """Starts calls that go on while the cluster runs (`cluster.run`); `calls` tells how.
 
-        every: seconds from one call's start to the next one's, however many are in flight; 0: the
-            next begins when one ends.
+        every: from one call's start to the next one's; see `load`.
         """
         return self._start(Load("", "", n, concurrency, every, timeout, wait_for_ready).checked())
 
@@ -193,6 +196,7 @@ class SimCluster(Cluster, Faults):
         arguments.whole("pods", pods, 0, 10_000)
         for name in ("start_interval", "readiness_delay", "endpoint_lag", "pre_stop", "grace"):
             arguments.number(name, self._options.get(name, 0), 0, 1e6)
+        arguments.time("service_time", self._options.get("service_time", 0))
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"seed {seed!r}: it is 0 at least and less than 2**64")
         self._core = _core.SimCluster(**self._options)
@@ -367,14 +371,10 @@ class SimCluster(Cluster, Faults):
                 raise self._too_slow(what, timeout)
         return self
 
-    def slow(self, pod: str, latency: float | tuple[float, float]) -> None:
-        """Makes a pod take this many seconds longer; two numbers: a uniform draw; 0: no more."""
-        least, most = latency if isinstance(latency, tuple) else (latency, latency)
-        arguments.number("latency", least, 0, 1e6)
-        arguments.number("latency", most, 0, 1e6)
-        if not least <= most:
-            raise ValueError(f"latency {latency!r}: seconds, 0 or more, the smaller one first")
-        self._do(lambda cluster: cluster._core.slow(pod, least, most))
+    def slow(self, pod: str, latency: arguments.Time) -> None:
+        """Makes a pod serve each call this much longer; see `Faults.slow`."""
+        arguments.time("latency", latency)
+        self._do(lambda cluster: cluster._core.slow(pod, latency))
 
     def fail(self, pod: str, rate: float) -> None:
         """Makes a pod fail this share of its calls (0 to 1) with UNAVAILABLE."""

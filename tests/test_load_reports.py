@@ -1,0 +1,198 @@
+"""Load reports (ORCA) of greet-server, read by a client that is not ours.
+
+The messages are built here from cncf/xds's numbers alone, and carried by grpcio.
+"""
+
+import threading
+
+import grpc
+import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, message_factory
+from test_greet_server import NO_PROXY, START, serve  # noqa: F401  (serve is a fixture)
+
+import greetlab as gl
+
+GREET = "/greet.GreetService/Greet"
+STREAM = "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics"
+TRAILER = "endpoint-load-metrics-bin"
+DOUBLE, STRING, MESSAGE, OPTIONAL, REPEATED = 1, 9, 11, 1, 3
+
+
+def orca_messages():
+    """OrcaLoadReport and OrcaLoadReportRequest, as cncf/xds has them."""
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(duration_pb2.DESCRIPTOR.serialized_pb)
+    file = descriptor_pb2.FileDescriptorProto(
+        name="orca.proto", package="xds.data.orca.v3", syntax="proto3",
+        dependency=["google/protobuf/duration.proto"],
+    )  # fmt: skip
+    report = file.message_type.add(name="OrcaLoadReport")
+    for name, number in (
+        ("cpu_utilization", 1), ("mem_utilization", 2), ("rps_fractional", 6), ("eps", 7),
+        ("application_utilization", 9),
+    ):  # fmt: skip
+        report.field.add(name=name, number=number, type=DOUBLE, label=OPTIONAL)
+    entry = report.nested_type.add(name="NamedMetricsEntry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, type=STRING, label=OPTIONAL)
+    entry.field.add(name="value", number=2, type=DOUBLE, label=OPTIONAL)
+    report.field.add(
+        name="named_metrics", number=8, type=MESSAGE, label=REPEATED,
+        type_name=".xds.data.orca.v3.OrcaLoadReport.NamedMetricsEntry",
+    )  # fmt: skip
+    file.message_type.add(name="OrcaLoadReportRequest").field.add(
+        name="report_interval", number=1, type=MESSAGE, label=OPTIONAL,
+        type_name=".google.protobuf.Duration",
+    )  # fmt: skip
+    pool.Add(file)
+    return [
+        message_factory.GetMessageClass(pool.FindMessageTypeByName(f"xds.data.orca.v3.{name}"))
+        for name in ("OrcaLoadReport", "OrcaLoadReportRequest")
+    ]
+
+
+Report, Request = orca_messages()
+
+
+@pytest.fixture
+def channel_to():
+    opened = []
+
+    def open_channel(server):
+        opened.append(grpc.insecure_channel(server.address, options=NO_PROXY))
+        return opened[-1]
+
+    yield open_channel
+    for channel in opened:
+        channel.close()
+
+
+def report_of(call):
+    trailers = dict(call.trailing_metadata())
+    return Report.FromString(trailers[TRAILER]) if TRAILER in trailers else None
+
+
+def stream(channel, milliseconds, **options):
+    request = Request()
+    request.report_interval.nanos = milliseconds * 1_000_000
+    return channel.unary_stream(
+        STREAM, request_serializer=Request.SerializeToString,
+        response_deserializer=Report.FromString,
+    )(request, timeout=START, **options)  # fmt: skip
+
+
+def test_each_call_brings_the_pod_s_load_along(serve, channel_to):
+    server = serve("--load-reports", "--capacity", "4", "--service-time", "30ms")
+    greet = channel_to(server).unary_unary(GREET)
+    calls = [greet.future(b"", timeout=START) for _ in range(6)]
+    reports = [report_of(call) for call in calls]
+    assert all(reports)
+    last = max(reports, key=lambda one: one.rps_fractional)
+    assert last.eps == 0
+    assert 0 < last.application_utilization <= 1
+    assert last.cpu_utilization == 0  # not measured
+    # As the first one ended, three were being served and two more waited.
+    first = min(reports, key=lambda one: -one.named_metrics["waiting"])
+    assert dict(first.named_metrics) == {"in_service": 3, "waiting": 2}
+
+
+def test_a_busy_pod_says_so_and_counts_its_failures(serve, channel_to):
+    server = serve("--load-reports", "--capacity", "1", "--queue", "0", "--service-time", "100ms")
+    greet = channel_to(server).unary_unary(GREET)
+    busy = greet.future(b"", timeout=START)
+    with pytest.raises(grpc.RpcError) as refused:
+        greet(b"", timeout=START)
+    assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert report_of(refused.value).eps > 0
+    assert busy.result() is not None
+    seen = report_of(busy)
+    assert seen.eps == pytest.approx(seen.rps_fractional / 2)
+
+
+def test_without_a_capacity_nobody_knows_how_busy_it_is(serve, channel_to):
+    server = serve("--load-reports")
+    call = channel_to(server).unary_unary(GREET).future(b"", timeout=START)
+    report = report_of(call)
+    assert report.application_utilization == 0
+    assert report.rps_fractional > 0
+
+
+def test_who_asks_for_nothing_is_told_nothing(serve, channel_to):
+    server = serve("--capacity", "2")
+    channel = channel_to(server)
+    assert report_of(channel.unary_unary(GREET).future(b"", timeout=START)) is None
+    with pytest.raises(grpc.RpcError) as unknown:
+        next(stream(channel, 100))
+    assert unknown.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_out_of_band_reports_come_at_once_and_then_as_often_as_asked(serve, channel_to):
+    server = serve("--load-reports", "--capacity", "2", "--service-time", "10ms")
+    channel = channel_to(server)
+    reports = stream(channel, 150)
+    assert next(reports).rps_fractional == 0
+    greet = channel.unary_unary(GREET)
+    for _ in range(5):
+        greet(b"", timeout=START)
+    following = next(reports)
+    assert following.rps_fractional > 0
+    assert 0 < following.application_utilization < 1
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+def test_nobody_has_them_more_often_than_ten_times_a_second(serve, channel_to, asked):
+    server = serve("--load-reports")
+    reports = stream(channel_to(server), asked)
+    next(reports)
+    ended = threading.Event()
+    seen = []
+
+    def read():
+        for report in reports:
+            seen.append(report)
+            if len(seen) == 3:
+                break
+        ended.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    assert not ended.wait(0.25)
+    assert ended.wait(START)
+
+
+def test_there_are_so_many_streams_of_them_and_no_more(serve, channel_to):
+    server = serve("--load-reports", "--max-concurrent-streams", "200")
+    channel = channel_to(server)
+    streams = [stream(channel, 900) for _ in range(100)]
+    for one in streams:
+        next(one)
+    with pytest.raises(grpc.RpcError) as refused:
+        next(stream(channel, 900))
+    assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "to 100 at once" in refused.value.details()
+    # One that ends makes room for another one, as soon as the server has heard of it.
+    streams[0].cancel()
+    for _ in range(1000):
+        try:
+            assert next(stream(channel, 900)) is not None
+            break
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    else:
+        pytest.fail("it never was let in")
+
+
+def test_a_server_that_ends_ends_its_streams(serve, channel_to):
+    server = serve("--load-reports", "--grace", "200ms")
+    reports = stream(channel_to(server), 900)
+    next(reports)
+    server.process.terminate()
+    assert server.wait() == 0
+    with pytest.raises(grpc.RpcError):
+        next(reports)
+
+
+def test_the_pods_of_a_local_cluster_report_where_they_are_asked_to():
+    with gl.Cluster.local(pods=1, load_reports=True, capacity=3) as cluster:
+        [pod] = cluster.pods
+        with grpc.insecure_channel(f"{pod.ip}:{cluster.port}", options=NO_PROXY) as channel:
+            assert report_of(channel.unary_unary(GREET).future(b"", timeout=START)) is not None
