@@ -37,18 +37,18 @@ void bind_greet(py::module_& module) {
         const auto options = options_from<PodOptions>(given);
         options.check();
         std::vector<std::string> flags;
-        PodOptions::each(options, [&]<class Value>(std::string name, const Value& value,
-                                                   const char*) {
-          if (!given.contains(name)) return;
-          std::ranges::replace(name, '_', '-');
-          if constexpr (std::is_same_v<Value, Distribution>) {
-            flags.insert(flags.end(), {"--" + name, value.text()});
-          } else if constexpr (std::is_same_v<Value, bool>) {
-            if (value) flags.push_back("--" + name);
-          } else if (value) {
-            flags.insert(flags.end(), {"--" + name, std::to_string(*value)});
-          }
-        });
+        PodOptions::each(options,
+                         [&]<class Value>(std::string name, const Value& value, const char*) {
+                           if (!given.contains(name)) return;
+                           std::ranges::replace(name, '_', '-');
+                           if constexpr (std::is_same_v<Value, Distribution>) {
+                             flags.insert(flags.end(), {"--" + name, value.text()});
+                           } else if constexpr (std::is_same_v<Value, bool>) {
+                             if (value) flags.push_back("--" + name);
+                           } else if (value) {
+                             flags.insert(flags.end(), {"--" + name, std::to_string(*value)});
+                           }
+                         });
         return flags;
       },
       "How greet-server is told of these options.");
@@ -72,11 +72,16 @@ answer within 5 s.)")
           "Serve each greeting this much longer: seconds, two of them for a uniform draw, or a "
           "text such as 'exponential 20ms'.")
       .def(
-          "set_error_rate",
-          [](const ControlClient& client, double rate) {
-            act([&] { client.set_error_rate(rate); });
+          "set_failing",
+          [](const ControlClient& client, double rate, const std::string& code,
+             std::optional<double> pushback) {
+            const Failing failing = failing_from(rate, code, pushback);
+            act([&] { client.set_failing(failing); });
           },
-          py::arg("rate"), "Fail this share of greetings (0 to 1) with UNAVAILABLE.")
+          py::arg("rate"), py::arg("code"), py::arg("pushback"),
+          "Fail this share of greetings (0 to 1) with this code; pushback: seconds until the "
+          "client "
+          "may ask again, less than 0: never, None: nothing is said of it.")
       .def(
           "set_serving",
           [](const ControlClient& client, bool serving) {

@@ -246,7 +246,12 @@ The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are second
              self.slow(pod, distribution(longer));
            }),
            py::arg("pod"), py::arg("longer"))
-      .def("fail", in_turn<SimCluster>(&SimCluster::fail), py::arg("pod"), py::arg("rate"))
+      .def("fail",
+           in_turn(+[](SimCluster& self, std::string_view pod, double rate, const std::string& code,
+                       std::optional<double> pushback) {
+             self.fail(pod, failing_from(rate, code, pushback));
+           }),
+           py::arg("pod"), py::arg("rate"), py::arg("code"), py::arg("pushback"))
       .def("set_serving", in_turn<SimCluster>(&SimCluster::set_serving), py::arg("pod"),
            py::arg("serving"))
       .def(

@@ -4,8 +4,11 @@
 #include <pybind11/pybind11.h>
 
 #include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <string>
+
+#include "core/failing.h"
 
 namespace greetlab {
 
@@ -19,6 +22,19 @@ inline std::chrono::nanoseconds seconds(double value) {
                                 std::to_string(value));
   }
   return std::chrono::nanoseconds(static_cast<std::int64_t>(value * 1e9));
+}
+
+/// @param code as gRPC writes it; pushback: in seconds; less than 0: never again.
+/// @throws std::invalid_argument for a code that there is not, and for OK.
+inline Failing failing_from(double rate, const std::string& code, std::optional<double> pushback) {
+  const auto known = code_named(code);
+  if (!known || *known == Code::ok) {
+    throw std::invalid_argument("code '" + code +
+                                "': one of gRPC's, such as UNAVAILABLE, and not OK");
+  }
+  Failing failing{rate, *known};
+  if (pushback) failing.pushback = *pushback < 0 ? std::chrono::seconds(-1) : seconds(*pushback);
+  return failing;
 }
 
 /// A path that Python gave. C's functions would open what stands before a NUL.

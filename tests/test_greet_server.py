@@ -181,9 +181,9 @@ def test_a_control_socket_changes_it_while_it_runs(serve, tmp_path):
             client.set_latency(0.02)
             assert channel.greet("A")[0].latency_ns >= 20e6
             client.set_latency(0)
-            client.set_error_rate(1)
+            client.set_failing(1, "UNAVAILABLE", None)
             assert channel.greet("A").by_status == {"UNAVAILABLE": 1}
-            client.set_error_rate(0)
+            client.set_failing(0, "UNAVAILABLE", None)
             client.set_serving(False)
             assert stub(server, "/grpc.health.v1.Health/Check") == b"\x08\x02"  # NOT_SERVING
             assert channel.greet("A").ok == 1  # it still answers who asks

@@ -88,8 +88,8 @@ def test_no_method_of_control_answers_on_the_traffic_port(serve, method):
     ("method", "arguments", "said"),
     [
         ("set_latency", ("soon",), "expected 20ms, 5ms"),
-        ("set_error_rate", (1.5,), "a probability"),
-        ("set_error_rate", (float("nan"),), "a probability"),
+        ("set_failing", (1.5, "UNAVAILABLE", None), "a probability"),
+        ("set_failing", (float("nan"), "UNAVAILABLE", None), "a probability"),
     ],
 )
 def test_control_refuses_in_words(serve, method, arguments, said):

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -47,6 +48,14 @@ constexpr Code code_of(int number) {
   return number >= 0 && static_cast<std::size_t>(number) < kCodeNames.size()
              ? static_cast<Code>(number)
              : Code::unknown;
+}
+
+/// "UNAVAILABLE", as gRPC writes it; nothing for a name that is none.
+constexpr std::optional<Code> code_named(std::string_view name) {
+  for (std::size_t i = 0; i < kCodeNames.size(); ++i) {
+    if (kCodeNames[i] == name) return static_cast<Code>(i);
+  }
+  return std::nullopt;
 }
 
 /// A network failure is data, never an exception.

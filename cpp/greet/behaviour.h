@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/distribution.h"
+#include "core/failing.h"
 #include "core/rng.h"
 
 namespace greetlab {
@@ -18,16 +19,16 @@ class Behaviour {
 
   /// Greetings take this much longer from now on.
   void set_latency(const Distribution& longer) { longer_ = longer; }
-  /// @param rate the probability that a greeting fails, 0 to 1.
-  void set_error_rate(double rate) { error_rate_ = rate; }
+  void set_failing(const Failing& failing) { failing_ = failing; }
+  const Failing& failing() const { return failing_; }
 
   Duration draw_service_time() { return service_time_.draw(rng_) + longer_.draw(rng_); }
-  bool draw_error() { return error_rate_ > 0 && rng_.uniform() < error_rate_; }
+  bool draw_error() { return failing_.draw(rng_); }
 
  private:
   const Distribution service_time_;
   Distribution longer_;
-  double error_rate_ = 0;
+  Failing failing_;
   Rng rng_;
 };
 

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "core/distribution.h"
-
 #include "greet/unary_call.h"
 
 namespace greetlab {
@@ -50,7 +49,15 @@ void await_control(Control::AsyncService& service, CallQueue& queue, Behaviour& 
         if (!(wanted.rate() >= 0 && wanted.rate() <= 1)) {
           return refuse("an error rate is a probability, 0 to 1");
         }
-        behaviour.set_error_rate(wanted.rate());
+        if (wanted.code() < 0 || wanted.code() >= static_cast<int>(kCodeNames.size())) {
+          return refuse("an error's code is one of gRPC's, 1 to 16");
+        }
+        Failing failing{.rate = wanted.rate()};
+        if (wanted.code() != 0) failing.code = code_of(wanted.code());
+        if (wanted.has_pushback_ms()) {
+          failing.pushback = std::chrono::milliseconds(wanted.pushback_ms());
+        }
+        behaviour.set_failing(failing);
         return grpc::Status::OK;
       }));
   UnaryCall<AsyncService, control::Serving, Done>::await(

@@ -50,9 +50,14 @@ void ControlClient::set_latency(const Distribution& longer) const {
   call(control_, interrupted_, &control::Control::Stub::AsyncSetLatency, request);
 }
 
-void ControlClient::set_error_rate(double rate) const {
+void ControlClient::set_failing(const Failing& failing) const {
   control::Errors request;
-  request.set_rate(rate);
+  request.set_rate(failing.rate);
+  request.set_code(static_cast<int>(failing.code));
+  if (failing.pushback) {
+    const auto when = std::chrono::duration_cast<std::chrono::milliseconds>(*failing.pushback);
+    request.set_pushback_ms(when.count());
+  }
   call(control_, interrupted_, &control::Control::Stub::AsyncSetErrors, request);
 }
 

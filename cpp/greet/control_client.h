@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/distribution.h"
+#include "core/failing.h"
 #include "core/interrupted.h"
 
 namespace greetlab {
@@ -26,7 +27,7 @@ class ControlClient {
 
   /// Greetings take this much longer.
   void set_latency(const Distribution& longer) const;
-  void set_error_rate(double rate) const;
+  void set_failing(const Failing& failing) const;
   void set_serving(bool serving) const;
 
  private:

@@ -13,9 +13,13 @@ namespace {
 
 constexpr std::chrono::seconds kLongest = std::chrono::hours(24 * 365);
 
-const grpc::Status& injected_error() {
-  static const grpc::Status status(grpc::StatusCode::UNAVAILABLE, "injected error");
-  return status;
+grpc::Status injected_error(const Failing& failing, grpc::ServerContext& context) {
+  if (failing.pushback) {
+    const auto when = std::chrono::duration_cast<std::chrono::milliseconds>(*failing.pushback);
+    context.AddTrailingMetadata("grpc-retry-pushback-ms", std::to_string(when.count()));
+  }
+  const Status status = failing.status();
+  return {static_cast<grpc::StatusCode>(status.code), status.message};
 }
 
 const grpc::Status& queue_full() {
@@ -24,9 +28,9 @@ const grpc::Status& queue_full() {
 }
 
 // Greet: arrived -> (waiting) -> (being served) -> answered. Only a call that may have to wait asks
-// gRPC to be told of its client's end, which costs a turn of the queue: it gives up its place in the
-// line then. At the deadline that it was sent with (grpc-timeout), gRPC ends it in the same way.
-// One that is being served goes on to its end: few handlers look up.
+// gRPC to be told of its client's end, which costs a turn of the queue: it gives up its place in
+// the line then. At the deadline that it was sent with (grpc-timeout), gRPC ends it in the same
+// way. One that is being served goes on to its end: few handlers look up.
 class GreetCall final : public Tag {
  public:
   explicit GreetCall(GreetDesk& desk) : desk_(desk), ended_seen_(!desk.options.capacity) {
@@ -45,9 +49,7 @@ class GreetCall final : public Tag {
         await_greet(desk_);
         return come();
       case Step::waiting: return take_place();
-      case Step::being_served:
-        desk_.queue.waited(*alarm_);
-        return answer();
+      case Step::being_served: desk_.queue.waited(*alarm_); return answer();
       case Step::answered:
         finished_ = true;
         release();
@@ -109,7 +111,7 @@ class GreetCall final : public Tag {
   void answer() {
     const bool fails = desk_.behaviour.draw_error();
     if (desk_.places != nullptr) give_place(!fails);
-    if (fails) return fail(injected_error());
+    if (fails) return fail(injected_error(desk_.behaviour.failing(), context_));
     step_ = Step::answered;
     greet::GreetingResponse response;
     desk_.greeter.greet(request_.greeting(), context_.peer(), response);
@@ -211,7 +213,7 @@ class GreetStreamCall final : public Tag {
 
   void reply() {
     if (desk_.behaviour.draw_error()) {
-      finish(injected_error());
+      finish(injected_error(desk_.behaviour.failing(), context_));
       return;
     }
     step_ = Step::replying;

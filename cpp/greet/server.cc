@@ -114,7 +114,7 @@ class GreetServer::Impl {
     if (somebody_serves(options.control)) {
       throw std::runtime_error("control socket " + options.control + ": in use");
     }
-    behaviour_.set_error_rate(options.error_rate);
+    behaviour_.set_failing({options.error_rate});
 
     skip_mutex_checks();
     grpc::EnableDefaultHealthCheckService(false);  // see health.h

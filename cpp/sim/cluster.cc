@@ -242,10 +242,10 @@ void SimCluster::slow(std::string_view name, const Distribution& longer) {
   tell(pod, longer.is_zero() ? "fast again" : "slowed");
 }
 
-void SimCluster::fail(std::string_view name, double rate) {
+void SimCluster::fail(std::string_view name, const Failing& failing) {
   SimPod& pod = find(name);
-  pod.errors_ppm = static_cast<std::uint32_t>(rate * 1e6);
-  tell(pod, rate > 0 ? "failing" : "well again");
+  pod.failing = failing;
+  tell(pod, failing.rate > 0 ? "failing" : "well again");
 }
 
 void SimCluster::set_serving(std::string_view name, bool serving) {

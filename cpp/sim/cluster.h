@@ -113,8 +113,8 @@ class SimCluster {
   /// back. Its connections stay, and the calls over them go on, as they do with every client whose
   /// service config does not ask for health checks (gRFC A17).
   void set_serving(std::string_view pod, bool serving);
-  /// This share of its calls fails.
-  void fail(std::string_view pod, double rate);
+  /// This share of its calls fails, so.
+  void fail(std::string_view pod, const Failing& failing);
 
   // The clients.
   /// @param config its target is a service's name; what is random comes from the cluster's seed,

@@ -112,7 +112,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     const Time answered = network_.clock_.now() + network_.one_way() + service + network_.one_way();
     if (answered > deadline) {
       end_at(place, deadline, kDeadlineExceeded);
-    } else if (pod_.errors_ppm > 0 && network_.rng_.below(1'000'000) < pod_.errors_ppm) {
+    } else if (pod_.failing.draw(network_.rng_)) {
       end_at(place, answered, kInjected);
     } else {
       end_at(place, answered, kAnswered);
@@ -281,6 +281,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
       PodServer::Reply& answer = asked_.at(place).reply;
       told.status = std::move(answer.status);
       told.load = std::move(answer.load);
+      told.pushback = answer.pushback;
       finish(place, told, cause);
     });
   }
@@ -359,7 +360,11 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     }
     switch (ending) {
       case kAnswered: ++pod_.serial; return {{}, pod_.who};
-      case kInjected: return {{Code::unavailable, "injected error"}, pod_.who};
+      case kInjected: {
+        Outcome failed{pod_.failing.status(), pod_.who};
+        failed.pushback = pod_.failing.pushback;
+        return failed;
+      }
       case kSocketClosed: return {{Code::unavailable, "Socket closed"}};
       case kDeadlineExceeded: break;
     }

@@ -8,6 +8,7 @@
 
 #include "core/address.h"
 #include "core/distribution.h"
+#include "core/failing.h"
 #include "core/time.h"
 #include "trace/symbol.h"
 
@@ -38,12 +39,11 @@ struct SimPod {
   bool listed = true;          ///< As an endpoint of the services.
   bool told_to_end = false;    ///< SIGTERM has come: it is draining, and its preStop is over.
   std::uint32_t revision = 0;  ///< Of the Deployment's template: the rollout that made it.
-  Distribution service_time;  ///< From a request to its reply,
-  Distribution slowness;      ///< and how much longer than that.
+  Distribution service_time;   ///< From a request to its reply,
+  Distribution slowness;       ///< and how much longer than that.
   /// Where it cannot do everything at once, or reports its load; nullptr: it can, and does not.
   std::unique_ptr<PodServer> server;
-  /// The share of calls that fail, in parts of a million.
-  std::uint32_t errors_ppm = 0;
+  Failing failing;
   std::uint64_t serial = 0;
   std::uint32_t starts =
       0;  ///< How often it was started: a probe of an earlier life finds nothing.

@@ -43,7 +43,7 @@ void PodServer::come(JobId id) {
     case Entry::refused: break;
   }
   tell(jobs_.at(id), "refuses");
-  answer(id, {Code::resource_exhausted, kQueueFull});
+  answer(id, {{Code::resource_exhausted, kQueueFull}});
 }
 
 void PodServer::begin(JobId id) {
@@ -54,10 +54,10 @@ void PodServer::begin(JobId id) {
 }
 
 void PodServer::end(JobId id) {
-  const bool fails = pod_.errors_ppm > 0 && rng_.below(1'000'000) < pod_.errors_ppm;
+  const bool fails = pod_.failing.draw(rng_);
   queue_.end(!fails, clock_.now());
   tell(jobs_.at(id), "ends");
-  answer(id, fails ? Status{Code::unavailable, "injected error"} : Status{});
+  answer(id, fails ? Reply{pod_.failing.status(), nullptr, pod_.failing.pushback} : Reply{});
   while (const auto next = queue_.next(clock_.now())) begin(*next);
 }
 
@@ -72,11 +72,10 @@ void PodServer::leave(JobId id) {
   }
 }
 
-void PodServer::answer(JobId id, Status status) {
+void PodServer::answer(JobId id, Reply reply) {
   const auto job = jobs_.extract(id);
   const auto client = job.mapped().client.lock();
   if (!client) return;
-  Reply reply{std::move(status), nullptr};
   if (options_.load_reports) {
     reply.load = std::make_shared<const LoadReport>(queue_.report(clock_.now()));
   }

@@ -25,7 +25,8 @@ class PodServer {
 
   struct Reply {
     Status status;
-    std::shared_ptr<const LoadReport> load;  // nullptr: it does not report
+    std::shared_ptr<const LoadReport> load = nullptr;  // it does not report
+    std::optional<Duration> pushback = std::nullopt;
   };
 
   /// Who sends it calls: a connection.
@@ -63,7 +64,7 @@ class PodServer {
   void begin(JobId id);
   void end(JobId id);
   void leave(JobId id);
-  void answer(JobId id, Status status);
+  void answer(JobId id, Reply reply);
   void tell(Job& job, std::string_view step);
 
   Clock& clock_;

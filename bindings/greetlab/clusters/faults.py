@@ -33,8 +33,21 @@ class Faults(ABC):
         """
 
     @abstractmethod
-    def fail(self, pod: str, rate: float) -> None:
-        """Makes a pod fail this share of its calls (0 to 1) with UNAVAILABLE."""
+    def fail(
+        self,
+        pod: str,
+        rate: float,
+        code: str = "UNAVAILABLE",
+        *,
+        pushback: float | None = None,
+    ) -> None:
+        """Makes a pod fail this share of its calls (0 to 1).
+
+        code: with which code, by gRPC's name.
+        pushback: seconds after which the pod would be asked again, less than 0: never; it says so
+            beside the code (gRFC A6, `grpc-retry-pushback-ms`), to clients that try again. None: it
+            says nothing.
+        """
 
     @abstractmethod
     def set_serving(self, pod: str, serving: bool) -> None:

@@ -384,10 +384,17 @@ class LocalCluster(Cluster, Faults):
         self._control(pod).set_latency(latency)
         self.tell(self._find(pod), "fast again" if latency in (0, (0, 0), "0") else "slowed")
 
-    def fail(self, pod: str, rate: float) -> None:
-        """Makes a pod fail this share of its calls (0 to 1) with UNAVAILABLE."""
+    def fail(
+        self,
+        pod: str,
+        rate: float,
+        code: str = "UNAVAILABLE",
+        *,
+        pushback: float | None = None,
+    ) -> None:
+        """Makes a pod fail this share of its calls; see `Faults.fail`."""
         arguments.number("rate", rate, 0, 1)
-        self._control(pod).set_error_rate(rate)
+        self._control(pod).set_failing(rate, code, pushback)
         self.tell(self._find(pod), "failing" if rate > 0 else "well again")
 
     def set_serving(self, pod: str, serving: bool) -> None:

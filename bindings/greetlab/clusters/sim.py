@@ -376,10 +376,17 @@ class SimCluster(Cluster, Faults):
         arguments.time("latency", latency)
         self._do(lambda cluster: cluster._core.slow(pod, latency))
 
-    def fail(self, pod: str, rate: float) -> None:
-        """Makes a pod fail this share of its calls (0 to 1) with UNAVAILABLE."""
+    def fail(
+        self,
+        pod: str,
+        rate: float,
+        code: str = "UNAVAILABLE",
+        *,
+        pushback: float | None = None,
+    ) -> None:
+        """Makes a pod fail this share of its calls; see `Faults.fail`."""
         arguments.number("rate", rate, 0, 1)
-        self._do(lambda cluster: cluster._core.fail(pod, rate))
+        self._do(lambda cluster: cluster._core.fail(pod, rate, code, pushback))
 
     def set_serving(self, pod: str, serving: bool) -> None:
         """Sets what a pod's health says: the readiness probe has it off the endpoints, or back on
