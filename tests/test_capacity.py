@@ -1,6 +1,7 @@
-"""Pods that can be overloaded, in the sim: capacity, queue, service time; held to queueing theory."""
+"""Pods that can be overloaded, in the sim: capacity, queue, service time; and queueing theory."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -75,9 +76,8 @@ def test_a_time_is_written_in_one_way(given, text):
     ],
 )
 def test_what_is_no_time_is_refused_in_words(given, said):
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match=re.escape(said)):
         gl.Cluster.sim(1, service_time=given)
-    assert said in str(refused.value)
 
 
 def test_a_sum_is_no_time():

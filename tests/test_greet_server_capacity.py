@@ -1,4 +1,4 @@
-"""greet-server with a capacity: who is served, who waits, who is refused; held to queueing theory."""
+"""greet-server with a capacity: who is served, waits, or is refused; and queueing theory."""
 
 import math
 import subprocess

@@ -277,8 +277,8 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     const Time heard = network_.clock_.now() + network_.one_way();
     if (heard > in_flight_[place].deadline) return;
     in_flight_[place].end = network_.clock_.at(heard, [this, place, cause] {
-      Outcome told = outcome(kAnswered);
       PodServer::Reply& answer = asked_.at(place).reply;
+      Outcome told = outcome(answer.status.ok() ? kAnswered : kInjected);
       told.status = std::move(answer.status);
       told.load = std::move(answer.load);
       finish(place, told, cause);
