@@ -37,18 +37,18 @@ void bind_greet(py::module_& module) {
         const auto options = options_from<PodOptions>(given);
         options.check();
         std::vector<std::string> flags;
-        PodOptions::each(options, [&]<class Value>(std::string name, const Value& value,
-                                                   const char*) {
-          if (!given.contains(name)) return;
-          std::ranges::replace(name, '_', '-');
-          if constexpr (std::is_same_v<Value, Distribution>) {
-            flags.insert(flags.end(), {"--" + name, value.text()});
-          } else if constexpr (std::is_same_v<Value, bool>) {
-            if (value) flags.push_back("--" + name);
-          } else if (value) {
-            flags.insert(flags.end(), {"--" + name, std::to_string(*value)});
-          }
-        });
+        PodOptions::each(options,
+                         [&]<class Value>(std::string name, const Value& value, const char*) {
+                           if (!given.contains(name)) return;
+                           std::ranges::replace(name, '_', '-');
+                           if constexpr (std::is_same_v<Value, Distribution>) {
+                             flags.insert(flags.end(), {"--" + name, value.text()});
+                           } else if constexpr (std::is_same_v<Value, bool>) {
+                             if (value) flags.push_back("--" + name);
+                           } else if (value) {
+                             flags.insert(flags.end(), {"--" + name, std::to_string(*value)});
+                           }
+                         });
         return flags;
       },
       "How greet-server is told of these options.");

@@ -74,11 +74,11 @@ The columns are read-only NumPy views of C++ memory, without a copy.)")
 CallLog run(GreetChannel& channel, std::string first_name, std::string last_name, std::size_t calls,
             std::size_t concurrency, const py::object& interval, double timeout,
             bool wait_for_ready, bool keep_results, std::uint64_t seed) {
-  const GreetLoad load{std::move(first_name),
-                       std::move(last_name),
-                       {calls, concurrency, distribution(interval), seconds(timeout),
-                        wait_for_ready, seed},
-                       keep_results};
+  const GreetLoad load{
+      std::move(first_name),
+      std::move(last_name),
+      {calls, concurrency, distribution(interval), seconds(timeout), wait_for_ready, seed},
+      keep_results};
   CallLog log = [&] {
     const Unlocked unlocked;
     return channel.run(load, signalled);

@@ -11,7 +11,7 @@ def trace():
     channel = cluster.channel("greetserver-headless", policy="round_robin")
     channel.wait_ready(all=True)
     cluster.slow("pod-2", 0.04)
-    channel.load(2000, every="exponential 3ms")
+    channel.load(1000, every="exponential 3ms")
     return channel.trace
 
 
@@ -42,7 +42,7 @@ def test_the_hot_pod_is_the_one_with_refusals(trace):
     assert refused == {
         name: len(trace.of("PodServed", who=name, step="refuses")) for name in lanes(figure)
     }
-    assert refused["pod-2"] > 100 > refused["pod-1"]
+    assert refused["pod-2"] > 50 > refused["pod-1"]
     assert "pod-2: at most 4 calls in service and 20 waiting" in figure.alt
     assert "pod-2 slowed" in figure.alt
 
@@ -56,13 +56,14 @@ def test_a_pod_that_is_killed_has_nothing_to_do():
     cluster.run(0.5)
     [axes] = lanes(gl.plot.queues(cluster.trace)).values()
     both = axes.collections[0].get_paths()[0].vertices
-    assert both[both[:, 0] > 0.51][:, 1].max() == 0
+    assert both[both[:, 0] < 0.5][:, 1].max() == 5
+    assert both[both[:, 0] > 0.5001][:, 1].max() == 0
 
 
 def test_pods_that_tell_nothing_are_a_sentence():
     channel = gl.Cluster.sim(1, seed=7).channel("greetserver")
     channel.greet()
-    with pytest.raises(ValueError, match="no pod tells of its queue .*capacity"):
+    with pytest.raises(ValueError, match=r"no pod tells of its queue .*capacity"):
         gl.plot.queues(channel.trace)
     with pytest.raises(TypeError, match="drawn from a Trace"):
         gl.plot.queues(channel.greet())

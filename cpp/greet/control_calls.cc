@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "core/distribution.h"
-
 #include "greet/unary_call.h"
 
 namespace greetlab {

@@ -19,8 +19,9 @@ void add_pod_options(CLI::App& app, PodOptions& options) {
     std::ranges::replace(name, '_', '-');
     const std::string flag = "--" + name;
     if constexpr (std::is_same_v<Value, Distribution>) {
-      add_parsed(app, flag, help, parse_distribution, [&](Distribution parsed) { value = parsed; })
-          ->type_name("TIME");
+      add_parsed(app, flag, help, parse_distribution, [&](Distribution parsed) {
+        value = parsed;
+      })->type_name("TIME");
     } else if constexpr (std::is_same_v<Value, bool>) {
       app.add_flag(flag, value, help);
     } else {

@@ -24,9 +24,9 @@ const grpc::Status& queue_full() {
 }
 
 // Greet: arrived -> (waiting) -> (being served) -> answered. Only a call that may have to wait asks
-// gRPC to be told of its client's end, which costs a turn of the queue: it gives up its place in the
-// line then. At the deadline that it was sent with (grpc-timeout), gRPC ends it in the same way.
-// One that is being served goes on to its end: few handlers look up.
+// gRPC to be told of its client's end, which costs a turn of the queue: it gives up its place in
+// the line then. At the deadline that it was sent with (grpc-timeout), gRPC ends it in the same
+// way. One that is being served goes on to its end: few handlers look up.
 class GreetCall final : public Tag {
  public:
   explicit GreetCall(GreetDesk& desk) : desk_(desk), ended_seen_(!desk.options.capacity) {
@@ -45,9 +45,7 @@ class GreetCall final : public Tag {
         await_greet(desk_);
         return come();
       case Step::waiting: return take_place();
-      case Step::being_served:
-        desk_.queue.waited(*alarm_);
-        return answer();
+      case Step::being_served: desk_.queue.waited(*alarm_); return answer();
       case Step::answered:
         finished_ = true;
         release();

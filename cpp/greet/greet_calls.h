@@ -3,8 +3,8 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include "greet.grpc.pb.h"
 #include "core/pod_queue.h"
+#include "greet.grpc.pb.h"
 #include "greet/behaviour.h"
 #include "greet/call_queue.h"
 #include "greet/greeting.h"

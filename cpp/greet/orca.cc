@@ -46,8 +46,8 @@ class OrcaService::StreamCall final : public Tag {
  public:
   StreamCall(OrcaService& orca, CallQueue& queue) : orca_(orca), queue_(queue) {
     context_.AsyncNotifyWhenDone(&ended_);
-    orca.service_.RequestStreamCoreMetrics(&context_, &request_, &writer_, queue.get(),
-                                           queue.get(), this);
+    orca.service_.RequestStreamCoreMetrics(&context_, &request_, &writer_, queue.get(), queue.get(),
+                                           this);
   }
 
   ~StreamCall() override {
@@ -63,9 +63,9 @@ class OrcaService::StreamCall final : public Tag {
         }
         new StreamCall(orca_, queue_);
         if (orca_.streams_ >= kMostStreams) {
-          return finish({grpc::StatusCode::RESOURCE_EXHAUSTED,
-                         "this server reports its load to " + std::to_string(kMostStreams) +
-                             " at once, and does"});
+          return finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "this server reports its load to " +
+                                                                   std::to_string(kMostStreams) +
+                                                                   " at once, and does"});
         }
         counted_ = true;
         ++orca_.streams_;

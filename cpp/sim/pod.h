@@ -38,8 +38,8 @@ struct SimPod {
   bool listed = true;          ///< As an endpoint of the services.
   bool told_to_end = false;    ///< SIGTERM has come: it is draining, and its preStop is over.
   std::uint32_t revision = 0;  ///< Of the Deployment's template: the rollout that made it.
-  Distribution service_time;  ///< From a request to its reply,
-  Distribution slowness;      ///< and how much longer than that.
+  Distribution service_time;   ///< From a request to its reply,
+  Distribution slowness;       ///< and how much longer than that.
   /// Where it cannot do everything at once, or reports its load; nullptr: it can, and does not.
   std::unique_ptr<PodServer> server;
   /// The share of calls that fail, in parts of a million.

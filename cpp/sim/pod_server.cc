@@ -57,8 +57,8 @@ void PodServer::end(JobId id) {
   const bool fails = pod_.errors_ppm > 0 && rng_.below(1'000'000) < pod_.errors_ppm;
   queue_.end(!fails, clock_.now());
   tell(jobs_.at(id), "ends");
-  answer(id, fails ? Status{Code::unavailable, "injected error"} : Status{});
   while (const auto next = queue_.next(clock_.now())) begin(*next);
+  answer(id, fails ? Status{Code::unavailable, "injected error"} : Status{});
 }
 
 // The client's RST_STREAM has come, or its deadline, which is the pod's, too (grpc-timeout).
