@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from greetlab.trace.trace import Trace
 from greetlab.views.palette import FAILED
@@ -118,7 +119,6 @@ def _pods(reading: Reading) -> dict[str, _Pod]:
 
 def _draw(axes: Axes, name: str, pod: _Pod, reading: Reading, most: int) -> str:
     """One pod's lane; returns it in words."""
-    style = reading.styles.get(name)
     when = np.append(pod.when, max(reading.seconds, pod.when[-1]))
     in_service = np.append(pod.in_service, pod.in_service[-1])
     both = np.append(pod.in_service + pod.waiting, pod.in_service[-1] + pod.waiting[-1])
@@ -128,10 +128,10 @@ def _draw(axes: Axes, name: str, pod: _Pod, reading: Reading, most: int) -> str:
     bare(axes)
     axes.set_ylim(0, 1.14 * most)
     axes.set_label("queue")
-    axes.yaxis.get_major_locator().set_params(integer=True, nbins=3)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
     axes.set_ylabel(
         label(name), rotation=0, ha="right", va="center", fontsize=NORMAL,
-        color=style.color if style else INK, labelpad=10,
+        color=INK, labelpad=10,
     )  # fmt: skip
     words = (
         f"{name}: at most {plural(int(pod.in_service.max()), 'call')} in service and "
