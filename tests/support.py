@@ -33,6 +33,6 @@ def wait_until(holds, timeout=10.0):
 
 def as_live(trace: Trace, path: Path) -> Trace:
     """The same trace without what a real network shows to nobody; `path` is for a file."""
-    hidden = ("ProxyRouted", "GoAwaySent")
+    hidden = ("ProxyRouted", "GoAwaySent", "PodServed")
     trace.of(*(kind for kind in KINDS if kind not in hidden)).save(path)
     return Trace.load(path)

@@ -343,7 +343,7 @@ def test_an_address_in_use_is_refused_with_its_name(serve):
     ("flags", "said"),
     [
         (["--listen", "nowhere"], "bind nowhere:50051: not an IP address"),
-        (["--service-time", "5"], "such as 250us"),
+        (["--service-time", "5"], "a number has its unit"),
         (["--service-time", "9ms..5ms"], "the first is above the second"),
         (["--max-connection-age", "soon"], "expected a number and a unit"),
         (["--error-rate", "2"], "--error-rate"),

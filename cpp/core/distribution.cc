@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::string_view kExponential = "exponential ";
 
-// An exponential variate of mean 1 without a logarithm, whose last bit differs from one C library to
-// the next (von Neumann 1951, "Various techniques used in connection with random digits"): of
+// An exponential variate of mean 1 without a logarithm, whose last bit differs from one C library
+// to the next (von Neumann 1951, "Various techniques used in connection with random digits"): of
 // uniform draws, each below the one before it, the run's length is odd with probability e^-u, where
 // u is the first of them. Every even run adds 1.
 double draw_exponential(Rng& rng) {

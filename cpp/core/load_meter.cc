@@ -40,8 +40,8 @@ LoadReport LoadMeter::report(std::optional<std::uint32_t> capacity, std::size_t 
   report.rps = static_cast<double>(sum.ended) / seconds;
   report.eps = static_cast<double>(sum.failed) / seconds;
   if (capacity) {
-    report.application_utilization = static_cast<double>(sum.busy_ns) /
-                                     (static_cast<double>(seen.count()) * *capacity);
+    report.application_utilization =
+        static_cast<double>(sum.busy_ns) / (static_cast<double>(seen.count()) * *capacity);
   }
   return report;
 }

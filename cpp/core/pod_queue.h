@@ -17,8 +17,8 @@ namespace greetlab {
 enum class Entry : std::uint8_t { begun, waits, refused };
 
 /// The places of a pod, and the queue for them: first come, first served. The same code for the
-/// sim's pods and the real ones; who takes how long is theirs. Without a capacity it has a place for
-/// everybody.
+/// sim's pods and the real ones; who takes how long is theirs. Without a capacity it has a place
+/// for everybody.
 /// @tparam Call a handle: what is handed out again when it is that call's turn.
 template <class Call>
 class PodQueue {

@@ -154,6 +154,7 @@ class GreetCall final : public Tag {
   std::optional<grpc::Alarm> alarm_;  // most calls never wait
 };
 
+// A stream takes up no place of the pod's: it is mostly pauses.
 // GreetStream: arrived -> (pause -> reply)* -> finished. gRPC tells of the client's end by a tag of
 // its own (`Ended`), so that a long pause does not hold a stream whose client has gone.
 class GreetStreamCall final : public Tag {

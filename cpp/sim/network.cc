@@ -264,8 +264,9 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   void ask(std::size_t place) {
     end_at(place, in_flight_[place].deadline, kDeadlineExceeded);
     const std::shared_ptr<PodServer::Client> self(shared_from_this(), this);
-    asked_[place] = {pod_.server->arrive(self, place, in_flight_[place].id,
-                                         network_.clock_.now() + network_.one_way(),
+    // One after the other, as they were sent: TCP keeps their order.
+    last_asked_ = std::max(last_asked_, network_.clock_.now() + network_.one_way());
+    asked_[place] = {pod_.server->arrive(self, place, in_flight_[place].id, last_asked_,
                                          in_flight_[place].cause)};
   }
 
@@ -277,8 +278,8 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     const Time heard = network_.clock_.now() + network_.one_way();
     if (heard > in_flight_[place].deadline) return;
     in_flight_[place].end = network_.clock_.at(heard, [this, place, cause] {
-      Outcome told = outcome(kAnswered);
       PodServer::Reply& answer = asked_.at(place).reply;
+      Outcome told = outcome(answer.status.ok() ? kAnswered : kInjected);
       told.status = std::move(answer.status);
       told.load = std::move(answer.load);
       told.pushback = answer.pushback;
@@ -411,6 +412,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   std::vector<std::size_t> free_;
   std::deque<std::size_t> waiting_;  // for a stream
   std::map<std::size_t, Asked> asked_;
+  Time last_asked_{};
   std::uint32_t streams_ = 0;
   std::uint32_t streams_ever_ = 0;
   std::vector<Timer> pending_;  // at most GOAWAYs, a reset and TCP's own patience

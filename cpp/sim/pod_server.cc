@@ -57,8 +57,8 @@ void PodServer::end(JobId id) {
   const bool fails = pod_.failing.draw(rng_);
   queue_.end(!fails, clock_.now());
   tell(jobs_.at(id), "ends");
-  answer(id, fails ? Reply{pod_.failing.status(), nullptr, pod_.failing.pushback} : Reply{});
   while (const auto next = queue_.next(clock_.now())) begin(*next);
+  answer(id, fails ? Reply{pod_.failing.status(), nullptr, pod_.failing.pushback} : Reply{});
 }
 
 // The client's RST_STREAM has come, or its deadline, which is the pod's, too (grpc-timeout).

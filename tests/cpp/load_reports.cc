@@ -1,4 +1,5 @@
-// What a pretend pod says of its load reaches who sent the call (`Outcome.load`), and says the truth.
+// What a pretend pod says of its load reaches who sent the call (`Outcome.load`), and says the
+// truth.
 //
 // Ends with 0 if it is so, else with 1 and what was otherwise.
 #include <cmath>
@@ -77,8 +78,8 @@ void of_a_pod_with_a_capacity() {
   expect("it counts as an error", ends[1].load->eps, 20);
   expect("among so many", ends[1].load->rps, 40);
   expect("all of it was busy", ends[1].load->application_utilization, 1);
-  expect("others still are", ends[1].load->named.at("in_service"), 3);
-  expect("and one waits", ends[1].load->named.at("waiting"), 1);
+  expect("the next has begun", ends[1].load->named.at("in_service"), 4);
+  expect("and none waits", ends[1].load->named.at("waiting"), 0);
   expect("half as long a quarter of it", ends[5].load->application_utilization, (4 + 1) / 8.);
 }
 

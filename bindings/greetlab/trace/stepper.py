@@ -39,6 +39,8 @@ class Snapshot:
 
     seconds: float = 0.0
     pods: dict[str, str] = field(default_factory=dict)
+    loads: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Of pods that have a capacity, as each last told: calls in service, and calls that wait."""
     endpoints: dict[str, list[str]] = field(default_factory=dict)
     clients: dict[str, ClientView] = field(default_factory=dict)
 
@@ -46,6 +48,8 @@ class Snapshot:
         told = [f"at {self.seconds * 1e3:.3f} ms"]
         for service, addresses in self.endpoints.items():
             told.append(f"  {service}: {', '.join(addresses) or 'nobody'}")
+        for pod, (in_service, waiting) in self.loads.items():
+            told.append(f"  {pod}: {in_service} in service, {waiting} waiting")
         for name, client in self.clients.items():
             shared = f" over {client.ready}" if client.ready else ""
             told.append(

@@ -2,6 +2,7 @@
 
 from greetlab.views.plot.distributions import latency
 from greetlab.views.plot.frames import frames
+from greetlab.views.plot.queues import queues
 from greetlab.views.plot.request_strips import requests
 from greetlab.views.plot.state_bars import states
 from greetlab.views.plot.style import Picture
@@ -9,4 +10,14 @@ from greetlab.views.plot.three_lanes import lanes
 from greetlab.views.plot.waits import waits
 from greetlab.views.plot.waterfall import lookup
 
-__all__ = ["Picture", "frames", "lanes", "latency", "lookup", "requests", "states", "waits"]
+__all__ = [
+    "Picture",
+    "frames",
+    "lanes",
+    "latency",
+    "lookup",
+    "queues",
+    "requests",
+    "states",
+    "waits",
+]
