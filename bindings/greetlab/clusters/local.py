@@ -26,7 +26,13 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 from greetlab import _core, arguments
 from greetlab.channels.channel import Channel
 from greetlab.channels.options import DEFAULTS, ChannelOptions, channel_title, takes
-from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster, Pod
+from greetlab.clusters.cluster import (
+    CLUSTER_IP_SERVICE,
+    HEADLESS_SERVICE,
+    WATCH,
+    Cluster,
+    Pod,
+)
 from greetlab.clusters.faults import Faults
 from greetlab.clusters.local_pods import Delays, LocalPod, LocalPods
 from greetlab.clusters.loopback import Network, families
@@ -54,8 +60,6 @@ class PodOptions(TypedDict, total=False):
 
 
 DNS_PORT = 10053
-WATCH = "watch:///"
-"""Begins what a client is told of, and does not look up."""
 NAMESPACE = "default"
 DOMAIN = "cluster.local"
 SEARCH = pod_search(NAMESPACE, DOMAIN)

@@ -197,6 +197,10 @@ class RingPicker final : public Picker {
 /// - a call goes to the next place at or after the hash of its key, which the header
 ///   `requestHashHeader` carries; a call without one goes anywhere;
 /// - nobody is connected to before a call wants to go there.
+///
+/// Of n pods a new one takes 1/n of the keys. Others move as well, though fewer than that: the ring
+/// keeps its size (`minRingSize`), so that everybody else has fewer places than before, and the
+/// keys of a place that is gone belong to whoever comes next. Stock's ring does the same.
 class RingHash final : public LbPolicy {
  public:
   RingHash(const PolicyConfig& config, PolicyHelper& helper, Clock& clock)
