@@ -9,11 +9,8 @@ GreetCall::GreetCall(const Request& request)
     : body_(length_prefixed(request.message.SerializeAsString())), metadata_(request.metadata) {}
 
 GrpcRequest GreetCall::request() const {
-  return {.path = kGreetMethod,
-          .authority = {},
-          .body = body_,
-          .timeout = {},
-          .metadata = headers_};
+  return {
+      .path = kGreetMethod, .authority = {}, .body = body_, .timeout = {}, .metadata = headers_};
 }
 
 void GreetCall::forget() {

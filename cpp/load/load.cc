@@ -62,9 +62,9 @@ void Load::start_call(Slot& slot) {
   Channel& channel = slot.own_channel != nullptr ? *slot.own_channel : channel_;
   // What is held here fits into a std::function: a call more costs no memory.
   const Metadata* const metadata = slot.metadata.empty() ? nullptr : &slot.metadata;
-  slot.call =
-      channel.call(*slot.subchannel_call, {config_.wait_for_ready, now + config_.timeout, kGreetMethod, metadata},
-                   [this, &slot](const CallResult& result) { on_end(slot, result); });
+  slot.call = channel.call(*slot.subchannel_call,
+                           {config_.wait_for_ready, now + config_.timeout, kGreetMethod, metadata},
+                           [this, &slot](const CallResult& result) { on_end(slot, result); });
 }
 
 void Load::cancel() {

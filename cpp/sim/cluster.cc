@@ -281,8 +281,8 @@ Channel& SimCluster::open(const ChannelOptions& config, std::string who) {
     make_resolver = looked_up(config);
   }
   return channels_.emplace_back(Channel::Ports{clock_, network_, trace_},
-                                ChannelConfig{config.policy, config.service_config, std::move(who), rng_.next(),
-                                              config.keepalive, config.idle_timeout},
+                                ChannelConfig{config.policy, config.service_config, std::move(who),
+                                              rng_.next(), config.keepalive, config.idle_timeout},
                                 std::move(make_resolver));
 }
 

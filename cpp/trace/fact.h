@@ -835,11 +835,11 @@ struct CallEnded {
 using Fact =
     std::variant<PodChanged, EndpointsChanged, ProxyRouted, GoAwaySent, PodServed, LookupStarted,
                  QueryAnswered, LookupEnded, ReresolutionRequested, CooldownStarted,
-                 ResolverBackoffStarted, EndpointsTold, AddressListTaken, ListSwapped, PickerPublished,
-                 ChannelStateChanged, SubchannelCreated, SubchannelStateChanged, ConnectStarted,
-                 TlsHandshake, Connected, ConnectFailed, GoAwayReceived, PingSent, PingAnswered,
-                 PingUnanswered, KeepaliveThrottled, ConnectionLost, BackoffStarted, FrameSeen,
-                 CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent, AttemptEnded,
-                 RetryScheduled, RetryRefused, RetryTokens, HedgeStarted, CallEnded>;
+                 ResolverBackoffStarted, EndpointsTold, AddressListTaken, ListSwapped,
+                 PickerPublished, ChannelStateChanged, SubchannelCreated, SubchannelStateChanged,
+                 ConnectStarted, TlsHandshake, Connected, ConnectFailed, GoAwayReceived, PingSent,
+                 PingAnswered, PingUnanswered, KeepaliveThrottled, ConnectionLost, BackoffStarted,
+                 FrameSeen, CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent,
+                 AttemptEnded, RetryScheduled, RetryRefused, RetryTokens, HedgeStarted, CallEnded>;
 
 }  // namespace greetlab

@@ -100,8 +100,8 @@ void PolicyBench::exit_idle() {
 
 std::vector<std::string> PolicyBench::picks(std::size_t count, const Metadata& metadata) {
   if (count > kMostPicks) {
-    throw std::invalid_argument("picks(" + std::to_string(count) + "): " +
-                                std::to_string(kMostPicks) + " at once are the most");
+    throw std::invalid_argument("picks(" + std::to_string(count) +
+                                "): " + std::to_string(kMostPicks) + " at once are the most");
   }
   std::vector<std::string> picks;
   for (std::size_t i = 0; i < count; ++i) {
