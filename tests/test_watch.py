@@ -33,8 +33,7 @@ def test_the_story_goes_from_a_pick_back_to_the_pod():
     sim.scale(2)
     sim.run(0.01)
     channel.greet(times=2)
-    picks = [event for event in channel.trace.of("Picked")]
-    new = next(event for event in reversed(picks) if event.subchannel == 2)
+    new = channel.trace.last("Picked", subchannel=2)
     story, event = [], new
     while event is not None:
         story.append(event.kind)

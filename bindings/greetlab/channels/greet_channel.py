@@ -124,9 +124,7 @@ class GreetChannel(ABC):
         metadata: what each call says beside its message: {"user-id": "ada"}. Names are in lower
             case; a value is text, or bytes where the name ends with "-bin". At most 8.
         """
-        load = Load(
-            first_name, last_name, times, 1, 0.0, timeout, wait_for_ready, pairs(metadata)
-        )
+        load = Load(first_name, last_name, times, 1, 0.0, timeout, wait_for_ready, pairs(metadata))
         return self._run(load.checked(), keep_results=True)
 
     def load(

@@ -82,7 +82,9 @@ def policy_config(policy: AnyPolicy, *, shuffle_address_list: bool = False) -> _
         elif isinstance(value, str):
             texts[field] = value
         else:
-            raise TypeError(f"{name}: {field} is {value!r}; a whole number, a text, or true or false")
+            raise TypeError(
+                f"{name}: {field} is {value!r}; a whole number, a text, or true or false"
+            )
     return _core.PolicyConfig(name, numbers, child, texts)
 
 

@@ -309,8 +309,8 @@ class LocalCluster(Cluster, Faults):
         port: None = the service's own, or the pods' where nothing is between: if it is headless.
 
         gRPC would walk this machine's search list, not a pod's, so the name is looked up here and
-        handed over in full, with its final dot. What is watched is no name of DNS. A name that does not exist stays as it would first
-        be tried.
+        handed over in full, with its final dot. A name that does not exist stays as it would first
+        be tried. What is watched ("watch:///...") is no name of DNS, and stays as it is.
         """
         self._check_open()
         if service.startswith(WATCH):

@@ -37,8 +37,8 @@ def call(
         typer.Argument(
             metavar="TARGET",
             help="A gRPC target, such as dns:///greetserver.default.svc.cluster.local:50051; "
-            f"{CLUSTER_IP_SERVICE} and {HEADLESS_SERVICE} are those of a cluster made for it; {WATCH}{HEADLESS_SERVICE} is told of "
-            "its pods and looks nothing up.",
+            f"{CLUSTER_IP_SERVICE} and {HEADLESS_SERVICE} are those of a cluster made for it; "
+            f"{WATCH}{HEADLESS_SERVICE} is told of its pods and looks nothing up.",
         ),
     ] = CLUSTER_IP_SERVICE,
     policy: Annotated[
