@@ -27,11 +27,11 @@ inline Metadata metadata_of(const BytesMetadata& given) {
 
 /// @throws std::invalid_argument for metadata that cannot be sent.
 inline LoadConfig load_config(std::size_t calls, std::size_t concurrency,
-                              const pybind11::object& interval, double timeout,
-                              bool wait_for_ready, const BytesMetadata& metadata,
-                              std::string key_header, std::size_t keys, std::uint64_t seed = 0) {
-  LoadConfig config{calls, concurrency, distribution(interval), seconds(timeout), wait_for_ready,
-                    seed};
+                              const pybind11::object& interval, double timeout, bool wait_for_ready,
+                              const BytesMetadata& metadata, std::string key_header,
+                              std::size_t keys, std::uint64_t seed = 0) {
+  LoadConfig config{calls,          concurrency, distribution(interval), seconds(timeout),
+                    wait_for_ready, seed};
   config.metadata = metadata_of(metadata);
   Metadata all = config.metadata;
   if (keys > 0) all.emplace_back(key_header, "");

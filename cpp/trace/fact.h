@@ -113,9 +113,9 @@ struct GoAwaySent {
   }
 };
 
-/// A pod and one call: `step` is "waits", "begins", "ends", "refuses", or "loses" where the client of
-/// a call that waits has gone. `in_service` and `waiting` are what the pod has then. Told of pods
-/// that have a capacity.
+/// A pod and one call: `step` is "waits", "begins", "ends", "refuses", or "loses" where the client
+/// of a call that waits has gone. `in_service` and `waiting` are what the pod has then. Told of
+/// pods that have a capacity.
 struct PodServed {
   CallId call;
   Symbol step;
@@ -140,8 +140,9 @@ struct PodServed {
       return t.say("the client of ", call, " has gone, and ", t.who, " serves it no more", load);
     }
     if (what == "ends") return t.say(t.who, " has served ", call, load);
-    const std::string after =
-        waited.count() > 0 ? t.say(", which has waited for ", t.milliseconds(waited)) : std::string();
+    const std::string after = waited.count() > 0
+                                  ? t.say(", which has waited for ", t.milliseconds(waited))
+                                  : std::string();
     return t.say(t.who, " begins to serve ", call, after, load);
   }
 };
@@ -266,8 +267,9 @@ struct EndpointsTold {
       return t.say(t.who, " watches ", service, ": ", t.counted(slices, "slice"), " with ",
                    to_call);
     }
-    const std::string_view news =
-        how == "ADDED" ? " is new" : how == "DELETED" ? " is gone" : " has changed";
+    const std::string_view news = how == "ADDED"     ? " is new"
+                                  : how == "DELETED" ? " is gone"
+                                                     : " has changed";
     return t.say(t.who, " is told that ", slice, news, ": ", service, " has ",
                  t.counted(slices, "slice"), " with ", to_call);
   }
