@@ -161,12 +161,7 @@ def test_its_port_is_not_shared_with_who_would_share(serve):
 
 def test_the_age_grace_bounds_the_calls_of_an_old_connection(serve):
     server = serve(
-        "--max-connection-age",
-        "100ms",
-        "--max-connection-age-grace",
-        "50ms",
-        "--service-time",
-        "1000s",
+        "--max-connection-age", "100ms", "--max-connection-age-grace", "50ms", "--service-time", "1000s"
     )
     with server.channel() as channel:
         assert channel.greet("A", timeout=9).by_status == {"UNAVAILABLE": 1}

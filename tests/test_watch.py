@@ -49,10 +49,10 @@ def test_what_it_was_told_is_a_sentence():
     sim.scale(3)
     sim.run(0.01)
     first, then = told(channel)
-    assert "client-1 watches greetserver-headless: 1 slice with 2 addresses to call" in str(first)
+    assert "watches greetserver-headless: 1 slice with 2 addresses to call" in str(first)
     assert (
-        "client-1 is told that greetserver-headless-1 has changed: greetserver-headless has 1 slice "
-        "with 3 addresses to call"
+        "client-1 is told that greetserver-headless-1 has changed: greetserver-headless has "
+        "1 slice with 3 addresses to call"
     ) in str(then)
     assert (first.change, then.change, then.slices) == ("LISTED", "MODIFIED", 1)
     assert then.cause.kind == "EndpointsChanged"
