@@ -8,6 +8,7 @@
 
 #include "channel/answer.h"
 #include "core/interrupted.h"
+#include "core/rng.h"
 #include "rpc/said.h"
 #include "rpc/timespec.h"
 
@@ -162,6 +163,7 @@ class NativeLoad {
   }
 
   const LoadConfig config_;
+  Rng rng_;
   const NativeRoute& route_;
   CallRecorder& recorder_;
   CallLog log_;
