@@ -79,8 +79,9 @@ seed: of everything random.)")
            "Jumps to the next thing that waits for its time; False if there is none.")
       .def("connecting", in_turn<PolicyBench>(&PolicyBench::connecting),
            "The addresses that are being dialled, in the order of dialling.")
-      .def("picks", in_turn<PolicyBench>(&PolicyBench::picks), "count"_a,
-           "What the latest picker says of the next calls: an address, 'wait', or 'fail: why'.")
+      .def("picks", in_turn<PolicyBench>(&PolicyBench::picks), "count"_a, "metadata"_a = Metadata{},
+           "What the latest picker says of the next calls: an address, 'wait', or 'fail: why'. "
+           "metadata: [(name, value)] of each.")
       .def("done", in_turn<PolicyBench>(&PolicyBench::done), "address"_a,
            "The oldest tracked call that was picked for it ends. Raises ValueError if there is "
            "none.")

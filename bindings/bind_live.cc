@@ -4,6 +4,7 @@
 #include "bindings.h"
 #include "core/printable.h"
 #include "engine/engine.h"
+#include "load_config.h"
 #include "options.h"
 #include "trace_handle.h"
 #include "waiting.h"
@@ -73,12 +74,12 @@ The columns are read-only NumPy views of C++ memory, without a copy.)")
 
 CallLog run(GreetChannel& channel, std::string first_name, std::string last_name, std::size_t calls,
             std::size_t concurrency, const py::object& interval, double timeout,
-            bool wait_for_ready, bool keep_results, std::uint64_t seed) {
-  const GreetLoad load{
-      std::move(first_name),
-      std::move(last_name),
-      {calls, concurrency, distribution(interval), seconds(timeout), wait_for_ready, seed},
-      keep_results};
+            bool wait_for_ready, const BytesMetadata& metadata, std::string key_header,
+            std::size_t keys, bool keep_results, std::uint64_t seed) {
+  const GreetLoad load{std::move(first_name), std::move(last_name),
+                       load_config(calls, concurrency, interval, timeout, wait_for_ready, metadata,
+                                   std::move(key_header), keys, seed),
+                       keep_results};
   CallLog log = [&] {
     const Unlocked unlocked;
     return channel.run(load, signalled);
@@ -88,11 +89,11 @@ CallLog run(GreetChannel& channel, std::string first_name, std::string last_name
 }
 
 MethodAnswer call_method(GreetChannel& channel, std::string path, const py::bytes& message,
-                         const std::vector<std::pair<std::string, py::bytes>>& metadata,
-                         double timeout, bool wait_for_ready, bool stream, std::size_t most) {
-  MethodRequest request{std::move(path), message, {},  seconds(timeout),
-                        wait_for_ready,  stream,  most};
-  for (const auto& [name, value] : metadata) request.metadata.emplace_back(name, value);
+                         const BytesMetadata& metadata, double timeout, bool wait_for_ready,
+                         bool stream, std::size_t most) {
+  MethodRequest request{
+      std::move(path), message, metadata_of(metadata), seconds(timeout), wait_for_ready,
+      stream,          most};
   MethodAnswer answer = [&] {
     const Unlocked unlocked;
     return channel.call(std::move(request), signalled);
@@ -164,6 +165,30 @@ class LiveTrace final : public TraceHandle {
   const std::string world_;
 };
 
+void bind_slice_endpoint(py::module_& module) {
+  py::class_<SliceEndpoint>(module, "SliceEndpoint", R"(
+An endpoint as an EndpointSlice has it: a pod's address, and its conditions.)")
+      .def(py::init([](std::string pod, const std::string& address, bool ready, bool serving,
+                       bool terminating) {
+             return SliceEndpoint{
+                 std::move(pod), {parse_address(address)}, ready, serving, terminating};
+           }),
+           py::arg("pod"), py::arg("address"), py::kw_only(), py::arg("ready"), py::arg("serving"),
+           py::arg("terminating"))
+      .def_readonly("pod", &SliceEndpoint::pod)
+      .def_property_readonly(
+          "address", [](const SliceEndpoint& one) { return to_string(one.addresses.front()); },
+          "\"10.244.0.3:50051\"")
+      .def_readonly("ready", &SliceEndpoint::ready)
+      .def_readonly("serving", &SliceEndpoint::serving)
+      .def_readonly("terminating", &SliceEndpoint::terminating)
+      .def("__repr__", [](const SliceEndpoint& one) {
+        return printable("<" + one.pod + " " + to_string(one.addresses.front()) +
+                         (one.ready ? " ready" : "") + (one.serving ? " serving" : "") +
+                         (one.terminating ? " terminating" : "") + ">");
+      });
+}
+
 void bind_channels(py::module_& module) {
   using Released = py::call_guard<Unlocked>;
   using Shared = std::shared_ptr<GreetChannel>;
@@ -182,9 +207,11 @@ void bind_channels(py::module_& module) {
 A channel on real connections. Use it through greetlab.Channel.)")
       .def("run", &run, py::arg("first_name"), py::arg("last_name"), py::arg("calls"),
            py::arg("concurrency"), py::arg("interval"), py::arg("timeout"),
-           py::arg("wait_for_ready"), py::arg("keep_results"), py::arg("seed"), R"(
+           py::arg("wait_for_ready"), py::arg("metadata"), py::arg("key_header"), py::arg("keys"),
+           py::arg("keep_results"), py::arg("seed"), R"(
 Makes `calls` calls, `concurrency` at a time (or one each `interval`, where it is not 0), each with
-`timeout` seconds to end. `seed`: of an interval that is random.)")
+`timeout` seconds to end. With `keys` each says in `key_header` which of so many it is, by turns.
+`seed`: of an interval that is random. Raises ValueError for metadata that cannot be sent.)")
       .def("call_method", &call_method, py::arg("path"), py::arg("message"), py::arg("metadata"),
            py::arg("timeout"), py::arg("wait_for_ready"), py::arg("stream"), py::arg("most"), R"(
 Calls any method, and waits for its end. Raises ValueError for a path or metadata that are none.)")
@@ -224,12 +251,13 @@ ValueError where the engine cannot be told to.)")
           "Puts into the trace that the cluster did this to a pod.")
       .def(
           "tell_endpoints_changed",
-          [](GreetChannel& channel, std::string service,
-             const std::vector<std::string>& addresses) {
-            channel.tell_endpoints_changed(std::move(service), parsed(addresses));
+          [](GreetChannel& channel, std::string service, std::vector<SliceEndpoint> endpoints,
+             double lag) {
+            channel.tell_endpoints_changed(std::move(service), std::move(endpoints), seconds(lag));
           },
-          py::arg("service"), py::arg("addresses"),
-          "Puts into the trace that the cluster lists these as the service's endpoints.")
+          py::arg("service"), py::arg("endpoints"), py::arg("lag"),
+          "Puts into the trace that the cluster lists these as the service's endpoints; a channel "
+          "that watches the service hears of it, `lag` seconds later.")
       .def("flush", &GreetChannel::flush, Released(),
            "Waits until what was told of the cluster stands in the trace.")
       .def(
@@ -274,6 +302,7 @@ engine cannot be told.)");
 void bind_live(py::module_& module) {
   bind_call_log(module);
   bind_method_answer(module);
+  bind_slice_endpoint(module);
   bind_channels(module);
 }
 

@@ -3,6 +3,7 @@
 #include "bindings.h"
 #include "core/rolling_update.h"
 #include "lb/subchannel.h"
+#include "load_config.h"
 #include "options.h"
 #include "sim/load.h"
 #include "trace_handle.h"
@@ -144,17 +145,21 @@ void bind_channel(py::module_& module) {
       .def(
           "start_load",
           [](const SimChannel& self, std::size_t calls, std::size_t concurrency,
-             const py::object& interval, double timeout, bool wait_for_ready) {
+             const py::object& interval, double timeout, bool wait_for_ready,
+             const BytesMetadata& metadata, std::string key_header, std::size_t keys) {
             const Turn turn(*self.cluster);
             std::optional<ChannelOptions> dial_anew;
             if (self.options.connection_per_call) dial_anew = self.options;
             return SimLoad{self.cluster, start_load(*self.cluster, self.open(),
-                                                    {calls, concurrency, distribution(interval),
-                                                     seconds(timeout), wait_for_ready},
+                                                    load_config(calls, concurrency, interval,
+                                                                timeout, wait_for_ready, metadata,
+                                                                std::move(key_header), keys),
                                                     dial_anew)};
           },
           py::arg("calls"), py::arg("concurrency"), py::arg("interval"), py::arg("timeout"),
-          py::arg("wait_for_ready"), "Starts calls, which go on while the world's time does.")
+          py::arg("wait_for_ready"), py::arg("metadata"), py::arg("key_header"), py::arg("keys"),
+          "Starts calls, which go on while the world's time does. Raises ValueError for metadata "
+          "that cannot be sent.")
       .def("close", [](SimChannel& self) {
         const Turn turn(*self.cluster);
         if (self.channel) self.cluster->close_channel(*std::exchange(self.channel, nullptr));

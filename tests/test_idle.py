@@ -60,7 +60,11 @@ def test_calls_that_come_in_time_keep_it():
 
 @pytest.mark.parametrize(
     "policy",
-    [{"random_subsetting": {"subsetSize": 2}}, *sorted({*gl.POLICIES} - {"random_subsetting"})],
+    [
+        {"random_subsetting": {"subsetSize": 2}},
+        {"ring_hash_experimental": {"requestHashHeader": "user-id"}},
+        *sorted({*gl.POLICIES} - {"random_subsetting", "ring_hash_experimental"}),
+    ],
 )
 def test_every_policy_lets_go(policy):
     cluster = gl.Cluster.sim(3, seed=7)

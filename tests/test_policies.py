@@ -902,6 +902,17 @@ def connect_any(bench, addresses):
     bench.ready(bench.connecting()[0])
 
 
+def test_shuffled_an_update_keeps_the_connection_that_there_is(bench):
+    for seed in range(20):
+        shuffled = bench(SHUFFLED, seed=seed)
+        connect_any(shuffled, "abc")
+        picked = shuffled.picks(1)
+        shuffled.update(["c", "b", "a"])
+        assert shuffled.picks(1) == picked
+        assert shuffled.state == "READY"
+        assert set(shuffled.subchannels) == set(picked)
+
+
 def test_without_shuffle_the_order_is_the_lists(bench):
     for seed in range(20):
         plain = bench("pick_first", seed=seed)

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "core/virtual_clock.h"
 #include "lb/policies/registry.h"
@@ -63,6 +64,8 @@ int measure(std::uint64_t steps, const std::function<bool()>& work) {
   return EXIT_SUCCESS;
 }
 
+constexpr std::string_view kRingHash = "ring_hash_experimental";
+
 // What a policy needs of a channel and its world, with a pod behind every address.
 class Client final : private PolicyHelper {
  public:
@@ -75,10 +78,20 @@ class Client final : private PolicyHelper {
       network_.add(pod);
       found.endpoints.push_back({pod.addresses});
     }
-    policy_ = make_policy(complete({policy}), *this, clock_);
+    PolicyConfig config{policy};
+    if (policy == kRingHash) config.texts["requestHashHeader"] = "user-id";
+    policy_ = make_policy(complete(config), *this, clock_);
     policy_->update(found, EventId::none);
-    while (clock_.step()) {
-    }
+    settle();
+    if (policy == kRingHash) connect_by_key();
+  }
+
+  /// What a call says: of ring_hash's calls whose it is, one of so many by turns; of others
+  /// nothing.
+  static constexpr std::size_t kKeys = 4096;
+  PickArgs call(std::uint64_t number) const {
+    if (keys_.empty()) return {};
+    return {CallId{}, &keys_[number % kKeys]};
   }
 
   Picker& picker() { return *picker_; }
@@ -93,6 +106,19 @@ class Client final : private PolicyHelper {
   }
 
  private:
+  void settle() {
+    while (clock_.step()) {
+    }
+  }
+
+  // ring_hash connects to those that somebody's key belongs to.
+  void connect_by_key() {
+    for (std::size_t i = 0; i < kKeys; ++i) keys_.push_back({{"user-id", std::to_string(i)}});
+    for (const Metadata& key : keys_) {
+      if (std::holds_alternative<PickWait>(picker_->pick({CallId{}, &key}))) settle();
+    }
+  }
+
   std::shared_ptr<Subchannel> subchannel(const Address& address, EventId cause) override {
     const auto id = static_cast<SubchannelId>(subchannels_.size() + 1);
     return subchannels_[address] = std::make_shared<PooledSubchannel>(
@@ -112,6 +138,7 @@ class Client final : private PolicyHelper {
   Rng rng_{1};
   const Symbol who_ = trace_.symbol("client");
   KeepaliveConfig keepalive_;
+  std::vector<Metadata> keys_;
   std::list<SimPod> pods_;  // a list never moves what it holds
   Network network_;
   std::map<Address, std::shared_ptr<Subchannel>> subchannels_;
@@ -124,7 +151,8 @@ class Client final : private PolicyHelper {
 int pick(const std::string& policy, std::uint32_t backends, std::uint64_t picks) {
   Client client(policy, backends);
   Picker& picker = client.picker();
-  if (picker.name() != policy || picker.ready() != backends) {
+  const bool ring = policy == kRingHash;  // of which some may have nobody's key
+  if (picker.name() != policy || (ring ? picker.ready() == 0 : picker.ready() != backends)) {
     std::cerr << "core_cost: not all of the subchannels are READY\n";
     return EXIT_FAILURE;
   }
@@ -132,7 +160,7 @@ int pick(const std::string& policy, std::uint32_t backends, std::uint64_t picks)
   const auto take = [&](std::uint64_t times) {
     std::uintptr_t sum = 0;
     for (std::uint64_t i = 0; i < times * backends; ++i) {
-      const Pick picked = picker.pick({});
+      const Pick picked = picker.pick(client.call(i));
       if (const auto* to = std::get_if<PickTo>(&picked)) {
         sum += reinterpret_cast<std::uintptr_t>(to->subchannel->connection());
         if (to->tracker) to->tracker->on_done({});  // the call has ended

@@ -12,7 +12,7 @@ from bench.curves import Curve, Panel, Point
 from bench.measure import Bar, Effort, Row, Run, Sample
 
 BACKENDS = (3, 100, 1_000, 10_000)
-POLICIES = ("round_robin", "random", "least_request")
+POLICIES = ("round_robin", "random", "least_request", "ring_hash_experimental")
 UNHEARD, RECORDED = "nobody listens", "recorded"
 
 

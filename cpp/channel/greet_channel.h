@@ -16,6 +16,7 @@
 #include "core/address.h"
 #include "core/call_log.h"
 #include "core/connectivity.h"
+#include "core/endpoint_slice.h"
 #include "core/interrupted.h"
 #include "trace/trace.h"
 
@@ -71,8 +72,11 @@ class GreetChannel {
   /// @param ends its connections end because of it. To be told before it is done.
   virtual void tell_pod_changed(std::string /*pod*/, std::vector<Address> /*addresses*/,
                                 std::string /*change*/, bool /*ends*/) {}
-  virtual void tell_endpoints_changed(std::string /*service*/, std::vector<Address> /*addresses*/) {
-  }
+  /// Also told to the channel itself, if it watches that service (`watch:`).
+  /// @param endpoints of one address each: also those that are not ready. lag: how long the news
+  /// takes to a channel that watches.
+  virtual void tell_endpoints_changed(std::string /*service*/,
+                                      std::vector<SliceEndpoint> /*endpoints*/, Duration /*lag*/) {}
   virtual void flush() {}
 
   /// Cancels what is in flight and closes the connections. Later calls fail with CANCELLED. From

@@ -3,21 +3,12 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include "core/printable.h"
 
 namespace greetlab {
 namespace {
-
-// As many as there is room for beside gRPC's own (`Http2Session::submit`).
-constexpr std::size_t kMost = 8;
-
-bool is_name(std::string_view name) {
-  return !name.empty() && std::ranges::all_of(name, [](char letter) {
-    return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '-' ||
-           letter == '_' || letter == '.';
-  });
-}
 
 bool is_printable(std::string_view value) {
   return std::ranges::all_of(value, [](char letter) { return letter >= 0x20 && letter <= 0x7e; });
@@ -31,21 +22,7 @@ MethodRequest sendable(MethodRequest request) {
     throw std::invalid_argument("method '" + printable(path) +
                                 "': expected /package.Service/Method");
   }
-  if (request.metadata.size() > kMost) {
-    throw std::invalid_argument("metadata: more than " + std::to_string(kMost));
-  }
-  for (const auto& [name, value] : request.metadata) {
-    if (!is_name(name) || name.starts_with("grpc-")) {
-      throw std::invalid_argument("metadata '" + printable(name) +
-                                  "': a name is of a to z, 0 to 9, '-', '_' and '.', and does not "
-                                  "begin with grpc-, which is gRPC's own");
-    }
-    if (!name.ends_with("-bin") && !is_printable(value)) {
-      throw std::invalid_argument("metadata '" + name +
-                                  "': its value is not printable ASCII; bytes need a name that "
-                                  "ends with -bin");
-    }
-  }
+  request.metadata = sendable(std::move(request.metadata));
   return request;
 }
 

@@ -3,18 +3,13 @@
 
 #include <cstddef>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "core/metadata.h"
 #include "core/status.h"
 #include "core/time.h"
 
 namespace greetlab {
-
-/// What is said beside the messages: names, which may come more than once, and values. A value is
-/// bytes where the name ends with "-bin", else printable ASCII (PROTOCOL-HTTP2.md,
-/// "Custom-Metadata").
-using Metadata = std::vector<std::pair<std::string, std::string>>;
 
 struct MethodRequest {
   std::string path;     ///< "/grpc.health.v1.Health/Check"

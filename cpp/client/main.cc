@@ -8,14 +8,17 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "channel/flags.h"
 #include "channel/own_world.h"
 #include "client/processes.h"
 #include "client/report.h"
 #include "core/distribution.h"
+#include "core/metadata.h"
 #include "core/printable.h"
 #include "flags/parsed_option.h"
 #include "live/lab_channel.h"
@@ -33,6 +36,25 @@ struct Flags {
   std::size_t loops = 1;
   std::string trace;  // a file; "-": standard output
 };
+
+/// "user-id=ada"
+std::pair<std::string, std::string> split(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos) {
+    throw CLI::ValidationError(printable(text), "NAME=VALUE is expected");
+  }
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+void checked(const char* flag, const LoadConfig& load) {
+  Metadata all = load.metadata;
+  if (load.keys > 0) all.emplace_back(load.key_header, "");
+  try {
+    sendable(std::move(all));
+  } catch (const std::invalid_argument& error) {
+    throw CLI::ValidationError(flag, error.what());
+  }
+}
 
 void declare(CLI::App& app, Flags& flags) {
   LoadConfig& load = flags.load.config;
@@ -63,6 +85,27 @@ void declare(CLI::App& app, Flags& flags) {
              parse_distribution, [&](Distribution value) { load.interval = value; })
       ->type_name("TIME");
   app.add_option("--seed", load.seed, "of a random --interval")->capture_default_str();
+  app.add_option_function<std::vector<std::string>>(
+         "--metadata",
+         [&load](const std::vector<std::string>& given) {
+           for (const std::string& one : given) load.metadata.push_back(split(one));
+           checked("--metadata", load);
+         },
+         "what each call says beside its message, such as user-id=ada; may come again")
+      ->type_name("NAME=VALUE");
+  app.add_option_function<std::string>(
+         "--keys",
+         [&load](const std::string& given) {
+           const auto [name, count] = split(given);
+           load.key_header = name;
+           if (!CLI::detail::lexical_cast(count, load.keys) || load.keys == 0) {
+             throw CLI::ValidationError("--keys", given + ": how many? user-id=1000");
+           }
+           checked("--keys", load);
+         },
+         "calls of many users: user-id=1000 has the first say user-id: 1, the next 2, and so on up "
+         "to 1000, and then again from 1")
+      ->type_name("NAME=COUNT");
   app.add_flag("--wait-for-ready", load.wait_for_ready, "calls wait where others would fail");
   app.add_flag("--wait-ready", flags.wait_ready,
                "begin when every subchannel is READY, or when one deadline has passed");

@@ -18,14 +18,15 @@ void GrpcCall::start(Http2Session& session, const GrpcRequest& request) {
   if (request.timeout) timeout = timeout_text(*request.timeout);
   std::string previous;
   if (request.previous_attempts > 0) previous = std::to_string(request.previous_attempts);
-  std::array<Http2Header, 17> headers{{{":method", "POST"},
-                                       {":scheme", request.scheme},
-                                       {":path", request.path},
-                                       {":authority", request.authority},
-                                       {"te", "trailers"},
-                                       {"content-type", "application/grpc"},
-                                       {"user-agent", "grpc-greetlab/" GREETLAB_VERSION},
-                                       {"grpc-timeout", timeout}}};
+  std::array<Http2Header, Http2Session::kMostHeaders> headers{
+      {{":method", "POST"},
+       {":scheme", request.scheme},
+       {":path", request.path},
+       {":authority", request.authority},
+       {"te", "trailers"},
+       {"content-type", "application/grpc"},
+       {"user-agent", "grpc-greetlab/" GREETLAB_VERSION},
+       {"grpc-timeout", timeout}}};
   auto end = headers.begin() + (request.timeout ? 8 : 7);
   if (!previous.empty()) *end++ = {"grpc-previous-rpc-attempts", previous};
   end = std::ranges::copy(request.metadata, end).out;

@@ -220,7 +220,7 @@ bool Http2Session::used_up() const {
 }
 
 void Http2Session::submit(Stream& stream, std::span<const Http2Header> headers) {
-  std::array<nghttp2_nv, 16> block{};
+  std::array<nghttp2_nv, kMostHeaders> block{};
   for (std::size_t i = 0; i < headers.size(); ++i) {
     const auto& [name, value] = headers[i];
     // nghttp2 takes them as if it wrote to them, and does not: it copies.

@@ -111,7 +111,9 @@ class Http2Session {
   /// Another connection has to go on.
   bool used_up() const;
 
-  /// Opens a stream, of at most 16 headers. The body is read when it goes out.
+  /// gRPC's own 9 (grpc_call.cc), and 8 of the application's (core/metadata.h).
+  static constexpr std::size_t kMostHeaders = 17;
+  /// Opens a stream, of at most so many headers. The body is read when it goes out.
   /// @param stream stays until it is closed. Not while `full`, nor once it is `used_up`.
   void submit(Stream& stream, std::span<const Http2Header> headers);
 

@@ -47,6 +47,8 @@ struct CallOptions {
   /// "/greet.GreetService/Greet": which methodConfig of the service config holds. It stays until
   /// the call has ended.
   std::string_view method = {};
+  /// What pickers may go by; the world sends it with the call. It outlives the call. nullptr: none.
+  const Metadata* metadata = nullptr;
 };
 
 /// How a call ended.

@@ -87,7 +87,7 @@ void Channel::pick(CallId id, Call& call) {
     Attempt none{0, call.retrying->begun(), ConnectionId::none, nullptr, nullptr, nullptr};
     judge(id, call, none, {status}, picker_event_);
   };
-  Pick picked = picker_->pick({id});
+  Pick picked = picker_->pick({id, call.options.metadata, call.event});
   std::visit(
       Overloaded{
           [&](PickTo& to) {
@@ -100,8 +100,8 @@ void Channel::pick(CallId id, Call& call) {
             }
             enqueue(id, call, lost);
           },
-          [&](PickWait) {
-            enqueue(id, call, "no connection is READY yet");
+          [&](const PickWait& wait) {
+            enqueue(id, call, wait.reason);
             // An IDLE policy connects when somebody calls, and also for a call that is
             // picked again. Not now: it may be the policy that makes us pick.
             if (state_ != ConnectivityState::idle) return;

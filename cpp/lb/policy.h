@@ -56,6 +56,7 @@
 
 #include "core/address.h"
 #include "core/connectivity.h"
+#include "core/metadata.h"
 #include "core/rng.h"
 #include "core/status.h"
 #include "lb/resolver.h"
@@ -67,13 +68,12 @@ class Subchannel;
 
 struct Outcome;
 
-/// Names and values that a call carries (gRPC's metadata), in lower case the names.
-using Metadata = std::vector<std::pair<std::string, std::string>>;
-
 /// What a picker can go by.
 struct PickArgs {
   CallId call{};
   const Metadata* metadata = nullptr;  ///< None: the call has none.
+  /// What the call did last: the cause of what a policy does because somebody wants to call.
+  EventId cause = EventId::none;
 };
 
 /// Hears of the end of what a pick led to (gRPC C++: `SubchannelCallTrackerInterface`). It may
@@ -96,7 +96,9 @@ struct PickTo {
   std::shared_ptr<CallTracker> tracker = nullptr;  ///< Mostly none.
 };
 /// Nobody to send it to yet: it waits for the next picker.
-struct PickWait {};
+struct PickWait {
+  std::string_view reason = "no connection is READY yet";  ///< Lives for ever.
+};
 /// Fails at once with this status, unless the call is wait_for_ready: then it waits.
 struct PickFail {
   Status status;

@@ -5,16 +5,21 @@
 
 namespace greetlab {
 
-GreetCall::GreetCall(const greet::GreetingRequest& request)
-    : body_(length_prefixed(request.SerializeAsString())) {}
+GreetCall::GreetCall(const Request& request)
+    : body_(length_prefixed(request.message.SerializeAsString())), metadata_(request.metadata) {}
 
 GrpcRequest GreetCall::request() const {
-  return {.path = kGreetMethod, .authority = {}, .body = body_, .timeout = {}};
+  return {
+      .path = kGreetMethod, .authority = {}, .body = body_, .timeout = {}, .metadata = headers_};
 }
 
 void GreetCall::forget() {
   readable_ = true;
   response_.Clear();  // keeps the strings' memory for the next answer
+  headers_.clear();
+  if (metadata_.empty()) return;
+  on_the_wire_ = on_the_wire(metadata_);
+  for (const auto& [name, value] : on_the_wire_) headers_.push_back({name, value});
 }
 
 void GreetCall::on_message(std::string_view message) {

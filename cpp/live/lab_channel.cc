@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <list>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -12,6 +13,7 @@
 #include "channel/gate.h"
 #include "channel/own_process.h"
 #include "lb/channel.h"
+#include "lb/endpoint_feed.h"
 #include "lb/subchannel.h"
 #include "live/connector.h"
 #include "live/greet_call.h"
@@ -56,7 +58,7 @@ class LabChannel final : public GreetChannel {
         connector_(loop_, trace_, authority_of(target_, options_), tls_of(target_, options_),
                    options_.source_ip, options_.frames),
         rng_(options_.seed ? *options_.seed : any_seed()) {
-    resolvers_ = make_resolver_factory(target_, {loop_, trace_, options_.cooldown});
+    resolvers_ = make_resolver_factory(target_, {loop_, trace_, feed_, options_.cooldown});
     if (options_.listener != nullptr) {
       trace_.keep_words(kListenedWords);
       trace_.listen(options_.listener);
@@ -146,7 +148,8 @@ class LabChannel final : public GreetChannel {
           }
           const MethodRequest& what = call->request;
           id = channel_->call(
-              call->subchannel_call, {what.wait_for_ready, loop_.now() + what.timeout, what.path},
+              call->subchannel_call,
+              {what.wait_for_ready, loop_.now() + what.timeout, what.path, &what.metadata},
               [call](const CallResult& result) {
                 const auto* const answered =
                     static_cast<const SubchannelCallOf<MethodCall>*>(result.answered);
@@ -223,12 +226,20 @@ class LabChannel final : public GreetChannel {
     });
   }
 
-  void tell_endpoints_changed(std::string service, std::vector<Address> addresses) override {
-    loop_.post([this, service = std::move(service), addresses = std::move(addresses)] {
-      trace_.emit(trace_.symbol("cluster"), EventId::none, [&] {
-        return EndpointsChanged{trace_.symbol(service), trace_.symbol(to_string(addresses)),
-                                static_cast<std::uint32_t>(addresses.size())};
+  void tell_endpoints_changed(std::string service, std::vector<SliceEndpoint> endpoints,
+                              Duration lag) override {
+    loop_.post([this, service = std::move(service), endpoints = std::move(endpoints), lag] {
+      const EventId changed = trace_.emit(trace_.symbol("cluster"), EventId::none, [&] {
+        std::vector<Address> listed;
+        for (const SliceEndpoint& one : endpoints) {
+          if (one.ready) listed.insert(listed.end(), one.addresses.begin(), one.addresses.end());
+        }
+        return EndpointsChanged{trace_.symbol(service), trace_.symbol(to_string(listed)),
+                                static_cast<std::uint32_t>(listed.size())};
       });
+      feed_lag_ = lag;
+      told_endpoints_[service] = endpoints;
+      feed_.changed(service, changed);
     });
   }
 
@@ -264,8 +275,8 @@ class LabChannel final : public GreetChannel {
         : owner_(owner), request_(std::move(request)) {}
 
     Clock& clock() override { return owner_.loop_; }
-    std::unique_ptr<SubchannelCall> make_subchannel_call() override {
-      return std::make_unique<SubchannelCallOf<GreetCall>>(request_);
+    std::unique_ptr<SubchannelCall> make_subchannel_call(const Metadata& metadata) override {
+      return std::make_unique<SubchannelCallOf<GreetCall>>(GreetCall::Request{request_, metadata});
     }
     void answered(CallLog& log, std::size_t row, const CallResult& result,
                   const SubchannelCall& subchannel_call) override {
@@ -294,9 +305,10 @@ class LabChannel final : public GreetChannel {
   // One that nobody waits for.
   struct OneCall {
     OneCall(greet::GreetingRequest what, GreetDone then)
-        : request(std::move(what)), subchannel_call(request), done(std::move(then)) {}
+        : request(std::move(what)), subchannel_call({request, metadata}), done(std::move(then)) {}
 
     const greet::GreetingRequest request;
+    const Metadata metadata{};
     SubchannelCallOf<GreetCall> subchannel_call;
     const GreetDone done;
     CallId id{};
@@ -397,6 +409,12 @@ class LabChannel final : public GreetChannel {
     loop_.stop();
   }
 
+  std::optional<std::vector<SliceEndpoint>> endpoints_of(const std::string& service) const {
+    const auto found = told_endpoints_.find(service);
+    if (found == told_endpoints_.end()) return std::nullopt;
+    return found->second;
+  }
+
   // Before the loop is made, which has a thread.
   static ChannelOptions checked(ChannelOptions options) {
     require_own_process();
@@ -413,6 +431,10 @@ class LabChannel final : public GreetChannel {
   Trace trace_;
   std::optional<Recording> recording_;
   LiveConnector connector_;
+  Duration feed_lag_{};
+  std::map<std::string, std::vector<SliceEndpoint>> told_endpoints_;  // by a cluster, of services
+  EndpointFeed feed_{loop_, [this](const std::string& service) { return endpoints_of(service); },
+                     [this] { return feed_lag_; }};
   std::unique_ptr<ResolverFactory> resolvers_;
   Rng rng_;
   std::list<Channel> channels_;

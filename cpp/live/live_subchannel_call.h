@@ -19,8 +19,8 @@ class LiveSubchannelCall : public SubchannelCall {
 template <class Call>
 class SubchannelCallOf final : public LiveSubchannelCall {
  public:
-  /// @param request outlives it.
-  explicit SubchannelCallOf(const typename Call::Request& request)
+  /// @param request what it refers to outlives it.
+  explicit SubchannelCallOf(typename Call::Request request)
       : request_(request), call_(std::make_shared<Call>(request)) {}
 
   void cancel() override { call_->cancel(); }
@@ -38,7 +38,7 @@ class SubchannelCallOf final : public LiveSubchannelCall {
   const Call& ended() const { return *call_; }
 
  private:
-  const typename Call::Request& request_;
+  typename Call::Request request_;
   std::shared_ptr<Call> call_;
 };
 

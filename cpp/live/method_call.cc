@@ -4,17 +4,6 @@
 #include "http2/grpc_request.h"
 
 namespace greetlab {
-namespace {
-
-Metadata on_the_wire(Metadata metadata) {
-  for (auto& [name, value] : metadata) {
-    if (name.ends_with("-bin")) value = base64(value);
-  }
-  return metadata;
-}
-
-}  // namespace
-
 MethodCall::MethodCall(const MethodRequest& request)
     : request_(request),
       body_(length_prefixed(request.message)),

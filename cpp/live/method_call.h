@@ -12,7 +12,7 @@ namespace greetlab {
 
 class MethodCall final : public LiveCall {
  public:
-  using Request = MethodRequest;
+  using Request = const MethodRequest&;
 
   /// @param request outlives it.
   explicit MethodCall(const MethodRequest& request);

@@ -8,6 +8,7 @@
 #include "dns/wire.h"
 #include "lb/polling_resolver.h"
 #include "lb/static_resolver.h"
+#include "lb/watch_resolver.h"
 #include "live/name_lookup.h"
 
 namespace greetlab {
@@ -50,6 +51,20 @@ class LookedUp final : public ResolverFactory {
   DnsWire dns_;
 };
 
+class Told final : public ResolverFactory {
+ public:
+  Told(const Target& target, ResolverPorts ports) : target_(target), ports_(ports) {}
+
+  std::unique_ptr<Resolver> make(Rng&, Symbol who) override {
+    return std::make_unique<WatchResolver>(ports_.trace, who, target_.name,
+                                           ports_.feed.watch(target_.name));
+  }
+
+ private:
+  const Target& target_;
+  const ResolverPorts ports_;
+};
+
 using Made = std::unique_ptr<ResolverFactory>;
 
 Made fixed(const Target& target, ResolverPorts ports) {
@@ -60,6 +75,10 @@ Made fixed(const Target& target, ResolverPorts ports) {
 Made looked_up(const Target& target, ResolverPorts ports) {
   if (!target.addresses.empty()) return fixed(target, ports);
   return std::make_unique<LookedUp>(target, ports);
+}
+
+Made told(const Target& target, ResolverPorts ports) {
+  return std::make_unique<Told>(target, ports);
 }
 
 struct Scheme {
@@ -73,6 +92,7 @@ constexpr std::array kSchemes{
     Scheme{"dns", "dns:///name:port, dns://server:port/name:port", parse_dns, looked_up},
     Scheme{"srv", "srv:///name", parse_srv, looked_up},
     Scheme{"static", "static:ip:port,...", parse_addresses, fixed},
+    Scheme{"watch", "", parse_watch, told},  // a cluster's channel alone is told of anything
     Scheme{"ipv4", "", parse_addresses, fixed},
     Scheme{"ipv6", "", parse_addresses, fixed},
 };

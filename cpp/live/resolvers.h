@@ -7,6 +7,7 @@
 
 #include "core/rng.h"
 #include "core/time.h"
+#include "lb/endpoint_feed.h"
 #include "lb/resolver.h"
 #include "live/loop.h"
 #include "live/target.h"
@@ -28,6 +29,7 @@ class ResolverFactory {
 struct ResolverPorts {
   Loop& loop;
   Trace& trace;
+  EndpointFeed& feed;
   Duration cooldown;
 };
 

@@ -99,6 +99,16 @@ Target parse_srv(std::string_view rest) {
   return target;
 }
 
+Target parse_watch(std::string_view rest) {
+  Target target = parse_server_and_name(rest);
+  target.name = target.authority;
+  if (target.server) fail("a cluster is watched as its own clients see it: watch:///name");
+  if (target.name.empty() || target.name.find(':') != std::string::npos) {
+    fail("a service's name, without a port: the endpoints have the pods'");
+  }
+  return target;
+}
+
 Target parse_dns(std::string_view rest) {
   Target target = parse_server_and_name(rest);
   const Address named = parse_address(target.authority);  // a name in place of the address

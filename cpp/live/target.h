@@ -19,6 +19,8 @@ namespace greetlab {
 ///                                      without an authority a slash is no part of the name
 ///     srv:///name, srv://server/name   SRV of the name, which has the port (RFC 2782). gRPC itself
 ///                                      asks for SRV only to find balancers
+///     watch:///name                    the endpoints of that service, as the cluster tells of them
+///                                      (their ports are the pods')
 ///     static:ip:port,ip:port           these addresses; ipv4: and ipv6: are gRPC's words for it
 ///
 /// What stands for another letter (%6c) is that letter (RFC 3986 2.1). A name that is an IP
@@ -42,6 +44,7 @@ std::string name_to_verify(const Target& target);
 // @throws std::invalid_argument saying what is wrong with it.
 Target parse_dns(std::string_view rest);
 Target parse_srv(std::string_view rest);
+Target parse_watch(std::string_view rest);
 Target parse_addresses(std::string_view rest);
 
 }  // namespace greetlab

@@ -7,18 +7,19 @@ namespace greetlab {
 
 std::shared_ptr<Load> Load::start(std::unique_ptr<LoadDriver> driver, Channel& channel,
                                   LoadConfig config, CallLog log) {
-  const std::shared_ptr<Load> load(new Load(std::move(driver), channel, config, std::move(log)));
+  const std::shared_ptr<Load> load(
+      new Load(std::move(driver), channel, std::move(config), std::move(log)));
   // Between two calls there is none whose end would tell.
   load->on_close_ = std::make_shared<const Task>([weak = std::weak_ptr(load)] {
     if (const auto self = weak.lock()) self->give_up_the_rest();
   });
   channel.on_close(load->on_close_);
   if (!load->done()) load->self_ = load;
-  if (!config.interval.is_zero()) {
+  if (!load->config_.interval.is_zero()) {
     load->start_by_the_clock();
     return load;
   }
-  for (std::size_t i = 0; i < std::min(config.concurrency, config.calls); ++i) {
+  for (std::size_t i = 0; i < std::min(load->config_.concurrency, load->config_.calls); ++i) {
     load->start_call(load->make_slot());
   }
   return load;
@@ -27,13 +28,15 @@ std::shared_ptr<Load> Load::start(std::unique_ptr<LoadDriver> driver, Channel& c
 Load::Load(std::unique_ptr<LoadDriver> driver, Channel& channel, LoadConfig config, CallLog log)
     : driver_(std::move(driver)),
       channel_(channel),
-      config_(config),
-      rng_(config.seed),
+      config_(std::move(config)),
+      rng_(config_.seed),
       log_(std::move(log)) {}
 
 Load::Slot& Load::make_slot() {
   Slot& slot = slots_.emplace_back();
-  slot.subchannel_call = driver_->make_subchannel_call();
+  slot.metadata = config_.metadata;
+  if (config_.keys > 0) slot.metadata.emplace_back(config_.key_header, "");
+  slot.subchannel_call = driver_->make_subchannel_call(slot.metadata);
   return slot;
 }
 
@@ -54,11 +57,13 @@ void Load::start_call(Slot& slot) {
   slot.row = started_++;
   const Time now = driver_->clock().now();
   log_.started(slot.row, now.time_since_epoch().count());
+  if (config_.keys > 0) slot.metadata.back().second = std::to_string(slot.row % config_.keys + 1);
   slot.own_channel = driver_->open_channel();
   Channel& channel = slot.own_channel != nullptr ? *slot.own_channel : channel_;
   // What is held here fits into a std::function: a call more costs no memory.
+  const Metadata* const metadata = slot.metadata.empty() ? nullptr : &slot.metadata;
   slot.call = channel.call(*slot.subchannel_call,
-                           {config_.wait_for_ready, now + config_.timeout, kGreetMethod},
+                           {config_.wait_for_ready, now + config_.timeout, kGreetMethod, metadata},
                            [this, &slot](const CallResult& result) { on_end(slot, result); });
 }
 

@@ -6,11 +6,13 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/call_log.h"
 #include "core/distribution.h"
+#include "core/metadata.h"
 #include "core/rng.h"
 #include "lb/channel.h"
 
@@ -30,6 +32,11 @@ struct LoadConfig {
   bool wait_for_ready = false;
   /// Of a random interval.
   std::uint64_t seed = 0;
+  Metadata metadata = {};  ///< Of each call.
+  /// Not empty: each call also says whose it is, in this header: "1" the first, "2" the next, and
+  /// so on up to `keys`, and then again from "1".
+  std::string key_header = {};
+  std::size_t keys = 0;
 };
 
 /// What a load needs of the world that it runs in. The load owns it; what it hands out (the clock,
@@ -40,7 +47,8 @@ class LoadDriver {
 
   virtual Clock& clock() = 0;
   /// What a call carries; used again for the next one.
-  virtual std::unique_ptr<SubchannelCall> make_subchannel_call() = 0;
+  /// @param metadata outlives it, and may be another before each call.
+  virtual std::unique_ptr<SubchannelCall> make_subchannel_call(const Metadata& metadata) = 0;
   /// Writes down who answered, for a call that was OK.
   virtual void answered(CallLog& log, std::size_t row, const CallResult& result,
                         const SubchannelCall& subchannel_call) = 0;
@@ -70,6 +78,7 @@ class Load final : public std::enable_shared_from_this<Load> {
 
  private:
   struct Slot {
+    Metadata metadata;
     std::unique_ptr<SubchannelCall> subchannel_call;
     std::size_t row = 0;
     std::optional<CallId> call;      // while it is in flight

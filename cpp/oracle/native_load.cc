@@ -107,6 +107,10 @@ class NativeLoad {
     slot.context.emplace();
     slot.context->set_deadline(to_timespec(now() + config_.timeout));
     slot.context->set_wait_for_ready(config_.wait_for_ready);
+    for (const auto& [name, value] : config_.metadata) slot.context->AddMetadata(name, value);
+    if (config_.keys > 0) {
+      slot.context->AddMetadata(config_.key_header, std::to_string(slot.row % config_.keys + 1));
+    }
     slot.response.Clear();
     const Time begin = now();
     log_.started(slot.row, ns(begin));

@@ -1,12 +1,14 @@
 #include "sim/cluster.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
 
 #include "lb/polling_resolver.h"
+#include "lb/watch_resolver.h"
 #include "sim/pod_server.h"
 
 namespace greetlab {
@@ -14,6 +16,8 @@ namespace {
 
 constexpr std::string_view kClusterIpService = "greetserver";
 constexpr std::string_view kHeadlessService = "greetserver-headless";
+constexpr std::array kServices{kClusterIpService, kHeadlessService};
+constexpr std::string_view kWatch = "watch:///";
 constexpr std::uint32_t kMostPods = 10'000;
 
 /// An address in each of the families, the first of which is the primary one. Their IPv6 prefixes
@@ -54,6 +58,9 @@ SimCluster::SimCluster(SimConfig config)
       trace_(clock_),
       dns_(clock_, rng_, trace_, dns_config(config_)),
       network_(clock_, rng_, trace_, config_.network),
+      feed_(
+          clock_, [this](const std::string& service) { return slice_endpoints(service); },
+          [this] { return config_.watch_lag + network_.one_way(); }),
       cluster_ips_(addresses(config_, "10.96.0.1", "fd00:10:96::1")),
       who_(trace_.symbol("cluster")) {
   if (config_.trace_capacity > 0) {
@@ -203,7 +210,9 @@ void SimCluster::end(SimPod& pod, EventId cause) {
     if (pod.state != PodState::draining) return;
     pod.state = PodState::dead;
     if (pod.server) pod.server->kill();
-    tell(pod, "stopped", cause);
+    const EventId stopped = tell(pod, "stopped", cause);
+    // It is no endpoint that serves while it ends any more.
+    for (const std::string_view service : kServices) feed_.changed(std::string(service), stopped);
   }));
 }
 
@@ -263,18 +272,29 @@ Channel& SimCluster::dial_anew(const ChannelOptions& config, Symbol owner) {
 }
 
 Channel& SimCluster::open(const ChannelOptions& config, std::string who) {
+  Channel::MakeResolver make_resolver;
+  if (config.target.starts_with(kWatch)) {
+    make_resolver = [this, service = config.target.substr(kWatch.size())](Rng&, Symbol who) {
+      return std::make_unique<WatchResolver>(trace_, who, service, feed_.watch(service));
+    };
+  } else {
+    make_resolver = looked_up(config);
+  }
+  return channels_.emplace_back(Channel::Ports{clock_, network_, trace_},
+                                ChannelConfig{config.policy, config.service_config, std::move(who),
+                                              rng_.next(), config.keepalive, config.idle_timeout},
+                                std::move(make_resolver));
+}
+
+Channel::MakeResolver SimCluster::looked_up(const ChannelOptions& config) {
   // The name as gRPC would be given it: absolute, so that no search list is walked.
   const std::string name =
       config.target.find('.') == std::string::npos ? full_name(config.target) + "." : config.target;
-  return channels_.emplace_back(
-      Channel::Ports{clock_, network_, trace_},
-      ChannelConfig{config.policy, config.service_config, std::move(who), rng_.next(),
-                    config.keepalive, config.idle_timeout},
-      [this, name, cooldown = config.cooldown](Rng& rng, Symbol who) -> std::unique_ptr<Resolver> {
-        return std::make_unique<PollingResolver>(
-            PollingResolver::Ports{clock_, rng, trace_, who},
-            std::make_unique<SimNameLookup>(dns_, name, config_.port, who), cooldown);
-      });
+  return [this, name, cooldown = config.cooldown](Rng& rng, Symbol who) {
+    return std::make_unique<PollingResolver>(
+        PollingResolver::Ports{clock_, rng, trace_, who},
+        std::make_unique<SimNameLookup>(dns_, name, config_.port, who), cooldown);
+  };
 }
 
 void SimCluster::close_channel(Channel& channel) {
@@ -325,12 +345,34 @@ void SimCluster::publish(EventId cause) {
   for (const Address& address : all) ips.push_back(address.ip);
   dns_.set(full_name(kHeadlessService), std::move(ips));
   dns_.set(full_name(kClusterIpService), std::move(virtual_ips));
-  for (const std::string_view service : {kClusterIpService, kHeadlessService}) {
-    trace_.emit(who_, cause, [&] {
+  for (const std::string_view service : kServices) {
+    const EventId changed = trace_.emit(who_, cause, [&] {
       return EndpointsChanged{trace_.symbol(service), trace_.symbol(to_string(all)),
                               static_cast<std::uint32_t>(all.size())};
     });
+    feed_.changed(std::string(service), changed);
   }
+}
+
+// As the EndpointSlices have them: also those that are not ready yet, or no more.
+std::optional<std::vector<SliceEndpoint>> SimCluster::slice_endpoints(
+    std::string_view service) const {
+  if (std::ranges::find(kServices, service) == kServices.end()) return std::nullopt;
+  std::vector<SliceEndpoint> found;
+  for (std::size_t family = 0; family < cluster_ips_.size(); ++family) {
+    for (const SimPod& pod : pods_) {
+      const bool ends = pod.state == PodState::draining;
+      const bool runs = ends || pod.state == PodState::starting || pod.state == PodState::serving;
+      if (!runs && !pod.listed) continue;
+      // While it is listed nobody has noticed yet.
+      found.push_back({pod.name,
+                       {pod.addresses[family]},
+                       pod.listed,
+                       pod.listed || (pod.ready && runs),
+                       ends && !pod.listed});
+    }
+  }
+  return found;
 }
 
 EventId SimCluster::tell(const SimPod& pod, std::string_view change, EventId cause) {

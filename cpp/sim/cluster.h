@@ -16,6 +16,7 @@
 #include "core/virtual_clock.h"
 #include "lb/channel.h"
 #include "lb/channel_options.h"
+#include "lb/endpoint_feed.h"
 #include "sim/dns.h"
 #include "sim/network.h"
 #include "sim/pod.h"
@@ -33,6 +34,7 @@ struct SimConfig {
   Duration start_interval{};
   Duration readiness_delay{};
   Duration endpoint_lag{};
+  Duration watch_lag{};
   Duration pre_stop{};
   Duration grace = std::chrono::seconds(30);
   PodOptions pod{{}, {}, Distribution(std::chrono::microseconds(100)), false};
@@ -54,6 +56,9 @@ struct SimConfig {
       "from a pod's start, or a change of its health, until the readiness probe has found out");
     f("endpoint_lag", self.endpoint_lag,
       "how long a pod that died, is deleted or is found unready stays listed");
+    f("watch_lag", self.watch_lag,
+      "from a change of the endpoints until a client that watches them (watch:///) hears of it, "
+      "beside the message's own time");
     f("pre_stop", self.pre_stop, "from a pod's deletion to its SIGTERM (lifecycle.preStop)");
     f("grace", self.grace, "how long its calls may go on after that");
     f("max_connection_age", self.network.max_connection_age,
@@ -117,9 +122,10 @@ class SimCluster {
   void fail(std::string_view pod, const Failing& failing);
 
   // The clients.
-  /// @param config its target is a service's name; what is random comes from the cluster's seed,
-  /// and what happens stands in the cluster's trace.
-  /// A new client, "client-1", "client-2", ... Lives as long as the cluster, or until `close`.
+  /// @param config its target is a service's name, which is looked up, or "watch:///" and its name:
+  /// then the cluster tells it of each change (lb/watch_resolver.h). What is random comes from the
+  /// cluster's seed, and what happens stands in the cluster's trace. A new client, "client-1",
+  /// "client-2", ... Lives as long as the cluster, or until `close`.
   Channel& open_channel(const ChannelOptions& config);
   /// A channel like it for one call of `owner`'s: "client-1.7".
   Channel& dial_anew(const ChannelOptions& config, Symbol owner);
@@ -137,6 +143,7 @@ class SimCluster {
 
  private:
   Channel& open(const ChannelOptions& config, std::string who);
+  Channel::MakeResolver looked_up(const ChannelOptions& config);
   SimPod& find(std::string_view pod);
   /// Those that are meant to serve: neither dead nor on their way out.
   std::vector<SimPod*> meant_to_serve();
@@ -150,6 +157,7 @@ class SimCluster {
   void delist_after_lag(SimPod& pod, EventId cause);
   void delist(SimPod& pod, EventId cause);
   void publish(EventId cause);
+  std::optional<std::vector<SliceEndpoint>> slice_endpoints(std::string_view service) const;
   EventId tell(const SimPod& pod, std::string_view change, EventId cause = EventId::none);
 
   const SimConfig config_;
@@ -159,6 +167,7 @@ class SimCluster {
   std::optional<Recording> recording_;
   SimDns dns_;
   Network network_;
+  EndpointFeed feed_;
   const std::vector<Address> cluster_ips_;
   const Symbol who_;
   std::list<SimPod> pods_;  // a list never moves what it holds

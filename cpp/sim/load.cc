@@ -15,7 +15,7 @@ class SimLoadDriver final : public LoadDriver {
 
   Clock& clock() override { return cluster_.clock(); }
 
-  std::unique_ptr<SubchannelCall> make_subchannel_call() override {
+  std::unique_ptr<SubchannelCall> make_subchannel_call(const Metadata&) override {
     return std::make_unique<SimCall>();
   }
 

@@ -64,6 +64,9 @@ class Network final : public Connector {
   /// Nothing comes back any more: the client finds out when TCP gives up, if it sends anything.
   void silence_connections(const SimPod& pod);
 
+  /// What a message takes, one way.
+  Duration one_way();
+
   /// Connections that the pods accepted, ever.
   std::uint64_t opened() const { return opened_; }
 
@@ -71,7 +74,6 @@ class Network final : public Connector {
   class Attempt;
   class Connection;
 
-  Duration one_way();
   SimPod* pod_at(const Address& address);
   std::shared_ptr<Connection> open(ConnectionId id, const Dial& dial, SimPod& pod,
                                    Link::Watcher& watcher);

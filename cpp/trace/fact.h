@@ -241,6 +241,40 @@ struct ResolverBackoffStarted {
   }
 };
 
+/// A client that watches was told of a service's endpoints: of all `slices` at first (`change` is
+/// "LISTED"), and then of each that is "ADDED", "MODIFIED" or "DELETED" (Kubernetes' watch events).
+/// `addresses` are those that the slices together say are to be called.
+struct EndpointsTold {
+  Symbol service;
+  Symbol change;
+  Symbol slice;
+  std::uint32_t slices;
+  Symbol addresses;
+  std::uint32_t count;
+  static constexpr std::string_view kName = "EndpointsTold";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{
+        Field{"service", &EndpointsTold::service},     Field{"change", &EndpointsTold::change},
+        Field{"slice", &EndpointsTold::slice},         Field{"slices", &EndpointsTold::slices},
+        Field{"addresses", &EndpointsTold::addresses}, Field{"count", &EndpointsTold::count}};
+  }
+  std::string sentence(const Teller& t) const {
+    const std::string to_call =
+        t.say(t.counted(count, "address"), " to call: ", t.list(addresses, "nobody"));
+    const std::string& how = t.word(change);
+    if (how == "LISTED") {
+      return t.say(t.who, " watches ", service, ": ", t.counted(slices, "slice"), " with ",
+                   to_call);
+    }
+    const std::string_view news = how == "ADDED"     ? " is new"
+                                  : how == "DELETED" ? " is gone"
+                                                     : " has changed";
+    return t.say(t.who, " is told that ", slice, news, ": ", service, " has ",
+                 t.counted(slices, "slice"), " with ", to_call);
+  }
+};
+
 // --- The policy ----------------------------------------------------------------------------------
 
 /// The policy was given a list of addresses; `pending`: for now the policy keeps the list before
@@ -295,6 +329,10 @@ struct PickerPublished {
     if (name == "queue") return "calls have to wait for now";
     if (name == "fail") return "calls fail for now";
     if (name == "pick_first") return "every call goes to the one READY connection from now on";
+    if (name == "ring_hash_experimental") {
+      return t.say("each call goes where its key is on the ring, from now on; ",
+                   t.counted(ready, "pod"), " of it ", ready == 1 ? "is" : "are", " connected");
+    }
     return t.say("calls are shared by ", name, " among ", t.counted(ready, "READY connection"),
                  " from now on; number ", std::uint64_t{start} + 1, " of them is next");
   }
@@ -799,11 +837,11 @@ struct CallEnded {
 using Fact =
     std::variant<PodChanged, EndpointsChanged, ProxyRouted, GoAwaySent, PodServed, LookupStarted,
                  QueryAnswered, LookupEnded, ReresolutionRequested, CooldownStarted,
-                 ResolverBackoffStarted, AddressListTaken, ListSwapped, PickerPublished,
-                 ChannelStateChanged, SubchannelCreated, SubchannelStateChanged, ConnectStarted,
-                 TlsHandshake, Connected, ConnectFailed, GoAwayReceived, PingSent, PingAnswered,
-                 PingUnanswered, KeepaliveThrottled, ConnectionLost, BackoffStarted, FrameSeen,
-                 CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent, AttemptEnded,
-                 RetryScheduled, RetryRefused, RetryTokens, HedgeStarted, CallEnded>;
+                 ResolverBackoffStarted, EndpointsTold, AddressListTaken, ListSwapped,
+                 PickerPublished, ChannelStateChanged, SubchannelCreated, SubchannelStateChanged,
+                 ConnectStarted, TlsHandshake, Connected, ConnectFailed, GoAwayReceived, PingSent,
+                 PingAnswered, PingUnanswered, KeepaliveThrottled, ConnectionLost, BackoffStarted,
+                 FrameSeen, CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent,
+                 AttemptEnded, RetryScheduled, RetryRefused, RetryTokens, HedgeStarted, CallEnded>;
 
 }  // namespace greetlab

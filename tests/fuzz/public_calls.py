@@ -50,6 +50,10 @@ START = (
     "_core.PolicyBench(_core.python_policy(Odd, 'odd'))",
     "_core.PolicyConfig('round_robin')",
     "_core.PolicyConfig('random_subsetting', {'subsetSize': 2})",
+    "_core.PolicyBench(_core.PolicyConfig('ring_hash_experimental', {}, None, "
+    "{'requestHashHeader': 'a'}))",
+    "_core.SliceEndpoint('pod-1', '127.0.0.1:1', ready=True, serving=True, terminating=False)",
+    "gl.Cluster.sim(pods=2, seed=3).channel('watch:///greetserver')",
     "_core.open_channel('lab', 'static:127.0.0.1:1', 'client-1', _core.PolicyConfig('pick_first'))",
     "_core.open_channel('grpc', 'static:127.0.0.1:1', 'c', _core.PolicyConfig('round_robin'))",
     "gl.Channel('static:127.0.0.1:1,127.0.0.2:1', policy='round_robin')",

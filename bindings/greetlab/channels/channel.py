@@ -9,7 +9,7 @@ from typing import Unpack
 
 from greetlab import _core, arguments
 from greetlab.channels.calls import Calls
-from greetlab.channels.greet_channel import GreetChannel, Load
+from greetlab.channels.greet_channel import AnyMetadata, GreetChannel, Load, pairs
 from greetlab.channels.options import DEFAULTS, ChannelOptions, takes, told
 from greetlab.trace.trace import Trace
 
@@ -18,7 +18,8 @@ class Channel(GreetChannel):
     """A channel on real connections, with the lab's own engine or with gRPC's.
 
     target: what to connect to: "dns:///name:port", "dns://server:port/name:port",
-        "srv:///name" (the port comes from DNS; "lab" only), "static:ip:port,ip:port".
+        "srv:///name" (the port comes from DNS; "lab" only), "static:ip:port,ip:port",
+        "watch:///service" (a cluster's own channels only: it tells them; "lab" only).
     title, world: what results and figures say about where they come from.
     name: its name in the trace.
     pods: the names of the pods that could answer now; results show those that did not, too.
@@ -71,6 +72,8 @@ class Channel(GreetChannel):
             load.every,
             load.timeout,
             load.wait_for_ready,
+            load.metadata,
+            *load.keys,
             keep_results,
             self._seeds.getrandbits(64),
         )
@@ -81,7 +84,7 @@ class Channel(GreetChannel):
         path: str,
         message: bytes = b"",
         *,
-        metadata: Sequence[tuple[str, bytes]] = (),
+        metadata: AnyMetadata = (),
         timeout: float = 5.0,
         wait_for_ready: bool = False,
         stream: bool = False,
@@ -90,8 +93,8 @@ class Channel(GreetChannel):
         """Calls any method once: its status, its messages, what was said beside them.
 
         path: "/grpc.health.v1.Health/Check". message: the request, as protobuf has it or whatever
-        the method takes. metadata: names and values, at most 8; a value is printable ASCII, or
-        bytes where the name ends with "-bin". timeout: seconds.
+        the method takes. metadata: {name: value}, or pairs, at most 8; a value is printable ASCII,
+        or bytes where the name ends with "-bin". timeout: seconds.
         stream: the method may answer with any number of messages; if not, with one. most: once so
         many have come the call is given up, with CANCELLED; 0: never.
 
@@ -102,7 +105,7 @@ class Channel(GreetChannel):
         arguments.timeout(timeout)
         arguments.whole("most", most, 0)
         return self._channel.call_method(
-            path, message, list(metadata), timeout, wait_for_ready, stream, most
+            path, message, pairs(metadata), timeout, wait_for_ready, stream, most
         )
 
     def _await_ready(self, all: bool, pods: int | None, timeout: float) -> bool:
@@ -148,9 +151,17 @@ class Channel(GreetChannel):
         """
         self._channel.tell_pod_changed(pod, addresses, change, ends)
 
-    def tell_endpoints_changed(self, service: str, addresses: Sequence[str]) -> None:
-        """The same for what the cluster lists as a service's endpoints: "10.244.0.3:50051", ..."""
-        self._channel.tell_endpoints_changed(service, addresses)
+    def tell_endpoints_changed(
+        self, service: str, endpoints: Sequence[_core.SliceEndpoint], *, lag: float = 0.0
+    ) -> None:
+        """The same for a service's endpoints: those that are ready are listed.
+
+        A channel that watches the service (its target is "watch:///" and the service's name) is
+        told, too: this is the cluster's word, and all that it ever hears.
+
+        lag: seconds that the news take to such a channel.
+        """
+        self._channel.tell_endpoints_changed(service, endpoints, lag)
 
     def _check_open(self) -> None:
         if not self._closing.alive:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from types import TracebackType
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType, TracebackType
 from typing import Protocol, Self
 
 from greetlab import arguments
@@ -37,6 +37,9 @@ class Load:
     every: arguments.Time
     timeout: float
     wait_for_ready: bool
+    metadata: list[tuple[str, bytes]] = field(default_factory=list)
+    keys: tuple[str, int] = ("", 0)
+    """Of call after call, the next of so many values of that header."""
 
     def checked(self) -> Self:
         """Itself. Raises ValueError or TypeError, in words, for what makes no sense."""
@@ -46,7 +49,42 @@ class Load:
         arguments.timeout(self.timeout)
         for name in (self.first_name, self.last_name):
             arguments.word("a name", name)
+        header, many = self.keys
+        if header in (name for name, _ in self.metadata):
+            raise ValueError(f"keys {header!r}: metadata has a value for it already")
+        if header:
+            arguments.whole(f"keys {header!r}", many, 1)
         return self
+
+
+AnyMetadata = Mapping[str, str | bytes] | Sequence[tuple[str, str | bytes]]
+"""What a call says beside its message: {"user-id": "ada"}, or pairs, where a name comes twice."""
+
+
+def pairs(metadata: AnyMetadata) -> list[tuple[str, bytes]]:
+    """As the core takes it. Raises TypeError, in words, for what is no metadata."""
+    given = list(metadata.items() if isinstance(metadata, Mapping) else metadata)
+    told = []
+    for pair in given:
+        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise TypeError(f"metadata {metadata!r}: {{name: value}}, or pairs of the two")
+        name, value = pair
+        if isinstance(value, str):
+            value = value.encode()
+        if not isinstance(value, bytes):
+            raise TypeError(
+                f"metadata {name!r}: its value {value!r} is a text, or bytes where the name ends "
+                "with -bin"
+            )
+        told.append((name, value))
+    return told
+
+
+def one_key(keys: Mapping[str, int]) -> tuple[str, int]:
+    """The header, and how many values it has; raises TypeError, in words, for what is neither."""
+    if not isinstance(keys, Mapping) or len(keys) > 1:
+        raise TypeError(f'keys {keys!r}: one header, and how many values: {{"user-id": 1000}}')
+    return next(iter(keys.items()), ("", 0))
 
 
 _MOST_CALLS = 50_000_000  # a load has its columns from the start: 40 bytes a call
@@ -76,14 +114,17 @@ class GreetChannel(ABC):
         times: int = 1,
         timeout: float = 5.0,
         wait_for_ready: bool = False,
+        metadata: AnyMetadata = (),
     ) -> Calls:
         """Says hello `times` times, one after the other, and keeps the words of each answer. (In
         the sim nobody hears the names.)
 
         timeout: seconds that each call may take.
         wait_for_ready: wait for a connection where others fail.
+        metadata: what each call says beside its message: {"user-id": "ada"}. Names are in lower
+            case; a value is text, or bytes where the name ends with "-bin". At most 8.
         """
-        load = Load(first_name, last_name, times, 1, 0.0, timeout, wait_for_ready)
+        load = Load(first_name, last_name, times, 1, 0.0, timeout, wait_for_ready, pairs(metadata))
         return self._run(load.checked(), keep_results=True)
 
     def load(
@@ -96,6 +137,8 @@ class GreetChannel(ABC):
         every: arguments.Time = 0.0,
         timeout: float = 5.0,
         wait_for_ready: bool = False,
+        metadata: AnyMetadata = (),
+        keys: Mapping[str, int] = MappingProxyType({}),
     ) -> Calls:
         """Makes `n` calls with `concurrency` of them in flight at any time.
 
@@ -106,8 +149,21 @@ class GreetChannel(ABC):
             Poisson process); 0: the closed loop.
         timeout: seconds that each call may take.
         wait_for_ready: wait for a connection where others fail.
+        metadata: of each call; see `greet`.
+        keys: calls of many users in one load: {"user-id": 1000} is a header, and how many values it
+            has: the first call says "1", the next "2", and after "1000" comes "1" again.
         """
-        load = Load(first_name, last_name, n, concurrency, every, timeout, wait_for_ready)
+        load = Load(
+            first_name,
+            last_name,
+            n,
+            concurrency,
+            every,
+            timeout,
+            wait_for_ready,
+            pairs(metadata),
+            one_key(keys),
+        )
         return self._run(load.checked(), keep_results=False)
 
     @abstractmethod

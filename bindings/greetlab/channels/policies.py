@@ -71,6 +71,7 @@ def policy_config(policy: AnyPolicy, *, shuffle_address_list: bool = False) -> _
     if not isinstance(told, Mapping):
         raise TypeError(f"policy {policy!r}: what {name} is told is a dict, {{}} for nothing")
     numbers: dict[str, int] = {}
+    texts: dict[str, str] = {}
     child = None
     for field, value in told.items():
         if field == "childPolicy":
@@ -78,9 +79,13 @@ def policy_config(policy: AnyPolicy, *, shuffle_address_list: bool = False) -> _
             child = policy_config(first)
         elif isinstance(value, int):
             numbers[field] = int(value)
+        elif isinstance(value, str):
+            texts[field] = value
         else:
-            raise TypeError(f"{name}: {field} is {value!r}; a whole number, or true or false")
-    return _core.PolicyConfig(name, numbers, child)
+            raise TypeError(
+                f"{name}: {field} is {value!r}; a whole number, a text, or true or false"
+            )
+    return _core.PolicyConfig(name, numbers, child, texts)
 
 
 def policy_name(policy: AnyPolicy) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CLUSTER_IP_SERVICE = "greetserver"
 HEADLESS_SERVICE = "greetserver-headless"
+WATCH = "watch:///"
+"""Before a service's name: the client is told of its endpoints, and looks nothing up."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,13 @@ class Cluster(ABC):
 
     @abstractmethod
     def channel(self, service: str, **options: Unpack[ChannelOptions]) -> GreetChannel:
-        """A new client of a service of this cluster."""
+        """A new client of a service of this cluster.
+
+        service: its name: the client looks it up in DNS; or "watch:///greetserver-headless": the
+            client looks nothing up, but is told by the cluster of every change of the service's
+            endpoints, as a client of the Kubernetes API is (EndpointSlices). Of a ClusterIP service
+            it is told the pods, too.
+        """
 
     @abstractmethod
     def scale(self, pods: int) -> None:

@@ -26,7 +26,13 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 from greetlab import _core, arguments
 from greetlab.channels.channel import Channel
 from greetlab.channels.options import DEFAULTS, ChannelOptions, channel_title, takes
-from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster, Pod
+from greetlab.clusters.cluster import (
+    CLUSTER_IP_SERVICE,
+    HEADLESS_SERVICE,
+    WATCH,
+    Cluster,
+    Pod,
+)
 from greetlab.clusters.faults import Faults
 from greetlab.clusters.local_pods import Delays, LocalPod, LocalPods
 from greetlab.clusters.loopback import Network, families
@@ -82,6 +88,8 @@ class LocalCluster(Cluster, Faults):
         probe has found out.
     endpoint_lag: seconds for which a pod that died, is drained or is found unready stays listed; a
         real cluster takes some to notice.
+    watch_lag: seconds from a change of the endpoints until a client that watches them
+        ("watch:///greetserver") hears of it.
     pre_stop: seconds from a pod's deletion to its SIGTERM (`lifecycle.preStop`).
     max_connection_age, max_connection_age_grace: seconds after which the pods send GOAWAY on a
         connection, and for which its calls may go on (gRFC A9); None = never, for ever.
@@ -120,6 +128,7 @@ class LocalCluster(Cluster, Faults):
         start_interval: float = 0.0,
         readiness_delay: float = 0.0,
         endpoint_lag: float = 0.0,
+        watch_lag: float = 0.0,
         pre_stop: float = 0.0,
         max_connection_age: float | None = None,
         max_connection_age_grace: float | None = None,
@@ -140,11 +149,13 @@ class LocalCluster(Cluster, Faults):
         service_port = port if service_port is None else service_port
         arguments.number("service_port", service_port, 1, 65535)
         arguments.number("session_affinity", session_affinity or 0, 0, 9e9)
+        arguments.number("watch_lag", watch_lag, 0, 1e6)
         arguments.number("dns_ttl", dns_ttl, 0, 2**31 - 1)
         arguments.number("seed", seed or 0, 0, 2**64 - 1)
         self.port = port
         self.service_port = service_port
         self.seed = secrets.randbits(63) if seed is None else seed
+        self._watch_lag = watch_lag
         self._affinity = None if session_affinity is None else _seconds(session_affinity)
         self._flags = ["--grace", _seconds(grace)]
         for flag, value in (
@@ -259,7 +270,8 @@ class LocalCluster(Cluster, Faults):
         """A new client of a service of this cluster; see `Channel`.
 
         service: "greetserver", "greetserver-headless", or any DNS name. A name that does not exist
-            is no error here: the calls fail, as a real client's would.
+            is no error here: the calls fail, as a real client's would. "watch:///greetserver" looks
+            nothing up: see `Cluster.channel`.
         port: to dial; None = the right one, which for a headless service is the pods'.
 
         With `tls` it trusts the cluster's authority, where no other is given. What is random comes
@@ -298,9 +310,13 @@ class LocalCluster(Cluster, Faults):
 
         gRPC would walk this machine's search list, not a pod's, so the name is looked up here and
         handed over in full, with its final dot. A name that does not exist stays as it would first
-        be tried.
+        be tried. What is watched ("watch:///...") is no name of DNS, and stays as it is.
         """
         self._check_open()
+        if service.startswith(WATCH):
+            if port is not None:
+                raise ValueError(f"port {port}: who watches {service} is told the pods' own")
+            return service
         if ":" in service:
             raise ValueError(f"service {service!r}: a name without a port; it is {self.port} here")
         found = self._resolver.lookup(service, [_RECORDS[family] for family in self._families])
@@ -505,10 +521,23 @@ class LocalCluster(Cluster, Faults):
     # What the cluster does stands in the traces of its clients, too.
 
     def _tell_endpoints(self, channels: Iterable[Channel]) -> None:
-        listed = self._endpoints(*(pod for pod in self._pods.by_name.values() if pod.listed))
+        # As EndpointSlices have them: also those that are not ready yet, or no more. While a pod is
+        # listed nobody has noticed yet.
+        pods = [pod for pod in self._pods.by_name.values() if pod.listed or pod.alive]
+        endpoints = [
+            _core.SliceEndpoint(
+                pod.name,
+                with_port(ip, self.port),
+                ready=pod.listed,
+                serving=pod.listed or pod.ready,
+                terminating=pod.draining and not pod.listed,
+            )
+            for family in range(len(self._families))
+            for pod, ip in ((pod, pod.ips[family]) for pod in pods)
+        ]
         for channel in channels:
             for service in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE):
-                channel.tell_endpoints_changed(service, listed)
+                channel.tell_endpoints_changed(service, endpoints, lag=self._watch_lag)
 
     def tell(self, pod: LocalPod, change: str, *, ends: bool = False) -> None:
         """Puts what happens to a pod into the traces of the clients."""

@@ -8,13 +8,14 @@ commands give the same events, byte for byte.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Self, TypedDict, Unpack
 
 from greetlab import _core, arguments
 from greetlab.channels.calls import Calls
-from greetlab.channels.greet_channel import GreetChannel, Load
+from greetlab.channels.greet_channel import AnyMetadata, GreetChannel, Load, one_key, pairs
 from greetlab.channels.options import (
     DEFAULTS,
     ENGINES,
@@ -37,6 +38,7 @@ class SimOptions(TypedDict, total=False):
     start_interval: float
     readiness_delay: float
     endpoint_lag: float
+    watch_lag: float
     pre_stop: float
     grace: float
     capacity: int | None
@@ -98,18 +100,38 @@ class SimChannel(GreetChannel):
         every: arguments.Time = 0.0,
         timeout: float = 5.0,
         wait_for_ready: bool = False,
+        metadata: AnyMetadata = (),
+        keys: Mapping[str, int] = MappingProxyType({}),
     ) -> _core.SimLoad:
         """Starts calls that go on while the cluster runs (`cluster.run`); `calls` tells how.
 
         every: from one call's start to the next one's; see `load`.
+        metadata, keys: see `load`.
         """
-        return self._start(Load("", "", n, concurrency, every, timeout, wait_for_ready).checked())
+        load = Load(
+            "",
+            "",
+            n,
+            concurrency,
+            every,
+            timeout,
+            wait_for_ready,
+            pairs(metadata),
+            one_key(keys),
+        )
+        return self._start(load.checked())
 
     def _start(self, load: Load) -> _core.SimLoad:
         def begin(cluster: SimCluster) -> _core.SimLoad:
             channel = cluster.channels[self._number]._channel
             return channel.start_load(
-                load.n, load.concurrency, load.every, load.timeout, load.wait_for_ready
+                load.n,
+                load.concurrency,
+                load.every,
+                load.timeout,
+                load.wait_for_ready,
+                load.metadata,
+                *load.keys,
             )
 
         begun: _core.SimLoad = self._cluster._do(begin)
@@ -194,7 +216,14 @@ class SimCluster(Cluster, Faults):
         self.seed = secrets.randbits(63) if seed is None else seed
         self._options: dict[str, Any] = {"pods": pods, "seed": self.seed, **options}
         arguments.whole("pods", pods, 0, 10_000)
-        for name in ("start_interval", "readiness_delay", "endpoint_lag", "pre_stop", "grace"):
+        for name in (
+            "start_interval",
+            "readiness_delay",
+            "endpoint_lag",
+            "watch_lag",
+            "pre_stop",
+            "grace",
+        ):
             arguments.number(name, self._options.get(name, 0), 0, 1e6)
         arguments.time("service_time", self._options.get("service_time", 0))
         if not 0 <= self.seed < 2**64:
@@ -290,7 +319,7 @@ class SimCluster(Cluster, Faults):
 
     @takes([one for one in DEFAULTS if one[0] not in _NOT_HERE])
     def channel(self, service: str, **options: Unpack[ChannelOptions]) -> SimChannel:
-        """A new client of a service.
+        """A new client of a service; see `Cluster.channel`.
 
         With `connection_per_call` each call is another client in the trace.
 

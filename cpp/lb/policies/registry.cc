@@ -10,10 +10,11 @@ PolicyType round_robin();
 PolicyType random_policy();
 PolicyType least_request();
 PolicyType random_subsetting();
+PolicyType ring_hash();
 
 const std::vector<PolicyType>& policies() {
-  static const std::vector<PolicyType> all{pick_first(), round_robin(), random_policy(),
-                                           least_request(), random_subsetting()};
+  static const std::vector<PolicyType> all{pick_first(),    round_robin(),       random_policy(),
+                                           least_request(), random_subsetting(), ring_hash()};
   return all;
 }
 
@@ -77,6 +78,7 @@ PolicyConfig complete(PolicyConfig config) {
     }
     config.fields.emplace(field.name, *field.usual);
   }
+  if (type.check != nullptr) type.check(config);
   if (type.child.empty() && config.child != nullptr) {
     throw std::invalid_argument(config.policy + " has no childPolicy");
   }

@@ -38,6 +38,9 @@ struct PolicyType {
   std::vector<std::string_view> texts = {};  ///< Fields that are words; each is empty if not given.
   std::string_view child = {};  ///< The policy of its child, where none is given; empty: no parent.
   MakePolicy make;
+  /// Throws std::invalid_argument, in words, for fields that do not go together; most have no such
+  /// rule. It is given all of them.
+  void (*check)(const PolicyConfig& config) = nullptr;
 };
 
 /// All of them; pick_first, the default, is the first.

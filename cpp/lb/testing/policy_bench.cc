@@ -16,6 +16,7 @@ namespace {
 std::string text_of(const PolicyConfig& policy) {
   std::string text = policy.policy;
   for (const auto& [name, value] : policy.fields) text += " " + name + "=" + std::to_string(value);
+  for (const auto& [name, value] : policy.texts) text += " " + name + "=" + value;
   return policy.child ? text + " (" + text_of(*policy.child) + ")" : text;
 }
 
@@ -97,14 +98,14 @@ void PolicyBench::exit_idle() {
   policy_->exit_idle(trace_.emit(who_, EventId::none, [&] { return CallStarted{call, false}; }));
 }
 
-std::vector<std::string> PolicyBench::picks(std::size_t count) {
+std::vector<std::string> PolicyBench::picks(std::size_t count, const Metadata& metadata) {
   if (count > kMostPicks) {
-    throw std::invalid_argument("picks(" + std::to_string(count) + "): " +
-                                std::to_string(kMostPicks) + " at once are the most");
+    throw std::invalid_argument("picks(" + std::to_string(count) +
+                                "): " + std::to_string(kMostPicks) + " at once are the most");
   }
   std::vector<std::string> picks;
   for (std::size_t i = 0; i < count; ++i) {
-    const Pick pick = picker_->pick({trace_.next_call()});
+    const Pick pick = picker_->pick({trace_.next_call(), &metadata});
     if (const auto* to = std::get_if<PickTo>(&pick)) {
       picks.push_back(bench_name(to->subchannel->address()));
       if (to->tracker) in_flight_[picks.back()].push_back(to->tracker);
@@ -124,7 +125,9 @@ std::vector<std::string> PolicyBench::picks(std::size_t count) {
     for (std::size_t i = 0; i < std::min(count, kShown); ++i) shown += " " + picks[i];
     if (count > kShown) shown += " ...";
   }
-  note("picks(" + std::to_string(count) + ") ->" + shown);
+  std::string said;
+  for (const auto& [name, value] : metadata) said += ", " + name + ": " + value;
+  note("picks(" + std::to_string(count) + said + ") ->" + shown);
   return picks;
 }
 

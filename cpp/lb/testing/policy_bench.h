@@ -57,7 +57,8 @@ class PolicyBench : private PolicyHelper {
   static constexpr std::size_t kMostPicks = 1'000'000;
   /// What the latest picker says of the next calls: an address, "wait", "fail: why" or "drop: why".
   /// @throws std::invalid_argument for more than kMostPicks.
-  std::vector<std::string> picks(std::size_t count);
+  /// @param metadata of each of them.
+  std::vector<std::string> picks(std::size_t count, const Metadata& metadata = {});
   /// The oldest of the calls that were picked for the address, and that the policy tracks, ends.
   /// @throws std::invalid_argument where there is none.
   void done(const std::string& address);

@@ -15,7 +15,7 @@ from rich.padding import Padding
 from greetlab import _core
 from greetlab.channels.options import ENGINES
 from greetlab.channels.policies import POLICIES
-from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE
+from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, WATCH
 from greetlab.commands.cli.shared import Json, Terminal, failing_in_words, print_json
 from greetlab.views.words import Text
 
@@ -37,7 +37,8 @@ def call(
         typer.Argument(
             metavar="TARGET",
             help="A gRPC target, such as dns:///greetserver.default.svc.cluster.local:50051; "
-            f"{CLUSTER_IP_SERVICE} and {HEADLESS_SERVICE} are those of a cluster made for it.",
+            f"{CLUSTER_IP_SERVICE} and {HEADLESS_SERVICE} are those of a cluster made for it; "
+            f"{WATCH}{HEADLESS_SERVICE} is told of its pods and looks nothing up.",
         ),
     ] = CLUSTER_IP_SERVICE,
     policy: Annotated[
@@ -53,6 +54,20 @@ def call(
         int, typer.Option("--concurrency", "-c", min=1, help="How many of them at a time.")
     ] = 1,
     timeout: Annotated[float, typer.Option(help="Seconds that each call may take.")] = 5.0,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="What each call says beside its message; may come again.",
+        ),
+    ] = None,
+    keys: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=COUNT",
+            help="Calls of many users: user-id=1000 has call after call say the next of so many.",
+        ),
+    ] = None,
     wait_ready: Annotated[
         bool, typer.Option("--wait-ready", help="Begin when every subchannel is READY.")
     ] = False,
@@ -83,10 +98,15 @@ def call(
         with _channel(target, pods, **kept, **options) as channel:
             if wait_ready:
                 channel.wait_ready(all=True, timeout=timeout)
-            if concurrency == 1:
-                calls = channel.greet("Ada", "Lovelace", times=times, timeout=timeout)
+            said = [_split("--metadata", one) for one in metadata or ()]
+            if concurrency == 1 and keys is None:
+                calls = channel.greet(
+                    "Ada", "Lovelace", times=times, timeout=timeout, metadata=said
+                )
             else:
-                calls = channel.load(times, concurrency, timeout=timeout)
+                calls = channel.load(
+                    times, concurrency, timeout=timeout, metadata=said, keys=_keys(keys)
+                )
             channel.close()  # its end belongs to the trace
             if trace:
                 channel.trace.save(trace)
@@ -100,12 +120,28 @@ def call(
     raise typer.Exit(0 if calls.ok == len(calls) else 1)
 
 
+def _split(flag: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"{flag} {text}: NAME=VALUE is expected")
+    return name, value
+
+
+def _keys(text: str | None) -> dict[str, int]:
+    if text is None:
+        return {}
+    name, count = _split("--keys", text)
+    if not count.isascii() or not count.isdecimal():
+        raise ValueError(f"--keys {text}: how many? user-id=1000")
+    return {name: int(count)}
+
+
 @contextmanager
 def _channel(target: str, pods: int | None, **options: Any) -> Iterator[Channel]:
     from greetlab.channels.channel import Channel
     from greetlab.clusters.cluster import Cluster
 
-    if target in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE):
+    if target.removeprefix(WATCH) in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE):
         with Cluster.local(pods=DEFAULT_PODS if pods is None else pods) as cluster:
             yield cluster.channel(target, **options)
         return
