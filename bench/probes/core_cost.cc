@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "core/virtual_clock.h"
 #include "lb/policies/registry.h"
@@ -75,11 +76,14 @@ class Client final : private PolicyHelper {
       network_.add(pod);
       found.endpoints.push_back({pod.addresses});
     }
-    policy_ = make_policy(complete({policy}), *this, clock_);
+    policy_ = make_policy(complete(config_of(policy)), *this, clock_);
     policy_->update(found, EventId::none);
-    while (clock_.step()) {
+    while (picker_->ready() < backends && clock_.step()) {
     }
   }
+
+  /// Policies that do something every so often do it.
+  void pass(Duration time) { clock_.run_until(clock_.now() + time); }
 
   Picker& picker() { return *picker_; }
 
@@ -93,6 +97,15 @@ class Client final : private PolicyHelper {
   }
 
  private:
+  // What counts, and weighs, from the first call on.
+  static PolicyConfig config_of(const std::string& policy) {
+    if (policy == "weighted_round_robin") return {policy, {{"blackoutPeriod", 0}}};
+    if (policy == "outlier_detection_experimental") {
+      return {policy, {{"failurePercentageEjection", 1}}};
+    }
+    return {policy};
+  }
+
   std::shared_ptr<Subchannel> subchannel(const Address& address, EventId cause) override {
     const auto id = static_cast<SubchannelId>(subchannels_.size() + 1);
     return subchannels_[address] = std::make_shared<PooledSubchannel>(
@@ -103,6 +116,7 @@ class Client final : private PolicyHelper {
     picker_ = std::move(picker);
   }
   void request_reresolution(EventId) override {}
+  std::optional<std::string> health_service() const override { return std::nullopt; }
   Rng& rng() override { return rng_; }
   Trace& trace() override { return trace_; }
   Symbol who() const override { return who_; }
@@ -115,7 +129,7 @@ class Client final : private PolicyHelper {
   std::list<SimPod> pods_;  // a list never moves what it holds
   Network network_;
   std::map<Address, std::shared_ptr<Subchannel>> subchannels_;
-  std::unique_ptr<Picker> picker_;
+  std::unique_ptr<Picker> picker_ = std::make_unique<QueuePicker>();
   std::unique_ptr<LbPolicy> policy_;  // last: it goes first
 };
 
@@ -124,23 +138,30 @@ class Client final : private PolicyHelper {
 int pick(const std::string& policy, std::uint32_t backends, std::uint64_t picks) {
   Client client(policy, backends);
   Picker& picker = client.picker();
-  if (picker.name() != policy || picker.ready() != backends) {
+  if (picker.ready() != backends) {
     std::cerr << "core_cost: not all of the subchannels are READY\n";
     return EXIT_FAILURE;
   }
   const std::uint64_t rounds = picks / backends + 1;
+  // Loads of their own, for who weighs them.
+  std::vector<Outcome> ends(7);
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    ends[i].load = std::make_shared<const LoadReport>(
+        LoadReport{.cpu_utilization = 0.5 + 0.05 * static_cast<double>(i), .rps = 100});
+  }
   const auto take = [&](std::uint64_t times) {
     std::uintptr_t sum = 0;
     for (std::uint64_t i = 0; i < times * backends; ++i) {
       const Pick picked = picker.pick({});
       if (const auto* to = std::get_if<PickTo>(&picked)) {
         sum += reinterpret_cast<std::uintptr_t>(to->subchannel->connection());
-        if (to->tracker) to->tracker->on_done({});  // the call has ended
+        if (to->tracker) to->tracker->on_done(ends[i % ends.size()]);  // the call has ended
       }
     }
     return sum;
   };
   take(1);
+  client.pass(std::chrono::seconds(2));
   // The sum proves that the compiler dropped none, and where turns are taken that each connection
   // was taken as often as every other one.
   const std::uintptr_t expected = client.connections() * rounds;

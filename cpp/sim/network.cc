@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/duration.h"
+#include "sim/health_stream.h"
 #include "sim/pod_server.h"
 
 namespace greetlab {
@@ -44,6 +45,7 @@ constexpr std::uint32_t kNoStreamYet = 0x7fffffff;  // of a GOAWAY that comes be
 // An open connection. The client holds it by its link; calls in flight hold it, too, so that they
 // can end when the client has turned to another one.
 class Network::Connection final : public std::enable_shared_from_this<Connection>,
+                                  public HealthStream::Way,
                                   private Keepalive::Peer,
                                   private PodServer::Client {
  public:
@@ -152,6 +154,36 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     }
   }
 
+  // --- The pod's health, for who watches it
+
+  std::unique_ptr<Stream> watch_health(const std::string& service, HealthWatcher& watcher) {
+    return std::make_unique<HealthStream>(network_.clock_, shared_from_this(), service, watcher,
+                                          up_);
+  }
+  void tell_health(EventId cause) {
+    for (HealthStream* const stream : health_) stream->say(cause);
+  }
+
+  const SimPod& pod() const override { return pod_; }
+  Duration one_way() override { return network_.one_way(); }
+  bool open() const override { return !broken_ && !silent_; }
+  void heard() override {
+    keepalive_.heard();
+    police_.forgive();
+  }
+  // Each is a stream of the connection like any other (A17, "Caveats").
+  void add(HealthStream& stream) override {
+    health_.push_back(&stream);
+    ++streams_;
+    ++streams_ever_;
+    keepalive_.call_begins();
+  }
+  void remove(HealthStream& stream) override {
+    std::erase(health_, &stream);
+    --streams_;
+    begin_next();
+  }
+
   /// From now on nothing comes back: calls end when their deadlines do, and the connection when TCP
   /// gives up. It waits for what was not acknowledged only: who waits for an answer to what was, a
   /// stream, say, and sends nothing, never finds out without keepalive.
@@ -179,7 +211,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
  private:
   // --- Keepalive::Peer
 
-  bool has_calls() const override { return in_flight_.size() > free_.size(); }
+  bool has_calls() const override { return in_flight_.size() > free_.size() || !health_.empty(); }
 
   void ping() override {
     const Time now = network_.clock_.now();
@@ -353,10 +385,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   }
 
   Outcome outcome(Ending ending) {
-    if (ending == kAnswered || ending == kInjected) {
-      keepalive_.heard();
-      police_.forgive();
-    }
+    if (ending == kAnswered || ending == kInjected) heard();
     switch (ending) {
       case kAnswered: ++pod_.serial; return {{}, pod_.who};
       case kInjected: return {{Code::unavailable, "injected error"}, pod_.who};
@@ -406,6 +435,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   std::vector<std::size_t> free_;
   std::deque<std::size_t> waiting_;  // for a stream
   std::map<std::size_t, Asked> asked_;
+  std::vector<HealthStream*> health_;
   std::uint32_t streams_ = 0;
   std::uint32_t streams_ever_ = 0;
   std::vector<Timer> pending_;  // at most GOAWAYs, a reset and TCP's own patience
@@ -437,8 +467,27 @@ class Network::Attempt final : public Link {
   void send(SubchannelCall& subchannel_call, Sending what) override {
     connection_->send(static_cast<SimCall&>(subchannel_call), std::move(what));
   }
+  std::unique_ptr<Stream> watch_health(const std::string& service,
+                                       HealthWatcher& watcher) override {
+    return connection_->watch_health(service, watcher);
+  }
+  std::unique_ptr<Stream> watch_load(Duration, LoadWatcher& watcher) override {
+    return std::make_unique<NoSuchMethod>(network_.clock_, 2 * network_.one_way(), watcher);
+  }
 
  private:
+  // The pods report no load out of band.
+  class NoSuchMethod final : public Stream {
+   public:
+    NoSuchMethod(Clock& clock, Duration after, LoadWatcher& watcher)
+        : answer_(clock.at(clock.now() + after, [&watcher] {
+            watcher.on_stream_end({Code::unimplemented, "no such method"}, EventId::none);
+          })) {}
+
+   private:
+    const Timer answer_;
+  };
+
   // The SYN has come to whatever is at the address.
   void arrive() {
     EventId cause = started_;
@@ -538,6 +587,10 @@ void Network::drain_connections(const SimPod& pod, std::optional<Duration> grace
   for (const auto& connection : connections_of(pod)) {
     connection->go_away("the pod is draining", "Server shutdown", grace, cause);
   }
+}
+
+void Network::tell_health(const SimPod& pod, EventId cause) {
+  for (const auto& connection : connections_of(pod)) connection->tell_health(cause);
 }
 
 void Network::silence_connections(const SimPod& pod) {

@@ -10,10 +10,13 @@ PolicyType round_robin();
 PolicyType random_policy();
 PolicyType least_request();
 PolicyType random_subsetting();
+PolicyType weighted_round_robin();
+PolicyType outlier_detection();
 
 const std::vector<PolicyType>& policies() {
-  static const std::vector<PolicyType> all{pick_first(), round_robin(), random_policy(),
-                                           least_request(), random_subsetting()};
+  static const std::vector<PolicyType> all{
+      pick_first(),        round_robin(),          random_policy(),    least_request(),
+      random_subsetting(), weighted_round_robin(), outlier_detection()};
   return all;
 }
 
