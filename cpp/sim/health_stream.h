@@ -9,7 +9,7 @@
 
 #include "core/clock.h"
 #include "lb/connector.h"
-#include "sim/pod.h"
+#include "sim/side_stream.h"
 
 namespace greetlab {
 
@@ -18,33 +18,25 @@ namespace greetlab {
 /// was said.
 class HealthStream final : public Stream {
  public:
-  /// The connection.
-  class Way {
-   public:
-    virtual ~Way() = default;
-    virtual const SimPod& pod() const = 0;
-    /// How long what is sent now is on its way.
-    virtual Duration one_way() = 0;
-    /// Whether anything comes back.
-    virtual bool open() const = 0;
-    /// Something has come.
-    virtual void heard() = 0;
-    virtual void add(HealthStream& stream) = 0;
-    virtual void remove(HealthStream& stream) = 0;
-  };
+  /// Those of one connection, for the pod to tell.
+  using Watching = std::vector<HealthStream*>;
 
   /// @param asked the event that the first answer follows from. watcher: outlives it.
-  HealthStream(Clock& clock, std::shared_ptr<Way> way, std::string service, HealthWatcher& watcher,
-               EventId asked)
+  HealthStream(Clock& clock, std::shared_ptr<SideStreams> way, std::string service,
+               HealthWatcher& watcher, EventId asked)
       : clock_(clock), way_(std::move(way)), service_(std::move(service)), watcher_(watcher) {
-    way_->add(*this);
+    way_->begin();
+    way_->watching().push_back(this);
     said_ = clock_.now() + way_->one_way();
     arrives_ = clock_.at(said_, [this, asked] {
       asked_ = true;
       say(asked);
     });
   }
-  ~HealthStream() override { way_->remove(*this); }
+  ~HealthStream() override {
+    std::erase(way_->watching(), this);
+    way_->end();
+  }
   HealthStream(const HealthStream&) = delete;
   HealthStream& operator=(const HealthStream&) = delete;
 
@@ -76,7 +68,7 @@ class HealthStream final : public Stream {
   }
 
   Clock& clock_;
-  const std::shared_ptr<Way> way_;
+  const std::shared_ptr<SideStreams> way_;
   const std::string service_;
   HealthWatcher& watcher_;
   bool asked_ = false;  // the question has come to the pod

@@ -6,6 +6,7 @@
 
 #include "core/duration.h"
 #include "sim/health_stream.h"
+#include "sim/load_stream.h"
 #include "sim/pod_server.h"
 
 namespace greetlab {
@@ -45,7 +46,7 @@ constexpr std::uint32_t kNoStreamYet = 0x7fffffff;  // of a GOAWAY that comes be
 // An open connection. The client holds it by its link; calls in flight hold it, too, so that they
 // can end when the client has turned to another one.
 class Network::Connection final : public std::enable_shared_from_this<Connection>,
-                                  public HealthStream::Way,
+                                  public SideStreams,
                                   private Keepalive::Peer,
                                   private PodServer::Client {
  public:
@@ -154,35 +155,39 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     }
   }
 
-  // --- The pod's health, for who watches it
+  // --- Streams beside the calls
 
   std::unique_ptr<Stream> watch_health(const std::string& service, HealthWatcher& watcher) {
     return std::make_unique<HealthStream>(network_.clock_, shared_from_this(), service, watcher,
                                           up_);
   }
+  std::unique_ptr<Stream> watch_load(Duration interval, LoadWatcher& watcher) {
+    return std::make_unique<LoadStream>(network_.clock_, shared_from_this(), interval, watcher,
+                                        up_);
+  }
   void tell_health(EventId cause) {
     for (HealthStream* const stream : health_) stream->say(cause);
   }
 
-  const SimPod& pod() const override { return pod_; }
+  SimPod& pod() override { return pod_; }
   Duration one_way() override { return network_.one_way(); }
   bool open() const override { return !broken_ && !silent_; }
   void heard() override {
     keepalive_.heard();
     police_.forgive();
   }
-  // Each is a stream of the connection like any other (A17, "Caveats").
-  void add(HealthStream& stream) override {
-    health_.push_back(&stream);
+  void begin() override {
+    ++side_streams_;
     ++streams_;
     ++streams_ever_;
     keepalive_.call_begins();
   }
-  void remove(HealthStream& stream) override {
-    std::erase(health_, &stream);
+  void end() override {
+    --side_streams_;
     --streams_;
     begin_next();
   }
+  std::vector<HealthStream*>& watching() override { return health_; }
 
   /// From now on nothing comes back: calls end when their deadlines do, and the connection when TCP
   /// gives up. It waits for what was not acknowledged only: who waits for an answer to what was, a
@@ -211,7 +216,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
  private:
   // --- Keepalive::Peer
 
-  bool has_calls() const override { return in_flight_.size() > free_.size() || !health_.empty(); }
+  bool has_calls() const override { return in_flight_.size() > free_.size() || side_streams_ > 0; }
 
   void ping() override {
     const Time now = network_.clock_.now();
@@ -435,7 +440,8 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   std::vector<std::size_t> free_;
   std::deque<std::size_t> waiting_;  // for a stream
   std::map<std::size_t, Asked> asked_;
-  std::vector<HealthStream*> health_;
+  HealthStream::Watching health_;
+  std::uint32_t side_streams_ = 0;
   std::uint32_t streams_ = 0;
   std::uint32_t streams_ever_ = 0;
   std::vector<Timer> pending_;  // at most GOAWAYs, a reset and TCP's own patience
@@ -471,23 +477,11 @@ class Network::Attempt final : public Link {
                                        HealthWatcher& watcher) override {
     return connection_->watch_health(service, watcher);
   }
-  std::unique_ptr<Stream> watch_load(Duration, LoadWatcher& watcher) override {
-    return std::make_unique<NoSuchMethod>(network_.clock_, 2 * network_.one_way(), watcher);
+  std::unique_ptr<Stream> watch_load(Duration interval, LoadWatcher& watcher) override {
+    return connection_->watch_load(interval, watcher);
   }
 
  private:
-  // The pods report no load out of band.
-  class NoSuchMethod final : public Stream {
-   public:
-    NoSuchMethod(Clock& clock, Duration after, LoadWatcher& watcher)
-        : answer_(clock.at(clock.now() + after, [&watcher] {
-            watcher.on_stream_end({Code::unimplemented, "no such method"}, EventId::none);
-          })) {}
-
-   private:
-    const Timer answer_;
-  };
-
   // The SYN has come to whatever is at the address.
   void arrive() {
     EventId cause = started_;
