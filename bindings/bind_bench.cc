@@ -1,6 +1,11 @@
 // The policies on the bench, for tests: greetlab._core.PolicyBench.
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
 #include <variant>
 
 #include "bindings.h"
@@ -15,6 +20,29 @@ namespace greetlab {
 namespace {
 
 using Bench = OneAtATime<PolicyBench>;
+
+Code checked_code(const std::string& name) {
+  if (const auto code = code_named(name)) return *code;
+  throw std::invalid_argument("'" + name + "' is no status code");
+}
+
+LoadReport report_of(const std::map<std::string, double>& told) {
+  LoadReport report;
+  for (const auto& [name, value] : told) {
+    if (name == "rps") {
+      report.rps = value;
+    } else if (name == "eps") {
+      report.eps = value;
+    } else if (name == "cpu_utilization") {
+      report.cpu_utilization = value;
+    } else if (name == "application_utilization") {
+      report.application_utilization = value;
+    } else {
+      throw std::invalid_argument("'" + name + "': not told of a load here");
+    }
+  }
+  return report;
+}
 
 class BenchTrace final : public TraceHandle {
  public:
@@ -53,13 +81,16 @@ Its connections do nothing until they are told to, time stands still until `run`
 written down. An address is "ip:port" or a short name without a colon, such as "a".
 
 policy: a name, or a PolicyConfig.
-seed: of everything random.)")
-      .def(py::init([](const std::variant<PolicyConfig, std::string>& policy, std::uint64_t seed) {
+seed: of everything random.
+health_service: of whose health servers are asked (gRFC A17); None: they are not.)")
+      .def(py::init([](const std::variant<PolicyConfig, std::string>& policy, std::uint64_t seed,
+                       std::optional<std::string> health_service) {
              const auto* name = std::get_if<std::string>(&policy);
              return std::make_shared<Bench>(
-                 name ? PolicyConfig{*name} : std::get<PolicyConfig>(policy), seed);
+                 name ? PolicyConfig{*name} : std::get<PolicyConfig>(policy), seed,
+                 std::move(health_service));
            }),
-           "policy"_a = "round_robin", "seed"_a = 0)
+           "policy"_a = "round_robin", "seed"_a = 0, "health_service"_a = py::none())
       .def("update", in_turn<PolicyBench>(&PolicyBench::update), "addresses"_a, "error"_a = "",
            "The resolver answers: addresses (\"a+b\": two of one endpoint), or an error. Returns "
            "whether the policy can use it.")
@@ -72,6 +103,31 @@ seed: of everything random.)")
            "The attempt fails. Raises ValueError if there is none.")
       .def("lose", in_turn<PolicyBench>(&PolicyBench::lose), "address"_a,
            "The connection breaks. Raises ValueError if there is none.")
+      .def("health",
+           in_turn(+[](PolicyBench& bench, const std::string& address, const std::string& status) {
+             for (const Health health : {Health::unknown, Health::serving, Health::not_serving,
+                                         Health::service_unknown}) {
+               if (status == to_string(health)) return bench.health(address, health);
+             }
+             throw std::invalid_argument("'" + status + "' is no health");
+           }),
+           "address"_a, "status"_a,
+           "The server says how it is: 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN' or 'UNKNOWN'. "
+           "Raises ValueError if nobody watches its health.")
+      .def("end_health",
+           in_turn(+[](PolicyBench& bench, const std::string& address, const std::string& code) {
+             bench.end_health(address, checked_code(code));
+           }),
+           "address"_a, "code"_a,
+           "The stream on which its health is watched ends. Raises ValueError if there is none.")
+      .def("load",
+           in_turn(+[](PolicyBench& bench, const std::string& address,
+                       const std::map<std::string, double>& load) {
+             bench.load(address, report_of(load));
+           }),
+           "address"_a, "load"_a,
+           "The server tells its load out of band: see `done`. Raises ValueError if nobody watches "
+           "it.")
       .def("run",
            in_turn(+[](PolicyBench& bench, double duration) { bench.run(seconds(duration)); }),
            "seconds"_a, "Lets this much virtual time pass.")
@@ -82,9 +138,18 @@ seed: of everything random.)")
       .def("picks", in_turn<PolicyBench>(&PolicyBench::picks), "count"_a, "metadata"_a = Metadata{},
            "What the latest picker says of the next calls: an address, 'wait', or 'fail: why'. "
            "metadata: [(name, value)] of each.")
-      .def("done", in_turn<PolicyBench>(&PolicyBench::done), "address"_a,
-           "The oldest tracked call that was picked for it ends. Raises ValueError if there is "
-           "none.")
+      .def("done",
+           in_turn(+[](PolicyBench& bench, const std::string& address, const std::string& code,
+                       const std::optional<std::map<std::string, double>>& load, bool unsent) {
+             Outcome outcome{{checked_code(code), {}}, Symbol::none, unsent};
+             if (load) outcome.load = std::make_shared<const LoadReport>(report_of(*load));
+             bench.done(address, outcome);
+           }),
+           "address"_a, "code"_a = "OK", "load"_a = py::none(), "unsent"_a = false,
+           "The oldest tracked call that was picked for it ends. load: what the server says of "
+           "itself, of {'rps', 'eps', 'cpu_utilization', 'application_utilization'}. unsent: "
+           "nothing "
+           "of it left. Raises ValueError if there is none.")
       .def("script", in_turn<PolicyBench>(&PolicyBench::script),
            "What was done to it so far, a line a step.")
       .def(
@@ -106,6 +171,8 @@ seed: of everything random.)")
                              "How many pickers it published.")
       .def_property_readonly("subchannels", in_turn<PolicyBench>(&PolicyBench::subchannels),
                              "The subchannels that there are: {address: state}.")
+      .def_property_readonly("streams", in_turn<PolicyBench>(&PolicyBench::streams),
+                             "Every stream beside the calls, ever: \"a: health of x\".")
       .def_property_readonly("dials", in_turn<PolicyBench>(&PolicyBench::dials),
                              "Every attempt to connect, ever: (virtual seconds, address).");
 }

@@ -78,12 +78,14 @@ class Client final : private PolicyHelper {
       network_.add(pod);
       found.endpoints.push_back({pod.addresses});
     }
-    PolicyConfig config{policy};
-    if (policy == kRingHash) config.texts["requestHashHeader"] = "user-id";
-    policy_ = make_policy(complete(config), *this, clock_);
+    policy_ = make_policy(complete(config_of(policy)), *this, clock_);
     policy_->update(found, EventId::none);
-    settle();
-    if (policy == kRingHash) connect_by_key();
+    if (policy == kRingHash) {
+      settle();
+      connect_by_key();
+    }
+    while (picker_->ready() < backends && policy != kRingHash && clock_.step()) {
+    }
   }
 
   /// What a call says: of ring_hash's calls whose it is, one of so many by turns; of others
@@ -93,6 +95,9 @@ class Client final : private PolicyHelper {
     if (keys_.empty()) return {};
     return {CallId{}, &keys_[number % kKeys]};
   }
+
+  /// Policies that do something every so often do it.
+  void pass(Duration time) { clock_.run_until(clock_.now() + time); }
 
   Picker& picker() { return *picker_; }
 
@@ -119,6 +124,15 @@ class Client final : private PolicyHelper {
     }
   }
 
+  // What counts, and weighs, from the first call on.
+  static PolicyConfig config_of(const std::string& policy) {
+    PolicyConfig config{policy};
+    if (policy == kRingHash) config.texts["requestHashHeader"] = "user-id";
+    if (policy == "weighted_round_robin") config.fields["blackoutPeriod"] = 0;
+    if (policy == "outlier_detection_experimental") config.fields["failurePercentageEjection"] = 1;
+    return config;
+  }
+
   std::shared_ptr<Subchannel> subchannel(const Address& address, EventId cause) override {
     const auto id = static_cast<SubchannelId>(subchannels_.size() + 1);
     return subchannels_[address] = std::make_shared<PooledSubchannel>(
@@ -129,6 +143,7 @@ class Client final : private PolicyHelper {
     picker_ = std::move(picker);
   }
   void request_reresolution(EventId) override {}
+  std::optional<std::string> health_service() const override { return std::nullopt; }
   Rng& rng() override { return rng_; }
   Trace& trace() override { return trace_; }
   Symbol who() const override { return who_; }
@@ -142,7 +157,7 @@ class Client final : private PolicyHelper {
   std::list<SimPod> pods_;  // a list never moves what it holds
   Network network_;
   std::map<Address, std::shared_ptr<Subchannel>> subchannels_;
-  std::unique_ptr<Picker> picker_;
+  std::unique_ptr<Picker> picker_ = std::make_unique<QueuePicker>();
   std::unique_ptr<LbPolicy> policy_;  // last: it goes first
 };
 
@@ -152,23 +167,30 @@ int pick(const std::string& policy, std::uint32_t backends, std::uint64_t picks)
   Client client(policy, backends);
   Picker& picker = client.picker();
   const bool ring = policy == kRingHash;  // of which some may have nobody's key
-  if (picker.name() != policy || (ring ? picker.ready() == 0 : picker.ready() != backends)) {
+  if (ring ? picker.ready() == 0 : picker.ready() != backends) {
     std::cerr << "core_cost: not all of the subchannels are READY\n";
     return EXIT_FAILURE;
   }
   const std::uint64_t rounds = picks / backends + 1;
+  // Loads of their own, for who weighs them.
+  std::vector<Outcome> ends(7);
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    ends[i].load = std::make_shared<const LoadReport>(
+        LoadReport{.cpu_utilization = 0.5 + 0.05 * static_cast<double>(i), .rps = 100});
+  }
   const auto take = [&](std::uint64_t times) {
     std::uintptr_t sum = 0;
     for (std::uint64_t i = 0; i < times * backends; ++i) {
       const Pick picked = picker.pick(client.call(i));
       if (const auto* to = std::get_if<PickTo>(&picked)) {
         sum += reinterpret_cast<std::uintptr_t>(to->subchannel->connection());
-        if (to->tracker) to->tracker->on_done({});  // the call has ended
+        if (to->tracker) to->tracker->on_done(ends[i % ends.size()]);  // the call has ended
       }
     }
     return sum;
   };
   take(1);
+  client.pass(std::chrono::seconds(2));
   // The sum proves that the compiler dropped none, and where turns are taken that each connection
   // was taken as often as every other one.
   const std::uintptr_t expected = client.connections() * rounds;

@@ -12,7 +12,14 @@ from bench.curves import Curve, Panel, Point
 from bench.measure import Bar, Effort, Row, Run, Sample
 
 BACKENDS = (3, 100, 1_000, 10_000)
-POLICIES = ("round_robin", "random", "least_request", "ring_hash_experimental")
+POLICIES = (
+    "round_robin",
+    "random",
+    "least_request",
+    "ring_hash_experimental",
+    "weighted_round_robin",
+    "outlier_detection_experimental",
+)
 UNHEARD, RECORDED = "nobody listens", "recorded"
 
 
@@ -73,6 +80,10 @@ ROWS = (
             Bar(f"round_robin, {_name(3)}", None, "nanoseconds", most=5),
             Bar(f"least_request, {_name(3)}", None, "nanoseconds", most=40),
             Bar(f"least_request, {_name(10_000)}", None, "nanoseconds", most=40),
+            Bar(f"weighted_round_robin, {_name(3)}", None, "nanoseconds", most=40),
+            Bar(f"weighted_round_robin, {_name(10_000)}", None, "nanoseconds", most=40),
+            Bar(f"weighted_round_robin, {_name(3)}", None, "allocations", most=0),
+            Bar(f"outlier_detection_experimental, {_name(3)}", None, "allocations", most=0),
         ),
         _picks_by_policy,
     ),

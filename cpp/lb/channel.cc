@@ -166,6 +166,10 @@ void Channel::become(State state, const Status& why, EventId cause) {
   });
 }
 
+std::optional<std::string> Channel::health_service() const {
+  return service_config_ ? service_config_->health_service : std::nullopt;
+}
+
 void Channel::request_reresolution(EventId cause) {
   resolver_->refresh(cause);
 }

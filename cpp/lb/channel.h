@@ -150,6 +150,7 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
   void publish(ConnectivityState state, std::unique_ptr<Picker> picker, const Status& why,
                EventId cause) override;
   void request_reresolution(EventId cause) override;
+  std::optional<std::string> health_service() const override;
   Rng& rng() override { return rng_; }
   Trace& trace() override { return ports_.trace; }
 

@@ -2,9 +2,13 @@
 // the simulator.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "core/address.h"
@@ -96,6 +100,35 @@ struct Sending {
   Done done;
 };
 
+/// What a server's health service says (grpc/grpc doc/health-checking.md).
+enum class Health : std::uint8_t { unknown, serving, not_serving, service_unknown };
+
+/// "SERVING", "NOT_SERVING", ...
+constexpr std::string_view to_string(Health health) {
+  constexpr std::array<std::string_view, 4> kNames{"UNKNOWN", "SERVING", "NOT_SERVING",
+                                                   "SERVICE_UNKNOWN"};
+  return kNames[static_cast<std::size_t>(health)];
+}
+
+/// Hears what a server says on a stream of its own, beside the calls.
+template <class Message>
+class StreamWatcher {
+ public:
+  virtual ~StreamWatcher() = default;
+  virtual void on_message(const Message& message, EventId cause) = 0;
+  /// The stream is over, while the connection may go on.
+  virtual void on_stream_end(const Status& why, EventId cause) = 0;
+};
+using HealthWatcher = StreamWatcher<Health>;
+using LoadWatcher = StreamWatcher<LoadReport>;
+
+/// A stream that somebody watches. Destroying it ends it, also from within what it tells; the
+/// watcher hears no more.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+};
+
 /// One attempt to connect and, if it comes off, the connection. Destroying it gives up the attempt,
 /// or closes the connection as soon as the calls in flight on it have ended.
 class Link {
@@ -120,6 +153,16 @@ class Link {
   /// Sends a call. `done` is called once, later, even where the link is destroyed before; at the
   /// latest at the deadline, with DEADLINE_EXCEEDED.
   virtual void send(SubchannelCall& subchannel_call, Sending what) = 0;
+
+  // Streams of the channel's own. They are no calls: nobody counts them, the trace does not have
+  // them as such, and they do not keep a channel from going IDLE. Only while it is connected; they
+  // end with it at the latest.
+  /// grpc.health.v1.Health/Watch (gRFC A17). The watcher, which outlives the stream, hears of it
+  /// later.
+  virtual std::unique_ptr<Stream> watch_health(const std::string& service,
+                                               HealthWatcher& watcher) = 0;
+  /// xds.service.orca.v3.OpenRcaService/StreamCoreMetrics (gRFC A51): its load, every `interval`.
+  virtual std::unique_ptr<Stream> watch_load(Duration interval, LoadWatcher& watcher) = 0;
 };
 
 /// What is to be dialled, and on whose behalf.

@@ -24,6 +24,9 @@ class DelegatingSubchannel : public Subchannel {
   void unwatch(Watcher& watcher) override { wrapped_->unwatch(watcher); }
   void request_connection(EventId cause) override { wrapped_->request_connection(cause); }
 
+ protected:
+  Subchannel& wrapped() const { return *wrapped_; }
+
  private:
   const std::shared_ptr<Subchannel> wrapped_;
 };

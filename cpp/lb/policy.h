@@ -48,6 +48,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -161,6 +162,10 @@ class PolicyHelper {
 
   /// Asks the resolver for newer addresses.
   virtual void request_reresolution(EventId cause) = 0;
+
+  /// The service whose health its servers are asked for, so that those that are not well get no
+  /// calls (`healthCheckConfig` of the service config, gRFC A17); none: nobody is asked.
+  virtual std::optional<std::string> health_service() const = 0;
 
   virtual Rng& rng() = 0;
 

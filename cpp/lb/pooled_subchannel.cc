@@ -20,17 +20,11 @@ PooledSubchannel::~PooledSubchannel() {
 }
 
 void PooledSubchannel::watch(StateWatcher& watcher) {
-  watchers_.push_back(&watcher);
+  watchers_.add(watcher);
 }
 
 void PooledSubchannel::unwatch(StateWatcher& watcher) {
-  const auto found = std::ranges::find(watchers_, &watcher);
-  if (found == watchers_.end()) return;
-  if (telling_) {
-    *found = nullptr;  // the loop in `become` is counting
-  } else {
-    watchers_.erase(found);
-  }
+  watchers_.remove(watcher);
 }
 
 void PooledSubchannel::request_connection(EventId cause) {
@@ -87,13 +81,7 @@ EventId PooledSubchannel::become(State state, EventId cause, const Status& why) 
   });
   if (state == State::shutdown) return event;
   const auto self = shared_from_this();
-  telling_ = true;
-  // By index: a watcher may watch, unwatch, or make us change again while we tell it.
-  for (std::size_t i = 0; i < watchers_.size() && state_ == state; ++i) {
-    if (watchers_[i] != nullptr) watchers_[i]->on_state(state, event);
-  }
-  telling_ = false;
-  std::erase(watchers_, nullptr);
+  watchers_.tell([&](StateWatcher& watcher) { watcher.on_state(state, event); });
   return event;
 }
 

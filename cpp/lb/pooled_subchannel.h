@@ -3,12 +3,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "core/clock.h"
 #include "lb/backoff.h"
 #include "lb/connector.h"
 #include "lb/subchannel.h"
+#include "lb/watchers.h"
 
 namespace greetlab {
 
@@ -68,8 +68,7 @@ class PooledSubchannel final : public Subchannel,
   Time next_attempt_{};  // not before then
   std::uint32_t attempts_ = 0;
   Timer timer_;
-  std::vector<StateWatcher*> watchers_;  // nullptr: went while we were telling
-  bool telling_ = false;
+  Watchers<StateWatcher> watchers_;
 };
 
 }  // namespace greetlab

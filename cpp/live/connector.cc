@@ -9,8 +9,11 @@
 
 #include "core/duration.h"
 #include "core/printable.h"
+#include "grpc/health/v1/health.pb.h"
 #include "http2/grpc_status.h"
+#include "live/live_stream.h"
 #include "live/live_subchannel_call.h"
+#include "live/load_report.h"
 #include "live/socket.h"
 #include "live/transport.h"
 
@@ -31,11 +34,23 @@ std::string_view in_hex(std::string_view bytes, std::span<char, 2 * kFrameExcerp
   return {room.data(), size};
 }
 
+std::optional<Health> parse_health(std::string_view bytes) {
+  grpc::health::v1::HealthCheckResponse response;
+  if (!response.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
+  switch (response.status()) {
+    case grpc::health::v1::HealthCheckResponse::SERVING: return Health::serving;
+    case grpc::health::v1::HealthCheckResponse::NOT_SERVING: return Health::not_serving;
+    case grpc::health::v1::HealthCheckResponse::SERVICE_UNKNOWN: return Health::service_unknown;
+    default: return Health::unknown;
+  }
+}
+
 }  // namespace
 
 // A connection and what became of it. Lives on while calls are in flight on it.
 class LiveConnector::Connection final : public std::enable_shared_from_this<Connection>,
                                         public LiveCall::Carrier,
+                                        public StreamCarrier,
                                         public Transport::Owner,
                                         private Keepalive::Peer {
  public:
@@ -81,7 +96,37 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     });
   }
 
+  std::unique_ptr<Stream> watch_health(const std::string& service, HealthWatcher& watcher) {
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service);
+    return std::make_unique<LiveStream<Health>>(shared_from_this(), loop_,
+                                                "/grpc.health.v1.Health/Watch",
+                                                request.SerializeAsString(), parse_health, watcher);
+  }
+
+  std::unique_ptr<Stream> watch_load(Duration interval, LoadWatcher& watcher) {
+    return std::make_unique<LiveStream<LoadReport>>(
+        shared_from_this(), loop_, "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics",
+        load_report_request(interval), parse_load_report, watcher);
+  }
+
  private:
+  // --- StreamCarrier
+
+  void begin(SideCall& call) override {
+    if (transport_->session().used_up()) lose(Graceful::unknown, up_, kUsedUp);
+    if (over_) return call.refuse({Code::unavailable, "the connection is gone"});
+    if (transport_->session().full()) return waiting_streams_.push_back(&call);
+    start(call);
+  }
+
+  void end(SideCall& call) override {
+    std::erase(waiting_streams_, &call);
+    transport_->touch();
+  }
+
+  EventId up() const override { return up_; }
+
   // --- Transport::Owner
 
   void on_secured(const TlsAgreement& agreement, Duration took) override {
@@ -182,6 +227,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     outcome.begun = call.begun();
     outcome.pushback = call.pushback();
     if (status.ok()) outcome.pod = pod_of(call.answered_by());
+    outcome.load = call.load();
     if (status.code == Code::unavailable)
       outcome.unsent = call.may_be_sent_again(reach, asked.call);
     start_waiting();
@@ -201,7 +247,22 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     keepalive_.call_begins();
   }
 
+  // It counts as a stream of the connection like any other (gRFC A17, "Caveats").
+  void start(SideCall& call) {
+    if (connector_.frames_) carried_.push_back({CallId{}, up_});
+    call.send(transport_->session(), connector_.authority_,
+              connector_.tls_ == nullptr ? "http" : "https");
+    transport_->touch();
+    keepalive_.call_begins();
+  }
+
   void start_waiting() {
+    while (!waiting_streams_.empty() && !transport_->session().full()) {
+      if (transport_->session().used_up()) return lose(Graceful::unknown, up_, kUsedUp);
+      SideCall* const next = waiting_streams_.front();
+      waiting_streams_.pop_front();
+      start(*next);
+    }
     while (!waiting_.empty() && !transport_->session().full()) {
       if (transport_->session().used_up()) return lose(Graceful::unknown, up_, kUsedUp);
       LiveCall* const next = waiting_.front();
@@ -253,6 +314,9 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
       std::exchange(watcher_, nullptr)->on_lost(lost);
     }
     for (LiveCall* call : std::exchange(waiting_, {})) call->refuse("the connection is gone");
+    for (SideCall* call : std::exchange(waiting_streams_, {})) {
+      call->refuse({Code::unavailable, "the connection is gone"});
+    }
   }
 
   // What the cluster did to its pod, where we were told; else all there is to say is that it was
@@ -293,6 +357,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
   std::vector<Carried> carried_;
   std::array<char, 2 * kFrameExcerpt> hex_;
   std::deque<LiveCall*> waiting_;  // for a stream; of those in flight
+  std::deque<SideCall*> waiting_streams_;
 };
 
 class LiveConnector::Handle final : public Link {
@@ -305,6 +370,13 @@ class LiveConnector::Handle final : public Link {
 
   void send(SubchannelCall& subchannel_call, Sending what) override {
     connection_->send(static_cast<LiveSubchannelCall&>(subchannel_call).call(), std::move(what));
+  }
+  std::unique_ptr<Stream> watch_health(const std::string& service,
+                                       HealthWatcher& watcher) override {
+    return connection_->watch_health(service, watcher);
+  }
+  std::unique_ptr<Stream> watch_load(Duration interval, LoadWatcher& watcher) override {
+    return connection_->watch_load(interval, watcher);
   }
 
  private:

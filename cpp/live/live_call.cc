@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "core/base64.h"
+#include "live/load_report.h"
+
 namespace greetlab {
 
 void LiveCall::begin(Loop& loop, std::shared_ptr<Carrier> carrier, Sending asked) {
@@ -9,6 +12,7 @@ void LiveCall::begin(Loop& loop, std::shared_ptr<Carrier> carrier, Sending asked
   carrier_ = std::move(carrier);
   loop_ = &loop;
   asked_ = std::move(asked);
+  load_ = nullptr;
   forget();
   if (asked_.deadline == kNever) return;
   timer_ = loop.at(asked_.deadline, [this] {
@@ -41,6 +45,14 @@ void LiveCall::refuse(std::string why) {
 void LiveCall::end_soon(Status status, Reach reach) {
   timer_ =
       loop_->at(loop_->now(), [this, status = std::move(status), reach] { on_end(status, reach); });
+}
+
+void LiveCall::on_metadata(std::string_view name, std::string_view value, bool trailing) {
+  if (!trailing || name != kLoadTrailer) return;
+  const auto bytes = from_base64(value);
+  if (auto load = bytes ? parse_load_report(*bytes) : std::nullopt) {
+    load_ = std::make_shared<const LoadReport>(*std::move(load));
+  }
 }
 
 bool LiveCall::may_be_sent_again(Reach reach, CallId id) {

@@ -42,6 +42,9 @@ class LiveCall : public GrpcCall, public std::enable_shared_from_this<LiveCall> 
   /// Who answered the last one that ended with OK, if the answer says so.
   virtual AnsweringPod answered_by() const { return {}; }
 
+  /// What the server said of its load at the end of the last one (gRFC A51); nullptr: nothing.
+  const std::shared_ptr<const LoadReport>& load() const { return load_; }
+
   /// gRFC A6: a call that reached the server's library, and that the server says it has not looked
   /// at, is sent again without anybody asking: once.
   bool may_be_sent_again(Reach reach, CallId id);
@@ -54,6 +57,8 @@ class LiveCall : public GrpcCall, public std::enable_shared_from_this<LiveCall> 
   /// How it ended, once the answer was looked at.
   virtual Status judged(const Status& status) const { return status; }
 
+  void on_metadata(std::string_view name, std::string_view value, bool trailing) override;
+
  private:
   void on_end(const Status& status, Reach reach) final;
   void end_soon(Status status, Reach reach);
@@ -63,6 +68,7 @@ class LiveCall : public GrpcCall, public std::enable_shared_from_this<LiveCall> 
   Loop* loop_ = nullptr;
   Sending asked_;
   Timer timer_;
+  std::shared_ptr<const LoadReport> load_;
   CallId refused_{};  // the call that was, last
 };
 

@@ -21,6 +21,7 @@ void MethodCall::on_message(std::string_view message) {
 }
 
 void MethodCall::on_metadata(std::string_view name, std::string_view value, bool trailing) {
+  LiveCall::on_metadata(name, value, trailing);
   Metadata& where = trailing ? answer_.trailers : answer_.headers;
   const auto bytes = name.ends_with("-bin") ? from_base64(value) : std::nullopt;
   where.emplace_back(name, bytes ? *bytes : value);

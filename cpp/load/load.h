@@ -27,7 +27,7 @@ struct LoadConfig {
   std::size_t concurrency = 1;
   /// Open loop, where not 0: from one call's start to the next one's, however many are in flight.
   /// An exponential one makes the calls a Poisson process, as those of many independent users are.
-  Distribution interval;
+  Distribution interval{};
   Duration timeout = std::chrono::seconds(5);
   bool wait_for_ready = false;
   /// Of a random interval.

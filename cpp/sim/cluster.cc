@@ -260,7 +260,9 @@ void SimCluster::fail(std::string_view name, const Failing& failing) {
 void SimCluster::set_serving(std::string_view name, bool serving) {
   SimPod& pod = find(name);
   pod.healthy = serving;
-  probe_after(pod, config_.readiness_delay, tell(pod, serving ? "SERVING" : "NOT_SERVING"));
+  const EventId said = tell(pod, serving ? "SERVING" : "NOT_SERVING");
+  network_.tell_health(pod, said);
+  probe_after(pod, config_.readiness_delay, said);
 }
 
 Channel& SimCluster::open_channel(const ChannelOptions& config) {

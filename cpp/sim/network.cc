@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "core/duration.h"
+#include "sim/health_stream.h"
+#include "sim/load_stream.h"
 #include "sim/pod_server.h"
 
 namespace greetlab {
@@ -44,6 +46,7 @@ constexpr std::uint32_t kNoStreamYet = 0x7fffffff;  // of a GOAWAY that comes be
 // An open connection. The client holds it by its link; calls in flight hold it, too, so that they
 // can end when the client has turned to another one.
 class Network::Connection final : public std::enable_shared_from_this<Connection>,
+                                  public SideStreams,
                                   private Keepalive::Peer,
                                   private PodServer::Client {
  public:
@@ -152,6 +155,40 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
     }
   }
 
+  // --- Streams beside the calls
+
+  std::unique_ptr<Stream> watch_health(const std::string& service, HealthWatcher& watcher) {
+    return std::make_unique<HealthStream>(network_.clock_, shared_from_this(), service, watcher,
+                                          up_);
+  }
+  std::unique_ptr<Stream> watch_load(Duration interval, LoadWatcher& watcher) {
+    return std::make_unique<LoadStream>(network_.clock_, shared_from_this(), interval, watcher,
+                                        up_);
+  }
+  void tell_health(EventId cause) {
+    for (HealthStream* const stream : health_) stream->say(cause);
+  }
+
+  SimPod& pod() override { return pod_; }
+  Duration one_way() override { return network_.one_way(); }
+  bool open() const override { return !broken_ && !silent_; }
+  void heard() override {
+    keepalive_.heard();
+    police_.forgive();
+  }
+  void begin() override {
+    ++side_streams_;
+    ++streams_;
+    ++streams_ever_;
+    keepalive_.call_begins();
+  }
+  void end() override {
+    --side_streams_;
+    --streams_;
+    begin_next();
+  }
+  std::vector<HealthStream*>& watching() override { return health_; }
+
   /// From now on nothing comes back: calls end when their deadlines do, and the connection when TCP
   /// gives up. It waits for what was not acknowledged only: who waits for an answer to what was, a
   /// stream, say, and sends nothing, never finds out without keepalive.
@@ -179,7 +216,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
  private:
   // --- Keepalive::Peer
 
-  bool has_calls() const override { return in_flight_.size() > free_.size(); }
+  bool has_calls() const override { return in_flight_.size() > free_.size() || side_streams_ > 0; }
 
   void ping() override {
     const Time now = network_.clock_.now();
@@ -355,10 +392,7 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   }
 
   Outcome outcome(Ending ending) {
-    if (ending == kAnswered || ending == kInjected) {
-      keepalive_.heard();
-      police_.forgive();
-    }
+    if (ending == kAnswered || ending == kInjected) heard();
     switch (ending) {
       case kAnswered: ++pod_.serial; return {{}, pod_.who};
       case kInjected: {
@@ -413,6 +447,8 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
   std::deque<std::size_t> waiting_;  // for a stream
   std::map<std::size_t, Asked> asked_;
   Time last_asked_{};
+  HealthStream::Watching health_;
+  std::uint32_t side_streams_ = 0;
   std::uint32_t streams_ = 0;
   std::uint32_t streams_ever_ = 0;
   std::vector<Timer> pending_;  // at most GOAWAYs, a reset and TCP's own patience
@@ -443,6 +479,13 @@ class Network::Attempt final : public Link {
 
   void send(SubchannelCall& subchannel_call, Sending what) override {
     connection_->send(static_cast<SimCall&>(subchannel_call), std::move(what));
+  }
+  std::unique_ptr<Stream> watch_health(const std::string& service,
+                                       HealthWatcher& watcher) override {
+    return connection_->watch_health(service, watcher);
+  }
+  std::unique_ptr<Stream> watch_load(Duration interval, LoadWatcher& watcher) override {
+    return connection_->watch_load(interval, watcher);
   }
 
  private:
@@ -545,6 +588,10 @@ void Network::drain_connections(const SimPod& pod, std::optional<Duration> grace
   for (const auto& connection : connections_of(pod)) {
     connection->go_away("the pod is draining", "Server shutdown", grace, cause);
   }
+}
+
+void Network::tell_health(const SimPod& pod, EventId cause) {
+  for (const auto& connection : connections_of(pod)) connection->tell_health(cause);
 }
 
 void Network::silence_connections(const SimPod& pod) {

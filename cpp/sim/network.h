@@ -61,6 +61,8 @@ class Network final : public Connector {
   void reset_connections(const SimPod& pod, EventId cause);
   /// GOAWAY: no new calls; those in flight have `grace` to end.
   void drain_connections(const SimPod& pod, std::optional<Duration> grace, EventId cause);
+  /// Who watches its health hears how it is now.
+  void tell_health(const SimPod& pod, EventId cause);
   /// Nothing comes back any more: the client finds out when TCP gives up, if it sends anything.
   void silence_connections(const SimPod& pod);
 

@@ -31,6 +31,11 @@ void PodServer::give_up(JobId id, Time when) {
   job->second.gone = clock_.at(std::max(when, job->second.came), [this, id] { leave(id); });
 }
 
+std::optional<LoadReport> PodServer::report() {
+  if (!options_.load_reports) return std::nullopt;
+  return queue_.report(clock_.now());
+}
+
 void PodServer::kill() {
   jobs_.clear();
   queue_ = PodQueue<JobId>(options_, clock_.now());
@@ -76,9 +81,7 @@ void PodServer::answer(JobId id, Reply reply) {
   const auto job = jobs_.extract(id);
   const auto client = job.mapped().client.lock();
   if (!client) return;
-  if (options_.load_reports) {
-    reply.load = std::make_shared<const LoadReport>(queue_.report(clock_.now()));
-  }
+  if (auto said = report()) reply.load = std::make_shared<const LoadReport>(*std::move(said));
   client->on_reply(job.mapped().place, id, reply, job.mapped().cause);
 }
 

@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "core/clock.h"
+#include "core/load_report.h"
 #include "core/pod_queue.h"
 #include "core/rng.h"
 #include "core/status.h"
@@ -46,6 +48,8 @@ class PodServer {
                EventId cause);
   /// Its client has given it up, which the pod hears at `when`.
   void give_up(JobId job, Time when);
+  /// What it says of its load; nothing where it does not report it.
+  std::optional<LoadReport> report();
   /// The process is gone, and with it whatever it had to do.
   void kill();
 

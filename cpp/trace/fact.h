@@ -333,8 +333,10 @@ struct PickerPublished {
       return t.say("each call goes where its key is on the ring, from now on; ",
                    t.counted(ready, "pod"), " of it ", ready == 1 ? "is" : "are", " connected");
     }
+    const bool in_turns = name == "round_robin";
     return t.say("calls are shared by ", name, " among ", t.counted(ready, "READY connection"),
-                 " from now on; number ", std::uint64_t{start} + 1, " of them is next");
+                 " from now on",
+                 in_turns ? t.say("; number ", std::uint64_t{start} + 1, " of them is next") : "");
   }
 };
 
@@ -352,6 +354,76 @@ struct ChannelStateChanged {
   }
   std::string sentence(const Teller& t) const {
     return t.say(t.who, " is ", to_string(to), " (it was ", to_string(from), ")", t.reason(reason));
+  }
+};
+
+/// outlier_detection takes an endpoint out of its child's sight (gRFC A50). Of its `calls` in the
+/// last interval `failed` ended with another status than OK. `algorithm`: "success_rate", and then
+/// `least` is the share of calls, in millionths, that had to end with OK as the others' do; or
+/// "failure_percentage", by its own figures alone. It is put out for the `times`th time, and each
+/// time for longer.
+struct EndpointEjected {
+  Symbol endpoint;
+  Symbol algorithm;
+  std::uint32_t calls;
+  std::uint32_t failed;
+  std::uint32_t least;
+  std::uint32_t times;
+  static constexpr std::string_view kName = "EndpointEjected";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"endpoint", &EndpointEjected::endpoint},
+                      Field{"algorithm", &EndpointEjected::algorithm},
+                      Field{"calls", &EndpointEjected::calls},
+                      Field{"failed", &EndpointEjected::failed},
+                      Field{"least", &EndpointEjected::least},
+                      Field{"times", &EndpointEjected::times}};
+  }
+  std::string sentence(const Teller& t) const {
+    const bool by_others = t.word(algorithm) == "success_rate";
+    return t.say(endpoint, " is an outlier, and gets no calls for a while: ", failed, " of ",
+                 t.counted(calls, "call"), " failed, where no more than ",
+                 t.percent(1'000'000 - least),
+                 by_others ? " may, going by how the others do" : " may",
+                 times > 1 ? t.say("; it is put out ", times, " times as long as at first") : "");
+  }
+};
+
+/// An endpoint that was ejected is back in sight, after so long.
+struct EndpointReturned {
+  Symbol endpoint;
+  Duration ejected;
+  static constexpr std::string_view kName = "EndpointReturned";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"endpoint", &EndpointReturned::endpoint},
+                      Field{"ejected", &EndpointReturned::ejected}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(endpoint, " gets calls again after ", to_text(ejected),
+                 ": it may show whether it is better");
+  }
+};
+
+/// weighted_round_robin sends `share` of 1,000 calls to a subchannel from now on (gRFC A58).
+/// `reported`: by the load that it reports; if not, it has reported none, or none for too long, or
+/// not for long enough, and has the mean of the others.
+struct WeightChanged {
+  SubchannelId subchannel;
+  std::uint32_t share;
+  bool reported;
+  static constexpr std::string_view kName = "WeightChanged";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"subchannel", &WeightChanged::subchannel},
+                      Field{"share", &WeightChanged::share},
+                      Field{"reported", &WeightChanged::reported}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(
+        t.address(subchannel), " gets ", t.percent(share * 1000), " of the calls from now on, ",
+        reported ? "by the load that it reports"
+                 : "as much as the mean of the others: of its own load not enough is known");
   }
 };
 
@@ -589,6 +661,55 @@ struct BackoffStarted {
   }
   std::string sentence(const Teller& t) const {
     return t.say(t.address(subchannel), " is left alone until ", t.moment(until), " (backoff)");
+  }
+};
+
+/// The server's health service says (gRFC A17): `service`, of which it was asked ("": all of it),
+/// is "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN" or "UNKNOWN". SERVING alone makes the subchannel
+/// READY for its policy.
+struct HealthReported {
+  SubchannelId subchannel;
+  ConnectionId connection;
+  Symbol service;
+  Symbol status;
+  static constexpr std::string_view kName = "HealthReported";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"subchannel", &HealthReported::subchannel},
+                      Field{"connection", &HealthReported::connection},
+                      Field{"service", &HealthReported::service},
+                      Field{"status", &HealthReported::status}};
+  }
+  std::string sentence(const Teller& t) const {
+    const std::string what = t.word(service).empty() ? "it" : t.word(service);
+    return t.say(t.address(subchannel), " says that ", what, " is ", status,
+                 t.word(status) == "SERVING" ? ": it may get calls" : ": it gets no calls");
+  }
+};
+
+/// The stream on which a server tells its health has ended. UNIMPLEMENTED: it has no health
+/// service, and counts as healthy. Any other code: it gets no calls, and is asked again at `again`.
+struct HealthWatchEnded {
+  SubchannelId subchannel;
+  ConnectionId connection;
+  Code code;
+  Symbol message;
+  Time again;
+  static constexpr std::string_view kName = "HealthWatchEnded";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{
+        Field{"subchannel", &HealthWatchEnded::subchannel},
+        Field{"connection", &HealthWatchEnded::connection}, Field{"code", &HealthWatchEnded::code},
+        Field{"message", &HealthWatchEnded::message}, Field{"again", &HealthWatchEnded::again}};
+  }
+  std::string sentence(const Teller& t) const {
+    if (code == Code::unimplemented) {
+      return t.say(t.address(subchannel),
+                   " has no health service (UNIMPLEMENTED): it counts as healthy");
+    }
+    return t.say(t.address(subchannel), " does not say how it is (", to_string(code),
+                 t.reason(message), "): it gets no calls, and is asked again at ", t.moment(again));
   }
 };
 
@@ -834,14 +955,14 @@ struct CallEnded {
   }
 };
 
-using Fact =
-    std::variant<PodChanged, EndpointsChanged, ProxyRouted, GoAwaySent, PodServed, LookupStarted,
-                 QueryAnswered, LookupEnded, ReresolutionRequested, CooldownStarted,
-                 ResolverBackoffStarted, EndpointsTold, AddressListTaken, ListSwapped,
-                 PickerPublished, ChannelStateChanged, SubchannelCreated, SubchannelStateChanged,
-                 ConnectStarted, TlsHandshake, Connected, ConnectFailed, GoAwayReceived, PingSent,
-                 PingAnswered, PingUnanswered, KeepaliveThrottled, ConnectionLost, BackoffStarted,
-                 FrameSeen, CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent,
-                 AttemptEnded, RetryScheduled, RetryRefused, RetryTokens, HedgeStarted, CallEnded>;
+using Fact = std::variant<
+    PodChanged, EndpointsChanged, ProxyRouted, GoAwaySent, PodServed, LookupStarted, QueryAnswered,
+    LookupEnded, ReresolutionRequested, CooldownStarted, ResolverBackoffStarted, EndpointsTold,
+    AddressListTaken, ListSwapped, PickerPublished, ChannelStateChanged, EndpointEjected,
+    EndpointReturned, WeightChanged, SubchannelCreated, SubchannelStateChanged, ConnectStarted,
+    TlsHandshake, Connected, ConnectFailed, GoAwayReceived, PingSent, PingAnswered, PingUnanswered,
+    KeepaliveThrottled, ConnectionLost, BackoffStarted, HealthReported, HealthWatchEnded, FrameSeen,
+    CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent, AttemptEnded, RetryScheduled,
+    RetryRefused, RetryTokens, HedgeStarted, CallEnded>;
 
 }  // namespace greetlab

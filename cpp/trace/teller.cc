@@ -22,6 +22,13 @@ std::string Teller::milliseconds(Duration duration) {
   return text.data();
 }
 
+std::string Teller::percent(std::uint32_t millionths) {
+  const std::uint32_t tenths = (millionths + 500) / 1000;
+  std::string text = std::to_string(tenths / 10);
+  if (tenths % 10 != 0) text += '.' + std::to_string(tenths % 10);
+  return text + " %";
+}
+
 std::string Teller::upper(std::string word) {
   for (char& letter : word) {
     letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));

@@ -46,6 +46,8 @@ class Teller {
   static std::string milliseconds(Duration duration);
   /// "4.2" for 4200.
   static std::string thousandths(std::uint32_t thousandths);
+  /// "12.5 %" of 125'000 millionths: with one digit, where it is no whole number.
+  static std::string percent(std::uint32_t millionths);
   /// "NXDOMAIN": as DNS writes what the trace has as "nxdomain".
   static std::string upper(std::string word);
   /// "1 address", "2 addresses".

@@ -22,6 +22,10 @@ class Wire final : public Link {
       : connected_(clock.at(clock.now(), [&watcher] { watcher.on_connected(EventId::none); })) {}
   ConnectionId id() const override { return static_cast<ConnectionId>(1); }
   void send(SubchannelCall&, Sending what) override { sent.push_back(what.done); }
+  std::unique_ptr<Stream> watch_health(const std::string&, HealthWatcher&) override {
+    return nullptr;
+  }
+  std::unique_ptr<Stream> watch_load(Duration, LoadWatcher&) override { return nullptr; }
 
  private:
   Timer connected_;

@@ -35,6 +35,7 @@ struct Helper final : PolicyHelper {
   std::shared_ptr<Subchannel> subchannel(const Address&, EventId) override { return nullptr; }
   void publish(ConnectivityState, std::unique_ptr<Picker>, const Status&, EventId) override {}
   void request_reresolution(EventId) override {}
+  std::optional<std::string> health_service() const override { return std::nullopt; }
   Rng& rng() override { return rng_; }
   Trace& trace() override { return trace_; }
   Symbol who() const override { return Symbol::none; }

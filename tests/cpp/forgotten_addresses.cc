@@ -27,6 +27,10 @@ class Patient final : public Connector {
   struct Attempt final : Link {
     ConnectionId id() const override { return ConnectionId::none; }
     void send(SubchannelCall&, Sending) override {}
+    std::unique_ptr<Stream> watch_health(const std::string&, HealthWatcher&) override {
+      return nullptr;
+    }
+    std::unique_ptr<Stream> watch_load(Duration, LoadWatcher&) override { return nullptr; }
   };
 };
 

@@ -53,6 +53,10 @@ class Wire final : public Link {
   void send(SubchannelCall&, Sending what) override {
     sent.push_back({std::move(what), ip_, clock_.now()});
   }
+  std::unique_ptr<Stream> watch_health(const std::string&, HealthWatcher&) override {
+    return nullptr;
+  }
+  std::unique_ptr<Stream> watch_load(Duration, LoadWatcher&) override { return nullptr; }
 
  private:
   Clock& clock_;

@@ -12,6 +12,7 @@
 
 #include "core/virtual_clock.h"
 #include "lb/channel.h"
+#include "lb/delegating_helper.h"
 #include "lb/delegating_subchannel.h"
 #include "lb/policies/registry.h"
 #include "lb/static_resolver.h"
@@ -35,6 +36,10 @@ class Wire final : public Link {
     ++sent[ip_];
     next_ = clock_.at(clock_.now(), [done = what.done] { done({}, EventId::none); });
   }
+  std::unique_ptr<Stream> watch_health(const std::string&, HealthWatcher&) override {
+    return nullptr;
+  }
+  std::unique_ptr<Stream> watch_load(Duration, LoadWatcher&) override { return nullptr; }
 
  private:
   Clock& clock_;
@@ -77,10 +82,10 @@ class CountingPicker final : public Picker {
 };
 
 // Any policy's parent: all that it does is to count.
-class Counting final : public LbPolicy, private PolicyHelper {
+class Counting final : public LbPolicy, private DelegatingHelper {
  public:
   Counting(PolicyHelper& helper, Clock& clock, const std::string& child)
-      : helper_(helper), child_(make_policy(complete({child}), *this, clock)) {}
+      : DelegatingHelper(helper), child_(make_policy(complete({child}), *this, clock)) {}
 
   bool update(const Resolution& update, EventId cause) override {
     return child_->update(update, cause);
@@ -89,18 +94,14 @@ class Counting final : public LbPolicy, private PolicyHelper {
 
  private:
   std::shared_ptr<Subchannel> subchannel(const Address& address, EventId cause) override {
-    return std::make_shared<Counted>(helper_.subchannel(address, cause));
+    return std::make_shared<Counted>(DelegatingHelper::subchannel(address, cause));
   }
   void publish(ConnectivityState state, std::unique_ptr<Picker> picker, const Status& why,
                EventId cause) override {
-    helper_.publish(state, std::make_unique<CountingPicker>(std::move(picker)), why, cause);
+    DelegatingHelper::publish(state, std::make_unique<CountingPicker>(std::move(picker)), why,
+                              cause);
   }
-  void request_reresolution(EventId cause) override { helper_.request_reresolution(cause); }
-  Rng& rng() override { return helper_.rng(); }
-  Trace& trace() override { return helper_.trace(); }
-  Symbol who() const override { return helper_.who(); }
 
-  PolicyHelper& helper_;
   const std::unique_ptr<LbPolicy> child_;
 };
 

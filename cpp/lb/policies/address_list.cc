@@ -40,11 +40,11 @@ std::vector<Address> interleaved(std::vector<Address> addresses) {
   return result;
 }
 
-AddressList::AddressList(Watcher& watcher, PolicyHelper& helper, Clock& clock,
-                         const std::vector<Address>& addresses, EventId cause)
+AddressList::AddressList(Watcher& watcher, Clock& clock,
+                         std::vector<std::shared_ptr<Subchannel>> subchannels)
     : watcher_(watcher), clock_(clock) {
-  for (const Address& address : addresses) {
-    children_.push_back(std::make_unique<Child>(*this, helper.subchannel(address, cause)));
+  for (auto& one : subchannels) {
+    children_.push_back(std::make_unique<Child>(*this, std::move(one)));
   }
 }
 

@@ -38,10 +38,8 @@ class AddressList {
     virtual void on_selected_lost(EventId cause) = 0;
   };
 
-  /// Holds a subchannel for each. addresses: in the order of trying. watcher, helper, clock:
-  /// outlive it.
-  AddressList(Watcher& watcher, PolicyHelper& helper, Clock& clock,
-              const std::vector<Address>& addresses, EventId cause);
+  /// @param subchannels in the order of trying. watcher, clock: outlive it.
+  AddressList(Watcher& watcher, Clock& clock, std::vector<std::shared_ptr<Subchannel>> subchannels);
   ~AddressList();
 
   /// Begins. Apart from the constructor, so that the list is in its place when an address answers

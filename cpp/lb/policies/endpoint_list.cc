@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lb/policies/address_list.h"
+#include "lb/policies/health_checked_subchannel.h"
 
 namespace greetlab {
 
@@ -156,7 +157,9 @@ class EndpointListPolicy::SeveralAddresses final : public Child, public AddressL
 
   std::unique_ptr<AddressList> make_attempts(EventId cause) {
     EndpointListPolicy& policy = list_.policy();
-    return std::make_unique<AddressList>(*this, policy.helper_, policy.clock_, addresses_, cause);
+    std::vector<std::shared_ptr<Subchannel>> subchannels;
+    for (const Address& one : addresses_) subchannels.push_back(policy.subchannel(one, cause));
+    return std::make_unique<AddressList>(*this, policy.clock_, std::move(subchannels));
   }
 
   const std::vector<Address> addresses_;
@@ -170,7 +173,7 @@ EndpointListPolicy::List::List(EndpointListPolicy& policy, ListId id,
   for (const auto& [addresses, attributes] : endpoints) {
     if (addresses.size() == 1) {
       children_.push_back(
-          std::make_unique<OneAddress>(*this, policy.helper_.subchannel(addresses.front(), cause)));
+          std::make_unique<OneAddress>(*this, policy.subchannel(addresses.front(), cause)));
     } else {
       children_.push_back(std::make_unique<SeveralAddresses>(*this, addresses, cause));
     }
@@ -182,10 +185,25 @@ EndpointListPolicy::EndpointListPolicy(PolicyHelper& helper, Clock& clock)
 
 EndpointListPolicy::~EndpointListPolicy() = default;
 
+std::shared_ptr<Subchannel> EndpointListPolicy::subchannel(const Address& address, EventId cause) {
+  std::shared_ptr<Subchannel> plain = helper_.subchannel(address, cause);
+  const std::optional<std::string> service = helper_.health_service();
+  // One for all lists that have the address: a new one need not ask the server again.
+  auto& [known, asked] = dressed_[plain->id()];
+  if (asked == service) {
+    if (auto dressed = known.lock()) return dressed;
+  }
+  std::shared_ptr<Subchannel> dressed = health_checked(dress(std::move(plain)), helper_, clock_);
+  known = dressed;
+  asked = service;
+  return dressed;
+}
+
 bool EndpointListPolicy::update(const Resolution& update, EventId cause) {
   // A resolver's error with a list in hand keeps the list.
   if (!update.status.ok() && current_) return false;
 
+  std::erase_if(dressed_, [](const auto& one) { return one.second.first.expired(); });
   Trace& trace = helper_.trace();
   const auto id = static_cast<ListId>(++lists_);
   const bool usable = !update.endpoints.empty();

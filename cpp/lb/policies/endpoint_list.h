@@ -2,7 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "core/clock.h"
@@ -19,6 +23,8 @@ namespace greetlab {
 /// - one connection per endpoint, all made at once, and again whenever they are IDLE;
 /// - a new list of addresses is *pending* until it is worth swapping in;
 /// - the picker chooses among the READY ones.
+///
+/// Where the service config asks for it, READY is who is healthy, too (gRFC A17).
 ///
 /// All are told to connect in the list's order, as in gRPC 1.51; the newest C-core (1.84) begins at
 /// a random one of them.
@@ -40,6 +46,12 @@ class EndpointListPolicy : public LbPolicy {
   /// policy holds them until it has published another picker.
   virtual std::unique_ptr<Picker> make_picker(std::vector<Subchannel*> ready) = 0;
 
+  /// Lets a derived policy stand before its subchannels, to see what becomes of them
+  /// (lb/delegating_subchannel.h).
+  virtual std::shared_ptr<Subchannel> dress(std::shared_ptr<Subchannel> subchannel) {
+    return subchannel;
+  }
+
   PolicyHelper& helper() const { return helper_; }
 
  private:
@@ -48,6 +60,7 @@ class EndpointListPolicy : public LbPolicy {
   class OneAddress;
   class SeveralAddresses;
 
+  std::shared_ptr<Subchannel> subchannel(const Address& address, EventId cause);
   void on_child_changed(List& list, EventId cause);
   void publish(EventId cause);
   void fail(const Status& why, EventId cause);
@@ -57,6 +70,9 @@ class EndpointListPolicy : public LbPolicy {
   std::unique_ptr<List> current_;
   std::unique_ptr<List> pending_;
   std::uint32_t lists_ = 0;
+  // Those that the lists have, and for the health of which service they ask.
+  using Dressed = std::pair<std::weak_ptr<Subchannel>, std::optional<std::string>>;
+  std::map<SubchannelId, Dressed> dressed_;
 };
 
 }  // namespace greetlab

@@ -109,7 +109,10 @@ void PickFirst::try_addresses(EventId cause) {
     return AddressListTaken{id, trace.symbol(to_string(addresses_)),
                             static_cast<std::uint32_t>(addresses_.size()), pending};
   });
-  auto list = std::make_unique<AddressList>(*this, helper_, clock_, addresses_, taken);
+  // Whether they are healthy it does not ask (gRFC A17: it could but hang up, and dial again).
+  std::vector<std::shared_ptr<Subchannel>> subchannels;
+  for (const Address& one : addresses_) subchannels.push_back(helper_.subchannel(one, taken));
+  auto list = std::make_unique<AddressList>(*this, clock_, std::move(subchannels));
   if (pending) {
     pending_ = std::move(list);
     pending_->start(taken);

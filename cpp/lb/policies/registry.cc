@@ -11,10 +11,13 @@ PolicyType random_policy();
 PolicyType least_request();
 PolicyType random_subsetting();
 PolicyType ring_hash();
+PolicyType weighted_round_robin();
+PolicyType outlier_detection();
 
 const std::vector<PolicyType>& policies() {
-  static const std::vector<PolicyType> all{pick_first(),    round_robin(),       random_policy(),
-                                           least_request(), random_subsetting(), ring_hash()};
+  static const std::vector<PolicyType> all{
+      pick_first(),        round_robin(), random_policy(),        least_request(),
+      random_subsetting(), ring_hash(),   weighted_round_robin(), outlier_detection()};
   return all;
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/metadata.h"
 #include "lb/policies/address_list.h"
+#include "lb/policies/health_checked_subchannel.h"
 #include "lb/policies/registry.h"
 #include "lb/xxh64.h"
 
@@ -329,8 +330,12 @@ class RingHash final : public LbPolicy {
 void RingEndpoint::connect(EventId cause) {
   if (state_ != State::idle) return;
   state_ = State::connecting;
-  attempts_ =
-      std::make_unique<AddressList>(*this, policy_.helper(), policy_.clock(), addresses_, cause);
+  PolicyHelper& helper = policy_.helper();
+  std::vector<std::shared_ptr<Subchannel>> subchannels;
+  for (const Address& one : addresses_) {
+    subchannels.push_back(health_checked(helper.subchannel(one, cause), helper, policy_.clock()));
+  }
+  attempts_ = std::make_unique<AddressList>(*this, policy_.clock(), std::move(subchannels));
   policy_.publish(cause);
   attempts_->start(cause);
 }

@@ -28,11 +28,13 @@ std::string in_seconds(Duration duration) {
 
 }  // namespace
 
-PolicyBench::PolicyBench(const PolicyConfig& policy, std::uint64_t seed)
+PolicyBench::PolicyBench(const PolicyConfig& policy, std::uint64_t seed,
+                         std::optional<std::string> health_service)
     : trace_(clock_),
       recording_(std::size_t{1} << 17),
       rng_(seed),
       who_(trace_.symbol("client")),
+      health_service_(std::move(health_service)),
       network_(clock_, trace_),
       pool_({clock_, network_, rng_, trace_, who_, keepalive_}),
       picker_(std::make_unique<QueuePicker>()),
@@ -79,6 +81,21 @@ void PolicyBench::fail(const std::string& address, const std::string& reason) {
 void PolicyBench::lose(const std::string& address) {
   network_.lose(address);
   note("lose(" + address + ")");
+}
+
+void PolicyBench::health(const std::string& address, Health health) {
+  network_.health(address, health);
+  note("health(" + address + ", " + std::string(to_string(health)) + ")");
+}
+
+void PolicyBench::end_health(const std::string& address, Code code) {
+  network_.end_health(address, {code, "the stream ended"});
+  note("end_health(" + address + ", " + std::string(to_string(code)) + ")");
+}
+
+void PolicyBench::load(const std::string& address, const LoadReport& load) {
+  network_.load(address, load);
+  note("load(" + address + ")");
 }
 
 void PolicyBench::run(Duration duration) {
@@ -131,14 +148,14 @@ std::vector<std::string> PolicyBench::picks(std::size_t count, const Metadata& m
   return picks;
 }
 
-void PolicyBench::done(const std::string& address) {
+void PolicyBench::done(const std::string& address, const Outcome& outcome) {
   auto& calls = in_flight_[bench_name(bench_address(address))];
   if (calls.empty()) {
     throw std::invalid_argument("done('" + address +
                                 "'): no call that was picked for it is tracked");
   }
-  note("done(" + address + ")");
-  calls.front()->on_done({});
+  note("done(" + address + (outcome.status.ok() ? "" : ", failed") + ")");
+  calls.front()->on_done(outcome);
   calls.erase(calls.begin());
 }
 

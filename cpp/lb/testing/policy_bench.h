@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,7 +24,9 @@ namespace greetlab {
 class PolicyBench : private PolicyHelper {
  public:
   /// @throws std::invalid_argument for a policy or a field that there is not.
-  explicit PolicyBench(const PolicyConfig& policy, std::uint64_t seed = 0);
+  /// @param health_service of which servers are asked (gRFC A17); none: they are not.
+  explicit PolicyBench(const PolicyConfig& policy, std::uint64_t seed = 0,
+                       std::optional<std::string> health_service = std::nullopt);
   ~PolicyBench() override;
 
   // The resolver.
@@ -37,6 +40,10 @@ class PolicyBench : private PolicyHelper {
   void ready(const std::string& address);
   void fail(const std::string& address, const std::string& reason);
   void lose(const std::string& address);
+  void health(const std::string& address, Health health);
+  void end_health(const std::string& address, Code code);
+  void load(const std::string& address, const LoadReport& load);
+  const std::vector<std::string>& streams() const { return network_.streams(); }
   std::vector<std::string> connecting() const { return network_.connecting(); }
   const std::vector<std::pair<double, std::string>>& dials() const { return network_.dials(); }
 
@@ -61,7 +68,7 @@ class PolicyBench : private PolicyHelper {
   std::vector<std::string> picks(std::size_t count, const Metadata& metadata = {});
   /// The oldest of the calls that were picked for the address, and that the policy tracks, ends.
   /// @throws std::invalid_argument where there is none.
-  void done(const std::string& address);
+  void done(const std::string& address, const Outcome& outcome = {});
   /// The states of those that there are, by address.
   std::map<std::string, std::string> subchannels() const;
 
@@ -79,6 +86,7 @@ class PolicyBench : private PolicyHelper {
   void publish(ConnectivityState state, std::unique_ptr<Picker> picker, const Status& why,
                EventId cause) override;
   void request_reresolution(EventId cause) override;
+  std::optional<std::string> health_service() const override { return health_service_; }
   Rng& rng() override { return rng_; }
   Trace& trace() override { return trace_; }
   Symbol who() const override { return who_; }
@@ -90,6 +98,7 @@ class PolicyBench : private PolicyHelper {
   Recording recording_;
   Rng rng_;
   const Symbol who_;
+  const std::optional<std::string> health_service_;
   ScriptedNetwork network_;
   std::vector<std::string> steps_;
   KeepaliveConfig keepalive_;

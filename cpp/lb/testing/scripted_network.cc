@@ -4,9 +4,32 @@
 #include <chrono>
 #include <stdexcept>
 
+#include "core/duration.h"
 #include "lb/testing/bench_address.h"
+#include "lb/watchers.h"
 
 namespace greetlab {
+
+namespace {
+
+template <class Message>
+using Listening = std::shared_ptr<Watchers<StreamWatcher<Message>>>;
+
+template <class Message>
+class ScriptedStream final : public Stream {
+ public:
+  ScriptedStream(Listening<Message> listening, StreamWatcher<Message>& watcher)
+      : listening_(std::move(listening)), watcher_(watcher) {
+    listening_->add(watcher_);
+  }
+  ~ScriptedStream() override { listening_->remove(watcher_); }
+
+ private:
+  const Listening<Message> listening_;
+  StreamWatcher<Message>& watcher_;
+};
+
+}  // namespace
 
 class ScriptedNetwork::ScriptedLink final : public Link {
  public:
@@ -28,6 +51,30 @@ class ScriptedNetwork::ScriptedLink final : public Link {
 
   void send(SubchannelCall&, Sending) override {
     throw std::logic_error("the scripted network carries no calls");
+  }
+
+  std::unique_ptr<Stream> watch_health(const std::string& service,
+                                       HealthWatcher& watcher) override {
+    network_.streams_.push_back(bench_name(address()) + ": health of " + service);
+    return std::make_unique<ScriptedStream<Health>>(health_, watcher);
+  }
+  std::unique_ptr<Stream> watch_load(Duration interval, LoadWatcher& watcher) override {
+    network_.streams_.push_back(bench_name(address()) + ": load every " + to_text(interval));
+    return std::make_unique<ScriptedStream<LoadReport>>(load_, watcher);
+  }
+
+  // What they say may be the end of us.
+  void say(Health health) {
+    const auto listening = heard(health_);
+    listening->tell([&](HealthWatcher& one) { one.on_message(health, event_); });
+  }
+  void end_health(const Status& why) {
+    const auto listening = heard(health_);
+    listening->tell([&](HealthWatcher& one) { one.on_stream_end(why, event_); });
+  }
+  void say(const LoadReport& load) {
+    const auto listening = heard(load_);
+    listening->tell([&](LoadWatcher& one) { one.on_message(load, event_); });
   }
 
   void succeed() {
@@ -58,12 +105,20 @@ class ScriptedNetwork::ScriptedLink final : public Link {
  private:
   void leave() { std::erase(network_.links_, this); }
 
+  template <class Message>
+  Listening<Message> heard(const Listening<Message>& listening) const {
+    if (!listening->empty()) return listening;
+    throw std::invalid_argument("nobody watches that of '" + bench_name(address()) + "'");
+  }
+
   ScriptedNetwork& network_;
   const Dial dial_;
   const ConnectionId id_;
   Watcher& watcher_;
   EventId event_;
   bool connected_ = false;
+  const Listening<Health> health_ = std::make_shared<Watchers<HealthWatcher>>();
+  const Listening<LoadReport> load_ = std::make_shared<Watchers<LoadWatcher>>();
 };
 
 std::unique_ptr<Link> ScriptedNetwork::dial(const Dial& dial, Link::Watcher& watcher) {
@@ -82,6 +137,18 @@ void ScriptedNetwork::fail(const std::string& address, const std::string& reason
 
 void ScriptedNetwork::lose(const std::string& address) {
   find("lose", address, true).lose();
+}
+
+void ScriptedNetwork::health(const std::string& address, Health health) {
+  find("health", address, true).say(health);
+}
+
+void ScriptedNetwork::end_health(const std::string& address, const Status& why) {
+  find("end_health", address, true).end_health(why);
+}
+
+void ScriptedNetwork::load(const std::string& address, const LoadReport& load) {
+  find("load", address, true).say(load);
 }
 
 std::vector<std::string> ScriptedNetwork::connecting() const {
