@@ -34,7 +34,8 @@ class LiveStream final : public Stream, private SideCall::Reader {
       : carrier_(std::move(carrier)),
         parse_(parse),
         watcher_(watcher),
-        call_(std::make_shared<SideCall>(loop, std::move(path), request, *this)) {
+        call_(std::make_shared<SideCall>(loop, std::move(path), request,
+                                         static_cast<SideCall::Reader&>(*this))) {
     carrier_->begin(*call_);
   }
   ~LiveStream() override {
