@@ -142,6 +142,7 @@ void bind_facts(py::module_& m) {
       .def_readonly("addresses", &Lookup::addresses,
                     "IPv4, then IPv6, each in the order of the answer.")
       .def_readonly("srv", &Lookup::srv, "The SRV records, in the order of the answer.")
+      .def_readonly("txt", &Lookup::txt, "The TXT records, each with its strings joined.")
       .def_readonly("ttl", &Lookup::ttl,
                     "Seconds: the smallest of the answers'; None without an answer.")
       .def_readonly("queries", &Lookup::queries,

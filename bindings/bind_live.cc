@@ -282,15 +282,17 @@ ValueError where the engine cannot be told to.)")
   module.def(
       "open_channel",
       [](std::string_view engine, std::string target, std::string name, PolicyConfig policy,
-         const py::kwargs& given) {
+         std::shared_ptr<ServiceConfig> service_config, const py::kwargs& given) {
         auto options = options_from<ChannelOptions>(given);
         options.target = std::move(target);
         options.name = std::move(name);
         options.policy = std::move(policy);
+        options.service_config = std::move(service_config);
         const Unlocked unlocked;
         return open_channel(engine, std::move(options));
       },
-      py::arg("engine"), py::arg("target"), py::arg("name"), py::arg("policy"), R"(
+      py::arg("engine"), py::arg("target"), py::arg("name"), py::arg("policy"),
+      py::arg("service_config") = py::none(), R"(
 A channel of that engine's, with the options of `channel_options` that it is given.
 
 Raises ValueError for a target, a policy or an engine that there is not, and for an option that the

@@ -34,6 +34,7 @@ Raises ValueError, with what there is, for a policy or a field that there is not
       .def_readonly("policy", &PolicyConfig::policy)
       .def_readonly("fields", &PolicyConfig::fields)
       .def_readonly("texts", &PolicyConfig::texts)
+      .def("__eq__", &same)
       .def_property_readonly("child",
                              [](const PolicyConfig& config) -> std::optional<PolicyConfig> {
                                if (config.child == nullptr) return std::nullopt;

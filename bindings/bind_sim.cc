@@ -1,6 +1,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings.h"
+#include "config/txt_config.h"
 #include "core/rolling_update.h"
 #include "lb/subchannel.h"
 #include "load_config.h"
@@ -52,6 +53,13 @@ struct SimLoad {
   std::shared_ptr<World> world;
   std::shared_ptr<Load> load;
 };
+
+void read_txt_config(const std::vector<std::string>& records, std::uint32_t percentile,
+                     Resolution& into) {
+  TxtConfig chosen = choose_config(records, {"client", percentile});
+  into.config = std::move(chosen.config);
+  into.config_status = std::move(chosen.status);
+}
 
 Time at(std::int64_t nanoseconds) {
   return Time(Duration(nanoseconds));
@@ -191,7 +199,7 @@ void bind_sim(py::module_& module) {
   py::class_<World, std::shared_ptr<World>>(module, "SimCluster", R"(
 The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are seconds.)")
       .def(py::init([](const py::kwargs& options) {
-        return std::make_shared<World>(options_from<SimConfig>(options));
+        return std::make_shared<World>(options_from<SimConfig>(options), read_txt_config);
       }))
       .def_property_readonly(
           "now_ns", [](World& self) { return self.clock().now().time_since_epoch().count(); })
@@ -257,23 +265,27 @@ The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are second
              self.fail(pod, failing_from(rate, code, pushback));
            }),
            py::arg("pod"), py::arg("rate"), py::arg("code"), py::arg("pushback"))
+      .def("publish_config", in_turn<SimCluster>(&SimCluster::publish_config), py::arg("record"),
+           "The DNS has this TXT record for the services' configs; empty: none.")
       .def("set_serving", in_turn<SimCluster>(&SimCluster::set_serving), py::arg("pod"),
            py::arg("serving"))
       .def(
           "open_channel",
           [](const std::shared_ptr<World>& self, std::string service, PolicyConfig policy,
-             const py::kwargs& given) {
+             std::shared_ptr<ServiceConfig> service_config, const py::kwargs& given) {
             const Turn turn(*self);
             auto options = options_from<ChannelOptions>(given);
             options.target = std::move(service);
             options.policy = std::move(policy);
+            options.service_config = std::move(service_config);
             return SimChannel{self, &self->open_channel(options), options};
           },
-          py::arg("service"), py::arg("policy"), "The other options: see `channel_options`.")
+          py::arg("service"), py::arg("policy"), py::arg("service_config") = py::none(),
+          "The other options: see `channel_options`.")
       .def("lookup", in_turn(+[](SimCluster& self, std::string_view name) {
              std::optional<Lookup> found;
              const auto alive = std::make_shared<const int>();
-             self.dns().lookup(name, self.trace().symbol("resolver"), EventId::none, alive,
+             self.dns().lookup(name, false, self.trace().symbol("resolver"), EventId::none, alive,
                                [&](const Lookup& lookup, EventId) { found = lookup; });
              step_while(self, [&] { return !found; });
              return *found;

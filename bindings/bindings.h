@@ -53,6 +53,7 @@ inline const std::string& checked_path(const std::string& path) {
 void seal(pybind11::module_& module);
 
 void bind_bench(pybind11::module_& module);
+void bind_config(pybind11::module_& module);
 void bind_dns(pybind11::module_& module);
 void bind_greet(pybind11::module_& module);
 void bind_live(pybind11::module_& module);

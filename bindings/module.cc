@@ -6,6 +6,7 @@ PYBIND11_MODULE(_core, module) {
   greetlab::bind_dns(module);
   greetlab::bind_greet(module);
   greetlab::bind_policy(module);  // what the others take
+  greetlab::bind_config(module);
   greetlab::bind_live(module);
   greetlab::bind_trace(module);
   greetlab::bind_sim(module);

@@ -490,7 +490,7 @@ def test_a_name_that_cannot_be_is_bad_name_and_nothing_is_sent():
         (lambda: DnsResolver(["127.0.0.1:53"]).lookup(""), "the name is empty"),
         (
             lambda: DnsResolver(["127.0.0.1:53"]).lookup("x", types=["MX"]),
-            "'MX'.*use A, AAAA or SRV",
+            "'MX'.*use A, AAAA, SRV or TXT",
         ),
         (lambda: DnsResolver(["127.0.0.1:53"]).lookup("x", types=[]), "no record types"),
     ],

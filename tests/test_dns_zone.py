@@ -170,6 +170,14 @@ def test_a_no_may_be_remembered_for_the_ttl_but_the_soa_for_300_seconds_at_most(
     assert (soa.ttl, soa[0].minimum) == (soa_ttl, ttl)
 
 
+def test_a_service_s_config_is_a_txt_record_in_strings_of_255_bytes():
+    """gRFC A2, RFC 1035 3.3.14. A service that has none has no such record, as in CoreDNS."""
+    zone = zone_of({("svc1", "testns"): Service(config="grpc_config=" + "[" * 300)})
+    (record,) = look_up(zone, f"_grpc_config.svc1.{SVC}", "TXT").answer[0]
+    assert [len(part) for part in record.strings] == [255, 57]
+    assert not look_up(zone, f"_grpc_config.svc2.{SVC}", "TXT").answer
+
+
 def test_the_version_of_the_specification_has_a_ttl_of_its_own():
     found = look_up(zone_of({}, ttl=30), "dns-version.cluster.local.", "TXT")
     assert lines(found.answer) == ['dns-version.cluster.local. 30 IN TXT "1.1.0"']

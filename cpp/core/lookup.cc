@@ -40,6 +40,7 @@ const Words& words_for(DnsStatus status) {
 std::string_view to_string(RecordType type) {
   switch (type) {
     case RecordType::a: return "A";
+    case RecordType::txt: return "TXT";
     case RecordType::aaaa: return "AAAA";
     case RecordType::srv: return "SRV";
   }
@@ -66,11 +67,12 @@ bool same_name(std::string_view left, std::string_view right) {
 }
 
 RecordType parse_record_type(std::string_view text) {
-  for (const RecordType type : {RecordType::a, RecordType::aaaa, RecordType::srv}) {
+  for (const RecordType type :
+       {RecordType::a, RecordType::aaaa, RecordType::srv, RecordType::txt}) {
     if (same_name(text, to_string(type))) return type;
   }
   throw std::invalid_argument("record type '" + std::string(text) +
-                              "' is not one that can be looked up: use A, AAAA or SRV");
+                              "' is not one that can be looked up: use A, AAAA, SRV or TXT");
 }
 
 }  // namespace greetlab

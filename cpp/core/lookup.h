@@ -26,13 +26,14 @@ struct Record {
   std::uint32_t ttl = 0;  ///< Seconds.
 
   /// The data as a zone file has it: the address of an A or AAAA, the target of a CNAME,
-  /// "priority weight port target" of an SRV, and of any other type `\# length hex` (RFC 3597 5).
+  /// "priority weight port target" of an SRV, the strings of a TXT joined (RFC 7208 3.3; bytes that
+  /// are no UTF-8 as their escapes), and of any other type `\# length hex` (RFC 3597 5).
   std::string text;
   std::optional<SrvRecord> srv;  ///< Of an SRV only.
 };
 
 /// What a resolver can be asked for. The values are DNS's own (RFC 1035 3.2.2, 3596, 2782).
-enum class RecordType : std::uint16_t { a = 1, aaaa = 28, srv = 33 };
+enum class RecordType : std::uint16_t { a = 1, txt = 16, aaaa = 28, srv = 33 };
 
 enum class DnsTransport { udp, tcp };
 
@@ -99,7 +100,8 @@ struct Lookup {
   std::string answer_name;             ///< The name of the search list that has the records.
   std::vector<std::string> addresses;  ///< A, then AAAA, each in the order of the answer.
   std::vector<SrvRecord> srv;          ///< In the order of the answer.
-  std::optional<std::uint32_t> ttl;    ///< Seconds: the smallest of the queries that answered.
+  std::vector<std::string> txt;      ///< Each record's strings joined, in the order of the answer.
+  std::optional<std::uint32_t> ttl;  ///< Seconds: the smallest of the queries that answered.
 };
 
 }  // namespace greetlab

@@ -8,11 +8,13 @@
 #include <charconv>
 #include <memory>
 
+#include "core/printable.h"
+
 namespace greetlab {
 namespace {
 
 constexpr std::size_t kHeader = 12;  // bytes before the question (RFC 1035 4.1.1)
-constexpr std::uint16_t kTypeA = 1, kTypeCname = 5, kTypeAaaa = 28, kTypeSrv = 33;
+constexpr std::uint16_t kTypeA = 1, kTypeCname = 5, kTypeTxt = 16, kTypeAaaa = 28, kTypeSrv = 33;
 
 /// Walks the bytes once. After the first read past the end everything reads as nothing, so a
 /// caller may read a whole structure and ask `ok()` once.
@@ -117,6 +119,15 @@ bool read_data(Reader& reader, std::size_t length, Record& record) {
       break;
     }
     case kTypeCname: record.text = reader.name(); break;
+    case kTypeTxt: {  // strings, each behind its length (RFC 1035 3.3.14)
+      std::string joined;
+      while (reader.ok() && reader.position() < end) {
+        const auto part = reader.take(reader.u8());
+        joined.append(part.begin(), part.end());
+      }
+      record.text = utf8(joined);
+      break;
+    }
     case kTypeSrv: {
       SrvRecord srv{reader.u16(), reader.u16(), reader.u16(), reader.name()};
       record.text = std::to_string(srv.priority) + " " + std::to_string(srv.weight) + " " +
@@ -207,6 +218,7 @@ std::string record_type_name(std::uint16_t type) {
   switch (type) {
     case kTypeA: return "A";
     case kTypeCname: return "CNAME";
+    case kTypeTxt: return "TXT";
     case kTypeAaaa: return "AAAA";
     case kTypeSrv: return "SRV";
     default: return "TYPE" + std::to_string(type);

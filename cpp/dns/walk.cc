@@ -28,7 +28,8 @@ bool is_worth_another_server(DnsStatus status) {
 void Walk::start(DnsWire& wire, std::string name, std::vector<RecordType> types, Done done) {
   if (name.empty()) throw std::invalid_argument("lookup: the name is empty");
   if (types.empty()) {
-    throw std::invalid_argument("lookup of '" + name + "': no record types (use A, AAAA or SRV)");
+    throw std::invalid_argument("lookup of '" + name +
+                                "': no record types (use A, AAAA, SRV or TXT)");
   }
   const std::shared_ptr<Walk> walk(
       new Walk(wire, std::move(name), std::move(types), std::move(done)));
@@ -109,6 +110,8 @@ void Walk::collect_answers() {
     for (const Record* record : answers) {
       if (record->srv) {
         lookup_.srv.push_back(*record->srv);
+      } else if (question.type == RecordType::txt) {
+        lookup_.txt.push_back(record->text);
       } else {
         lookup_.addresses.push_back(record->text);
       }

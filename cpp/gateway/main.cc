@@ -47,9 +47,10 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--target", flags.target, "in place of all these: a target as greet-client has it")
       ->envname("GRPC_TARGET");
 
-  add_engine_flags(app, gateway.channel, "GRPC_",
-                   {"cooldown", "keepalive_time", "keepalive_timeout", "keepalive_without_calls",
-                    "idle_timeout", "tls", "ca", "cert", "key", "server_name"});
+  add_engine_flags(
+      app, gateway.channel, "GRPC_",
+      {"cooldown", "keepalive_time", "keepalive_timeout", "keepalive_without_calls", "idle_timeout",
+       "dns_service_config", "tls", "ca", "cert", "key", "server_name"});
   add_duration(app, "--deadline", gateway.deadline, "how long each call may take")
       ->envname("GRPC_DEADLINE");
 

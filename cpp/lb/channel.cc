@@ -14,6 +14,9 @@ namespace {
 
 // Before the first call, not at the first answer.
 ChannelConfig checked(ChannelConfig config) {
+  if (const ServiceConfig* own = config.service_config.get(); own != nullptr && own->policy) {
+    config.policy = *own->policy;
+  }
   config.policy = complete(std::move(config.policy));
   return config;
 }
@@ -108,20 +111,20 @@ void Channel::look_again(EventId cause) {
 }
 
 bool Channel::on_resolution(const Resolution& answer, EventId cause) {
-  if (!policy_) {
-    if (!answer.status.ok()) {
-      // No policy ever had addresses, so the channel itself has to say so.
-      publish(State::transient_failure, std::make_unique<FailPicker>(answer.status), answer.status,
-              cause);
-      return false;
-    }
+  if (!policy_ && !answer.status.ok()) {
+    // No policy ever had addresses, so the channel itself has to say so.
+    publish(State::transient_failure, std::make_unique<FailPicker>(answer.status), answer.status,
+            cause);
+    return false;
   }
+  if (!answer.config_status.ok() && !keeps_config(answer.config_status, cause)) return false;
   std::unique_ptr<LbPolicy> old;  // keeps its connections until the new one has asked for them
-  if (answer.status.ok() || !policy_) {
+  if (answer.status.ok() && answer.config_status.ok()) {
     const auto before = service_config_;
-    take_config(answer.config ? answer.config : config_.service_config);
-    const PolicyConfig& wanted =
-        service_config_ && service_config_->policy ? *service_config_->policy : config_.policy;
+    take_config(answer, cause);
+    // What a resolver brings is all there is: where it names no policy, gRPC's default.
+    const PolicyConfig wanted =
+        answer.config ? complete(answer.config->policy.value_or(PolicyConfig{})) : config_.policy;
     if (policy_ && before != service_config_ && !same(policy_config_, wanted)) {
       publish(State::connecting, std::make_unique<QueuePicker>(), {}, cause);
       old = std::move(policy_);
@@ -134,9 +137,31 @@ bool Channel::on_resolution(const Resolution& answer, EventId cause) {
   return policy_->update(answer, cause);
 }
 
-void Channel::take_config(std::shared_ptr<const ServiceConfig> config) {
-  if (config == service_config_) return;
-  service_config_ = std::move(config);
+// gRFC A21: the config before it stays in force; without one, calls must not go as nobody meant.
+bool Channel::keeps_config(const Status& why, EventId cause) {
+  const bool kept = policy_ != nullptr;
+  const EventId refused = ports_.trace.emit(who_, cause, [&] {
+    return ServiceConfigRefused{ports_.trace.symbol("DNS"), ports_.trace.symbol(why.message), kept};
+  });
+  if (!kept) publish(State::transient_failure, std::make_unique<FailPicker>(why), why, refused);
+  return kept;
+}
+
+void Channel::take_config(const Resolution& answer, EventId cause) {
+  const auto& config = answer.config ? answer.config : config_.service_config;
+  const auto text = [](const auto& one) { return one ? std::string_view(one->text) : ""; };
+  // DNS brings the same text as another config each time.
+  if (config == service_config_ ||
+      (!text(config).empty() && text(config) == text(service_config_))) {
+    return;
+  }
+  service_config_ = config;
+  if (!config || !config->text.empty()) {
+    ports_.trace.emit(who_, cause, [&] {
+      return ServiceConfigTaken{ports_.trace.symbol(answer.config ? "DNS" : "the channel itself"),
+                                ports_.trace.symbol(text(config))};
+    });
+  }
   if (service_config_ && service_config_->throttling) {
     const std::optional<RetryThrottle> before = throttle_;
     throttle_.emplace(*service_config_->throttling, before ? &*before : nullptr);

@@ -156,7 +156,8 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
 
   // Resolver::Watcher
   bool on_resolution(const Resolution& answer, EventId cause) override;
-  void take_config(std::shared_ptr<const ServiceConfig> config);
+  bool keeps_config(const Status& why, EventId cause);
+  void take_config(const Resolution& answer, EventId cause);
 
   Call& add_call(CallId id);
   void configure(CallId id, Call& call);

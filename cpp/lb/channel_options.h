@@ -33,6 +33,7 @@ struct ChannelOptions {
   Duration cooldown = std::chrono::seconds(30);
   KeepaliveConfig keepalive;
   Duration idle_timeout = std::chrono::minutes(30);
+  bool dns_service_config = false;
   bool connection_per_call = false;
   std::string source_ip;
   bool frames = false;
@@ -64,6 +65,10 @@ struct ChannelOptions {
     f("idle_timeout", self.idle_timeout,
       "after so long without a call the channel is IDLE: it closes its connections, and the next "
       "call looks the name up anew; 0: never");
+    // GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, turned round
+    f("dns_service_config", self.dns_service_config,
+      "ask DNS for a service config, too, which then stands before the channel's own (gRFC A2: the "
+      "TXT records of \"_grpc_config.\" and the name)");
     f("connection_per_call", self.connection_per_call,
       "look up and dial anew for every call, and hang up after it, as the worst of clients do");
     f("source_ip", self.source_ip,

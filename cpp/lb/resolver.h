@@ -1,6 +1,7 @@
 // The ports through which a channel learns addresses: a name lookup, and what is built on it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,7 +21,15 @@ struct Resolution {
   std::vector<Endpoint> endpoints;
   /// What the service's owner would have its clients do (gRFC A2); none: it says nothing.
   std::shared_ptr<const ServiceConfig> config = nullptr;
+  /// Not ok: why what it says makes no sense. The addresses are good all the same (gRFC A21).
+  Status config_status = {};
 };
+
+/// Reads what DNS has of a service's config (gRFC A2) into `config` and `config_status`. In the
+/// room config, for JSON is not ours: a world hands it in.
+/// @param records the TXT records. percentile: 0 to 99, the client's draw among the choices.
+using ReadTxtConfig = std::function<void(const std::vector<std::string>& records,
+                                         std::uint32_t percentile, Resolution& into)>;
 
 /// Looks a name up, once at a time. DNS in the live world, a table in the simulator. Owned by the
 /// resolver that asks it.

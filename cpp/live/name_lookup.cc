@@ -1,8 +1,12 @@
 #include "live/name_lookup.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <utility>
 
+#include "config/txt_config.h"
 #include "dns/address_order.h"
 #include "dns/hosts.h"
 #include "dns/walk.h"
@@ -16,9 +20,16 @@ struct LiveNameLookup::Question {
   std::size_t unanswered = 0;
   std::vector<Address> addresses;
   DnsStatus failure = DnsStatus::ok;
+  std::vector<std::string> txt;
 };
 
 namespace {
+
+std::string own_hostname() {
+  std::array<char, 256> name{};
+  gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
 
 /// Each by its family and its place: RFC 6724. Those of one port, which is all of them but for SRV.
 std::vector<Address> ordered(const std::vector<Address>& addresses) {
@@ -36,8 +47,8 @@ std::vector<Address> ordered(const std::vector<Address>& addresses) {
 }  // namespace
 
 LiveNameLookup::LiveNameLookup(Loop& loop, DnsWire& wire, Trace& trace, Symbol who,
-                               const Target& target)
-    : loop_(loop), wire_(wire), trace_(trace), who_(who), target_(target) {}
+                               const Target& target, Rng* rng)
+    : loop_(loop), wire_(wire), trace_(trace), who_(who), target_(target), rng_(rng) {}
 
 void LiveNameLookup::lookup(EventId cause, Done done) {
   const auto question = std::make_shared<Question>();
@@ -53,6 +64,7 @@ void LiveNameLookup::lookup(EventId cause, Done done) {
     return;
   }
   const bool srv = target_.scheme == "srv";
+  if (rng_ != nullptr) ask_config(question);
   ask(question, target_.name,
       srv ? std::vector{RecordType::srv} : std::vector{RecordType::a, RecordType::aaaa},
       target_.port);
@@ -67,15 +79,30 @@ void LiveNameLookup::ask(const std::shared_ptr<Question>& question, const std::s
               });
 }
 
-void LiveNameLookup::on_resolution(const std::shared_ptr<Question>& question, const Lookup& answer,
-                                   std::uint16_t port) {
+void LiveNameLookup::ask_config(const std::shared_ptr<Question>& question) {
+  ++question->unanswered;
+  Walk::start(wire_, "_grpc_config." + target_.name, {RecordType::txt},
+              [this, alive = std::weak_ptr(alive_), question](const Lookup& answer) {
+                if (alive.expired()) return;
+                tell(*question, answer);
+                question->txt = answer.txt;
+                if (--question->unanswered == 0) finish(*question);
+              });
+}
+
+void LiveNameLookup::tell(const Question& question, const Lookup& answer) {
   for (const Query& query : answer.queries) {
-    trace_.emit(who_, question->started, [&] {
+    trace_.emit(who_, question.started, [&] {
       return QueryAnswered{trace_.symbol(query.name), trace_.symbol(to_string(query.type)),
                            trace_.symbol(to_string(query.status)), query.ttl.value_or(0),
                            Duration(query.round_trip_ns)};
     });
   }
+}
+
+void LiveNameLookup::on_resolution(const std::shared_ptr<Question>& question, const Lookup& answer,
+                                   std::uint16_t port) {
+  tell(*question, answer);
   for (const std::string& ip : answer.addresses) question->addresses.push_back({ip, port});
   if (answer.addresses.empty() && answer.srv.empty()) question->failure = answer.status;
   const auto first = std::ranges::min_element(answer.srv, {}, &SrvRecord::priority);
@@ -100,6 +127,12 @@ void LiveNameLookup::finish(const Question& question) {
   if (addresses.empty()) {
     answer.status = {Code::unavailable, "DNS resolution failed for " + target_.name + ": " +
                                             std::string(describe(status))};
+  }
+  if (rng_ != nullptr && !addresses.empty() && !question.txt.empty()) {
+    TxtConfig chosen =
+        choose_config(question.txt, {own_hostname(), static_cast<std::uint32_t>(rng_->below(100))});
+    answer.config = std::move(chosen.config);
+    answer.config_status = std::move(chosen.status);
   }
   const EventId ended = trace_.emit(who_, question.started, [&] {
     std::string joined;

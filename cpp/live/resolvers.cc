@@ -35,7 +35,8 @@ class LookedUp final : public ResolverFactory {
   std::unique_ptr<Resolver> make(Rng& rng, Symbol who) override {
     return std::make_unique<PollingResolver>(
         PollingResolver::Ports{ports_.loop, rng, ports_.trace, who},
-        std::make_unique<LiveNameLookup>(ports_.loop, dns_, ports_.trace, who, target_),
+        std::make_unique<LiveNameLookup>(ports_.loop, dns_, ports_.trace, who, target_,
+                                         ports_.service_config ? &rng : nullptr),
         ports_.cooldown);
   }
 

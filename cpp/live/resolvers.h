@@ -31,6 +31,7 @@ struct ResolverPorts {
   Trace& trace;
   EndpointFeed& feed;
   Duration cooldown;
+  bool service_config;  ///< Those that ask DNS ask it for this, too.
 };
 
 /// @throws std::invalid_argument naming the text, what is wrong with it, and what it may be.

@@ -35,14 +35,23 @@ ConnectivityState our(grpc_connectivity_state state) {
   return ConnectivityState::shutdown;
 }
 
-/// A service config, as gRPC reads it; empty for pick_first as it is: that is gRPC's own default,
-/// and is left to it.
-std::string service_config(const PolicyConfig& policy) {
+/// The part of a service config that names a policy; empty for pick_first as it is: that is gRPC's
+/// own default, and is left to it.
+std::string balancing(const PolicyConfig& policy) {
   const auto shuffle = policy.fields.find("shuffleAddressList");
   const bool on = shuffle != policy.fields.end() && shuffle->second != 0;
   if (policy.policy == "pick_first" && !on) return "";
-  return R"({"loadBalancingConfig":[{")" + policy.policy + R"(":)" +
-         (on ? R"({"shuffleAddressList":true})" : "{}") + "}]}";
+  return R"("loadBalancingConfig":[{")" + policy.policy + R"(":)" +
+         (on ? R"({"shuffleAddressList":true})" : "{}") + "}]";
+}
+
+/// A service config, as gRPC reads it: as it came, with the policy if it has none; empty: none.
+std::string service_config(const ChannelOptions& options) {
+  const std::string policy = balancing(options.policy);
+  if (options.service_config == nullptr) return policy.empty() ? "" : '{' + policy + '}';
+  const std::string& text = options.service_config->text;
+  if (options.service_config->policy || policy.empty()) return text;
+  return '{' + policy + (text == "{}" ? "" : ",") + text.substr(1);
 }
 
 int milliseconds(Duration duration) {
@@ -53,9 +62,10 @@ int milliseconds(Duration duration) {
 
 grpc::ChannelArguments arguments(const ChannelOptions& options) {
   grpc::ChannelArguments arguments;
-  if (const std::string config = service_config(options.policy); !config.empty()) {
+  if (const std::string config = service_config(options); !config.empty()) {
     arguments.SetServiceConfigJSON(config);
   }
+  arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, !options.dns_service_config);
   arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, milliseconds(options.cooldown));
   if (const KeepaliveConfig& keepalive = options.keepalive; keepalive.time.count() > 0) {
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, milliseconds(keepalive.time));
@@ -302,8 +312,18 @@ class NativeChannel final : public GreetChannel {
 }  // namespace
 
 std::unique_ptr<GreetChannel> open_native_channel(ChannelOptions options) {
+  const ServiceConfig* config = options.service_config.get();
+  if (config != nullptr && std::ranges::any_of(config->methods, [](const MethodConfig& method) {
+        return method.hedging.has_value();
+      })) {
+    throw std::invalid_argument(
+        "hedgingPolicy: gRPC's own channel here is C-core, which has no hedging and would ignore "
+        "it; "
+        "the engine 'lab' has it");
+  }
   const std::string& policy = options.policy.policy;
-  if (policy != "pick_first" && policy != "round_robin") {
+  const bool says_itself = config != nullptr && config->policy;  // what gRPC makes of it is shown
+  if (!says_itself && policy != "pick_first" && policy != "round_robin") {
     throw std::invalid_argument("policy '" + policy +
                                 "': gRPC's own channel takes pick_first or round_robin");
   }

@@ -52,8 +52,9 @@ std::string full_name(std::string_view service) {
 
 }  // namespace
 
-SimCluster::SimCluster(SimConfig config)
+SimCluster::SimCluster(SimConfig config, ReadTxtConfig read_config)
     : config_(std::move(config)),
+      read_config_(std::move(read_config)),
       rng_(config_.seed),
       trace_(clock_),
       dns_(clock_, rng_, trace_, dns_config(config_)),
@@ -265,6 +266,11 @@ void SimCluster::set_serving(std::string_view name, bool serving) {
   probe_after(pod, config_.readiness_delay, said);
 }
 
+void SimCluster::publish_config(const std::string& record) {
+  dns_.set_config(full_name(kHeadlessService), record);
+  dns_.set_config(full_name(kClusterIpService), record);
+}
+
 Channel& SimCluster::open_channel(const ChannelOptions& config) {
   return open(config, "client-" + std::to_string(++channels_made_));
 }
@@ -292,10 +298,11 @@ Channel::MakeResolver SimCluster::looked_up(const ChannelOptions& config) {
   // The name as gRPC would be given it: absolute, so that no search list is walked.
   const std::string name =
       config.target.find('.') == std::string::npos ? full_name(config.target) + "." : config.target;
-  return [this, name, cooldown = config.cooldown](Rng& rng, Symbol who) {
+  return [this, name, cooldown = config.cooldown,
+          read_config = config.dns_service_config ? read_config_ : nullptr](Rng& rng, Symbol who) {
     return std::make_unique<PollingResolver>(
         PollingResolver::Ports{clock_, rng, trace_, who},
-        std::make_unique<SimNameLookup>(dns_, name, config_.port, who), cooldown);
+        std::make_unique<SimNameLookup>(dns_, rng, name, config_.port, who, read_config), cooldown);
   };
 }
 

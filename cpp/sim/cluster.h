@@ -84,9 +84,10 @@ struct SimConfig {
 /// seed and the same commands give the same events, byte for byte, on every machine.
 class SimCluster {
  public:
+  /// @param read_config for channels that take a service config from DNS; empty: none does.
   /// @throws std::invalid_argument for more pods than there are addresses, no such families, or a
   /// pod that makes no sense.
-  explicit SimCluster(SimConfig config);
+  explicit SimCluster(SimConfig config, ReadTxtConfig read_config = nullptr);
   ~SimCluster();
   SimCluster(const SimCluster&) = delete;
   SimCluster& operator=(const SimCluster&) = delete;
@@ -120,6 +121,9 @@ class SimCluster {
   void set_serving(std::string_view pod, bool serving);
   /// This share of its calls fails, so.
   void fail(std::string_view pod, const Failing& failing);
+
+  /// The DNS has this TXT record for both services' configs from now on (gRFC A2); empty: none.
+  void publish_config(const std::string& record);
 
   // The clients.
   /// @param config its target is a service's name, which is looked up, or "watch:///" and its name:
@@ -161,6 +165,7 @@ class SimCluster {
   EventId tell(const SimPod& pod, std::string_view change, EventId cause = EventId::none);
 
   const SimConfig config_;
+  const ReadTxtConfig read_config_;
   VirtualClock clock_;
   Rng rng_;
   Trace trace_;

@@ -18,9 +18,10 @@ constexpr int kNdots = 5;
 // One lookup on its way through the search list.
 class SimDns::Walk final : public std::enable_shared_from_this<SimDns::Walk> {
  public:
-  Walk(SimDns& dns, std::string_view name, Symbol who, EventId started,
+  Walk(SimDns& dns, std::string_view name, bool config, Symbol who, EventId started,
        std::weak_ptr<const void> alive, Done done)
       : dns_(dns),
+        config_(config),
         who_(who),
         started_(started),
         alive_(std::move(alive)),
@@ -52,6 +53,13 @@ class SimDns::Walk final : public std::enable_shared_from_this<SimDns::Walk> {
     };
     tell(name, RecordType::a, status(six.begin() != ips.begin()), trip, {ips.begin(), six.begin()});
     tell(name, RecordType::aaaa, status(!six.empty()), trip, {six.begin(), six.end()});
+    if (config_ && exists) {
+      const auto found = dns_.configs_.find(name);
+      if (found != dns_.configs_.end()) lookup_.txt = {found->second};
+      // Which is what CoreDNS says of a TXT record that is not there, too.
+      const auto known = lookup_.txt.empty() ? DnsStatus::no_data : DnsStatus::ok;
+      tell("_grpc_config." + name, RecordType::txt, known, trip, lookup_.txt);
+    }
     if (!exists && next_ < names_.size()) return ask();
     lookup_.status = exists ? DnsStatus::ok : DnsStatus::nxdomain;
     if (exists) {
@@ -94,6 +102,7 @@ class SimDns::Walk final : public std::enable_shared_from_this<SimDns::Walk> {
   }
 
   SimDns& dns_;
+  const bool config_;
   const Symbol who_;
   const EventId started_;
   const std::weak_ptr<const void> alive_;
@@ -111,11 +120,20 @@ void SimDns::set(const std::string& name, std::vector<std::string> addresses) {
   table_[name] = std::move(addresses);
 }
 
-void SimDns::lookup(std::string_view name, Symbol who, EventId cause,
+void SimDns::set_config(const std::string& name, std::string record) {
+  if (record.empty()) {
+    configs_.erase(name);
+  } else {
+    configs_[name] = std::move(record);
+  }
+}
+
+void SimDns::lookup(std::string_view name, bool config, Symbol who, EventId cause,
                     std::weak_ptr<const void> alive, Done done) {
   const EventId started =
       trace_.emit(who, cause, [&] { return LookupStarted{trace_.symbol(name)}; });
-  std::make_shared<Walk>(*this, name, who, started, std::move(alive), std::move(done))->ask();
+  std::make_shared<Walk>(*this, name, config, who, started, std::move(alive), std::move(done))
+      ->ask();
 }
 
 std::vector<std::string> SimDns::answer(const std::string& name) {
@@ -137,11 +155,17 @@ std::vector<std::string> SimDns::answer(const std::string& name) {
   return addresses;
 }
 
-SimNameLookup::SimNameLookup(SimDns& dns, std::string name, std::uint16_t port, Symbol who)
-    : dns_(dns), name_(std::move(name)), port_(port), who_(who) {}
+SimNameLookup::SimNameLookup(SimDns& dns, Rng& rng, std::string name, std::uint16_t port,
+                             Symbol who, ReadTxtConfig read_config)
+    : dns_(dns),
+      rng_(rng),
+      name_(std::move(name)),
+      port_(port),
+      who_(who),
+      read_config_(std::move(read_config)) {}
 
 void SimNameLookup::lookup(EventId cause, Done done) {
-  dns_.lookup(name_, who_, cause, alive_,
+  dns_.lookup(name_, read_config_ != nullptr, who_, cause, alive_,
               [this, done = std::move(done)](const Lookup& found, EventId cause) {
                 Resolution answer;
                 if (found.addresses.empty()) {
@@ -149,6 +173,9 @@ void SimNameLookup::lookup(EventId cause, Done done) {
                                                           std::string(describe(found.status))};
                 }
                 for (const auto& ip : found.addresses) answer.endpoints.push_back({{{ip, port_}}});
+                if (read_config_ && !found.txt.empty()) {
+                  read_config_(found.txt, static_cast<std::uint32_t>(rng_.below(100)), answer);
+                }
                 done(std::move(answer), cause);
               });
 }

@@ -41,12 +41,16 @@ class SimDns {
   /// The addresses of an absolute name, without the final dot. None: the name is not there.
   void set(const std::string& name, std::vector<std::string> addresses);
 
+  /// The TXT record of "_grpc_config." and that name (gRFC A2). Empty: there is none.
+  void set_config(const std::string& name, std::string record);
+
   /// Looks a name up as a pod would, search list and all: A and AAAA of each name in turn, until
   /// one exists. Emits LookupStarted, each QueryAnswered, LookupEnded.
   ///
+  /// @param config asks for the name's service config, too: TXT.
   /// @param alive the lookup is given up, and `done` not called, once this is gone.
-  void lookup(std::string_view name, Symbol who, EventId cause, std::weak_ptr<const void> alive,
-              Done done);
+  void lookup(std::string_view name, bool config, Symbol who, EventId cause,
+              std::weak_ptr<const void> alive, Done done);
 
   /// Questions answered, ever.
   std::uint64_t queries() const { return queries_; }
@@ -66,6 +70,7 @@ class SimDns {
   Trace& trace_;
   const SimDnsConfig config_;
   std::map<std::string, std::vector<std::string>> table_;
+  std::map<std::string, std::string> configs_;
   std::map<std::string, Cached> cache_;
   std::uint64_t queries_ = 0;
 };
@@ -73,15 +78,21 @@ class SimDns {
 /// A channel's lookups of one name and port.
 class SimNameLookup final : public NameLookup {
  public:
-  SimNameLookup(SimDns& dns, std::string name, std::uint16_t port, Symbol who);
+  /// @param read_config what it reads TXT records with; empty: it does not ask for them. rng: for
+  /// its
+  ///        draw. dns, rng: outlive it.
+  SimNameLookup(SimDns& dns, Rng& rng, std::string name, std::uint16_t port, Symbol who,
+                ReadTxtConfig read_config);
 
   void lookup(EventId cause, Done done) override;
 
  private:
   SimDns& dns_;
+  Rng& rng_;
   const std::string name_;
   const std::uint16_t port_;
   const Symbol who_;
+  const ReadTxtConfig read_config_;
   const std::shared_ptr<const int> alive_ = std::make_shared<const int>();
 };
 

@@ -275,6 +275,44 @@ struct EndpointsTold {
   }
 };
 
+/// This service config is in force from now on; `source` is "DNS" or "the channel itself". An empty
+/// text: there is none any more.
+struct ServiceConfigTaken {
+  Symbol source;
+  Symbol text;
+  static constexpr std::string_view kName = "ServiceConfigTaken";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"source", &ServiceConfigTaken::source},
+                      Field{"text", &ServiceConfigTaken::text}};
+  }
+  std::string sentence(const Teller& t) const {
+    if (t.word(text).empty()) return t.say(t.who, " has no service config any more");
+    return t.say(t.who, " does as the service config of ", source, " says: ", text);
+  }
+};
+
+/// What `source` has for a service config makes no sense; `kept`: the one before it stays in force
+/// (gRFC A21).
+struct ServiceConfigRefused {
+  Symbol source;
+  Symbol reason;
+  bool kept;
+  static constexpr std::string_view kName = "ServiceConfigRefused";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"source", &ServiceConfigRefused::source},
+                      Field{"reason", &ServiceConfigRefused::reason},
+                      Field{"kept", &ServiceConfigRefused::kept}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(
+        t.who, " refuses the service config of ", source,
+        kept ? ", and goes on as before: " : ", and has none to go on with, so its calls fail: ",
+        reason);
+  }
+};
+
 // --- The policy ----------------------------------------------------------------------------------
 
 /// The policy was given a list of addresses; `pending`: for now the policy keeps the list before
@@ -957,12 +995,12 @@ struct CallEnded {
 
 using Fact = std::variant<
     PodChanged, EndpointsChanged, ProxyRouted, GoAwaySent, PodServed, LookupStarted, QueryAnswered,
-    LookupEnded, ReresolutionRequested, CooldownStarted, ResolverBackoffStarted, EndpointsTold,
-    AddressListTaken, ListSwapped, PickerPublished, ChannelStateChanged, EndpointEjected,
-    EndpointReturned, WeightChanged, SubchannelCreated, SubchannelStateChanged, ConnectStarted,
-    TlsHandshake, Connected, ConnectFailed, GoAwayReceived, PingSent, PingAnswered, PingUnanswered,
-    KeepaliveThrottled, ConnectionLost, BackoffStarted, HealthReported, HealthWatchEnded, FrameSeen,
-    CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent, AttemptEnded, RetryScheduled,
-    RetryRefused, RetryTokens, HedgeStarted, CallEnded>;
+    LookupEnded, ReresolutionRequested, CooldownStarted, ResolverBackoffStarted, ServiceConfigTaken,
+    ServiceConfigRefused, EndpointsTold, AddressListTaken, ListSwapped, PickerPublished,
+    ChannelStateChanged, EndpointEjected, EndpointReturned, WeightChanged, SubchannelCreated,
+    SubchannelStateChanged, ConnectStarted, TlsHandshake, Connected, ConnectFailed, GoAwayReceived,
+    PingSent, PingAnswered, PingUnanswered, KeepaliveThrottled, ConnectionLost, BackoffStarted,
+    HealthReported, HealthWatchEnded, FrameSeen, CallStarted, CallQueued, Picked, StreamAwaited,
+    CallUnsent, AttemptEnded, RetryScheduled, RetryRefused, RetryTokens, HedgeStarted, CallEnded>;
 
 }  // namespace greetlab

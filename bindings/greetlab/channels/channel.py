@@ -56,6 +56,7 @@ class Channel(GreetChannel):
             target=target,
             name=name,
             policy=what.config,
+            service_config=what.service_config,
             **what.core,
         )
         self._recorded = self._channel.trace(world)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar
 
 from greetlab import _core
+from greetlab.channels import service_config
 from greetlab.channels.policies import POLICIES, AnyPolicy, policy_config, policy_name
+from greetlab.channels.service_config import AnyServiceConfig
 
 ENGINES = tuple(name for name, _ in _core.engines())
 """Whose core can make the calls; the first is the usual one."""
@@ -18,6 +20,7 @@ class ChannelOptions(TypedDict, total=False):
     """Of these, those that are not given have their defaults."""
 
     policy: AnyPolicy
+    service_config: AnyServiceConfig | None
     engine: str
     shuffle_address_list: bool
     cooldown: float
@@ -25,6 +28,7 @@ class ChannelOptions(TypedDict, total=False):
     keepalive_timeout: float
     keepalive_without_calls: bool
     idle_timeout: float
+    dns_service_config: bool
     connection_per_call: bool
     source_ip: str
     frames: bool
@@ -44,6 +48,13 @@ DEFAULTS: list[tuple[str, Any, str]] = [
         "one of `greetlab.POLICIES` by its name, an entry of a service config's "
         'loadBalancingConfig, such as {"least_request": {"choiceCount": 3}}, or a class of your '
         "own: see `greetlab.Policy`",
+    ),
+    (
+        "service_config",
+        None,
+        "all that the channel is to do (grpc/grpc doc/service_config.md), as its JSON text or a "
+        "dict: a policy, and timeouts, retries, hedging for some methods or all; `policy` is the "
+        "short form of its loadBalancingConfig",
     ),
     (
         "engine",
@@ -68,6 +79,7 @@ class Told:
     policy: AnyPolicy
     engine: str
     config: _core.PolicyConfig
+    service_config: _core.ServiceConfig | None
     core: dict[str, Any]
 
 
@@ -76,21 +88,36 @@ def told(options: ChannelOptions, there: Iterable[str] = ChannelOptions.__annota
 
     there: the names of those that there are.
 
-    Raises TypeError for one that there is not; what `policy_config` raises.
+    Raises TypeError for one that there is not; what `policy_config` and `service_config.read`
+    raise; ValueError where those two say different things.
     """
     names = list(there)
     for name in options:
         if name not in names:
             raise TypeError(f"no option {name!r}: there is {', '.join(names)}")
     core: dict[str, Any] = {**options}
-    policy, engine, shuffle = (core.pop(name, default) for name, default, _ in DEFAULTS[:3])
-    return Told(policy, engine, policy_config(policy, shuffle_address_list=shuffle), core)
+    policy, given, engine, shuffle = (core.pop(name, default) for name, default, _ in DEFAULTS[:4])
+    config = policy_config(policy, shuffle_address_list=shuffle)
+    whole = None if given is None else service_config.read(given)
+    if whole is not None and whole.policy is not None:
+        said = {"policy", "shuffle_address_list"} & options.keys()
+        if said and config != whole.policy:
+            raise ValueError(
+                f"{' and '.join(sorted(said))}: {policy_name(policy)}, and the service_config says "
+                f"{whole.policy.policy}; give one of the two"
+            )
+        policy, config = whole.policy.policy, whole.policy
+    return Told(policy, engine, config, whole, core)
 
 
 def channel_title(options: ChannelOptions) -> str:
     """How a channel deals with its calls, in two words."""
     if options.get("connection_per_call"):
         return "connection per call"
+    if (given := options.get("service_config")) is not None:
+        policy = service_config.read(given, told=False).policy
+        if policy is not None:
+            return policy.policy
     return policy_name(options.get("policy", POLICIES[0]))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from greetlab import _core
+from greetlab.channels import service_config
 
 POLICIES = tuple(_core.policies())
 """The names of all policies; the first is gRPC's default."""
@@ -70,22 +71,7 @@ def policy_config(policy: AnyPolicy, *, shuffle_address_list: bool = False) -> _
     ((name, told),) = policy.items()
     if not isinstance(told, Mapping):
         raise TypeError(f"policy {policy!r}: what {name} is told is a dict, {{}} for nothing")
-    numbers: dict[str, int] = {}
-    texts: dict[str, str] = {}
-    child = None
-    for field, value in told.items():
-        if field == "childPolicy":
-            first = value[0] if isinstance(value, list) and value else value
-            child = policy_config(first)
-        elif isinstance(value, int):
-            numbers[field] = int(value)
-        elif isinstance(value, str):
-            texts[field] = value
-        else:
-            raise TypeError(
-                f"{name}: {field} is {value!r}; a whole number, a text, or true or false"
-            )
-    return _core.PolicyConfig(name, numbers, child, texts)
+    return service_config.read_policy(policy)
 
 
 def policy_name(policy: AnyPolicy) -> str:

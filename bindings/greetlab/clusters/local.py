@@ -19,13 +19,14 @@ import socket
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from greetlab import _core, arguments
 from greetlab.channels.channel import Channel
 from greetlab.channels.options import DEFAULTS, ChannelOptions, channel_title, takes
+from greetlab.channels.service_config import AnyServiceConfig, txt_record
 from greetlab.clusters.cluster import (
     CLUSTER_IP_SERVICE,
     HEADLESS_SERVICE,
@@ -179,6 +180,7 @@ class LocalCluster(Cluster, Faults):
         self._pods = LocalPods(self, delays, self._lock)
         self._made = 0
         self._clients = 0
+        self._config_record = ""
         self._closed = False
         self._channels: weakref.WeakSet[Channel] = weakref.WeakSet()
         # Children that outlive us would be a bug of ours: this also runs when the interpreter ends.
@@ -413,6 +415,20 @@ class LocalCluster(Cluster, Faults):
         self._control(pod).set_failing(rate, code, pushback)
         self.tell(self._find(pod), "failing" if rate > 0 else "well again")
 
+    def publish_config(self, config: AnyServiceConfig | Sequence[Mapping[str, Any]] | None) -> None:
+        """Has the DNS tell clients with `dns_service_config` what to do, from their next lookup on:
+        as the TXT record of "_grpc_config." and each service's name (gRFC A2).
+
+        config: a service config; a list of choices, [{"percentage": 10, "serviceConfig": {...}},
+            ...]; or None: no longer. It is published as it is, sense or none.
+
+        Kubernetes' DNS has no such records: there it takes a CoreDNS with the `template` plugin.
+        """
+        with self._lock:
+            self._check_open()
+            self._config_record = txt_record(config)
+            self.publish()
+
     def set_serving(self, pod: str, serving: bool) -> None:
         """Sets what a pod's health service says: the readiness probe has it off the endpoints, or
         back on them. Connections to it stay, and so do their calls.
@@ -512,7 +528,12 @@ class LocalCluster(Cluster, Faults):
         ports = {"grpc": (self.service_port, self.port)}
         for service, ips in ((CLUSTER_IP_SERVICE, self.cluster_ips), (HEADLESS_SERVICE, ())):
             self._dns.set_service(
-                service, NAMESPACE, cluster_ip=ips, ports=ports, endpoints=endpoints
+                service,
+                NAMESPACE,
+                cluster_ip=ips,
+                ports=ports,
+                endpoints=endpoints,
+                config=self._config_record,
             )
         for number, proxy in enumerate(self._proxies):
             proxy.set_endpoints(with_port(pod.ips[number], self.port) for pod in listed)

@@ -24,6 +24,7 @@ from greetlab.channels.options import (
     takes,
     told,
 )
+from greetlab.channels.service_config import AnyServiceConfig, txt_record
 from greetlab.clusters.cluster import Cluster, Pod
 from greetlab.clusters.faults import Faults
 from greetlab.dns.lookup import Lookup
@@ -340,7 +341,9 @@ class SimCluster(Cluster, Faults):
         title = f"{service}, {channel_title(options)}"
 
         def make(cluster: SimCluster) -> SimChannel:
-            core = cluster._core.open_channel(service, what.config, **what.core)
+            core = cluster._core.open_channel(
+                service, what.config, what.service_config, **what.core
+            )
             cluster.channels.append(SimChannel(cluster, len(cluster.channels), core, title))
             return cluster.channels[-1]
 
@@ -416,6 +419,11 @@ class SimCluster(Cluster, Faults):
         """Makes a pod fail this share of its calls; see `Faults.fail`."""
         arguments.number("rate", rate, 0, 1)
         self._do(lambda cluster: cluster._core.fail(pod, rate, code, pushback))
+
+    def publish_config(self, config: AnyServiceConfig | Sequence[Mapping[str, Any]] | None) -> None:
+        """Has the DNS tell clients with `dns_service_config` what to do; see `LocalCluster`."""
+        record = txt_record(config)
+        self._do(lambda cluster: cluster._core.publish_config(record))
 
     def set_serving(self, pod: str, serving: bool) -> None:
         """Sets what a pod's health says: the readiness probe has it off the endpoints, or back on

@@ -27,7 +27,7 @@ __all__ = [
 NDOTS = 5
 """Of a pod's resolv.conf: a name with fewer dots is tried with the search list first."""
 
-RECORD_TYPES = ("A", "AAAA", "SRV")
+RECORD_TYPES = ("A", "AAAA", "SRV", "TXT")
 """What can be asked for."""
 
 
@@ -154,6 +154,7 @@ def lookup_dict(lookup: Lookup) -> dict[str, Any]:
             {"target": s.target, "port": s.port, "priority": s.priority, "weight": s.weight}
             for s in lookup.srv
         ],
+        "txt": lookup.txt,
         "ttl": lookup.ttl,
         "queries": [
             {

@@ -157,6 +157,7 @@ class ClusterDns:
         endpoints: Sequence[Endpoint | tuple[str | None, str]] = (),
         publish_not_ready_addresses: bool = False,
         external_name: str | None = None,
+        config: str = "",
     ) -> None:
         """Adds a service, or replaces it: an answer has either the old records or the new ones.
 
@@ -170,6 +171,7 @@ class ClusterDns:
                 service has its address with them or without, and names for each.
             publish_not_ready_addresses: tells of pods that are not ready, too.
             external_name: makes it an alias, with nothing else of the above.
+            config: the text of the TXT record "_grpc_config.NAME" (gRFC A2); "": there is none.
 
         Raises:
             ValueError: an IP address is none.
@@ -180,6 +182,7 @@ class ClusterDns:
             tuple(Endpoint(*endpoint) for endpoint in endpoints),
             publish_not_ready_addresses,
             external_name,
+            config,
         )
         with self._writing:
             self._services[name, namespace] = service

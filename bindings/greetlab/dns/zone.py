@@ -30,6 +30,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.reversename
 import dns.rrset
+from dns.rdtypes.ANY.TXT import TXT
 
 SPECIFICATION = "1.1.0"
 _SOA_TTL_AT_MOST = 300
@@ -78,6 +79,8 @@ class Service:
     publish_not_ready_addresses: bool = False
     external_name: str | None = None
     """Makes it an alias (type ExternalName), and nothing else."""
+    config: str = ""
+    """The text of its TXT record "_grpc_config.NAME" (gRFC A2), which CoreDNS has not by itself."""
 
     def __post_init__(self) -> None:
         for ip in [*self.cluster_ips, *(endpoint.ip for endpoint in self.endpoints)]:
@@ -149,7 +152,7 @@ class Zone:
         if kind in _TRANSFERS:
             return Answer(dns.rcode.REFUSED, authoritative=False)
         if kind == dns.rdatatype.TXT:
-            return self._version(name)
+            return self._config(name) or self._version(name)
         if kind == dns.rdatatype.SOA and name != self._domain:
             return self._no(dns.rcode.NOERROR)  # nor here
         hosts = self._hosts(name)
@@ -319,6 +322,22 @@ class Zone:
             return []
         found, _ = self._records(target, kind, self._hosts(target) or [], aliases + 1)
         return [cname, *found] if found else []
+
+    def _config(self, name: dns.name.Name) -> Answer | None:
+        labels = name.relativize(self._domain).labels
+        match [label.decode("latin-1").lower() for label in reversed(labels)]:
+            case ["svc", namespace, service, "_grpc_config"]:
+                found = self._services.get((service, namespace))
+                if found is not None and found.config:
+                    return Answer(dns.rcode.NOERROR, answer=[self._txt(name, found.config)])
+        return None
+
+    def _txt(self, name: dns.name.Name, text: str) -> dns.rrset.RRset:
+        """In strings of 255 bytes, which is what they hold (RFC 1035 3.3.14)."""
+        data = text.encode()
+        parts = [data[at : at + 255] for at in range(0, len(data), 255)]
+        record = TXT(dns.rdataclass.IN, dns.rdatatype.TXT, parts)
+        return dns.rrset.from_rdata_list(name, self._ttl, [record])
 
     def _version(self, name: dns.name.Name) -> Answer:
         if name == self._below("dns-version"):

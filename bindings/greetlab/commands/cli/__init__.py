@@ -10,6 +10,7 @@ import typer
 from greetlab.commands.cli.call import call
 from greetlab.commands.cli.check import check
 from greetlab.commands.cli.clean import clean
+from greetlab.commands.cli.config import config
 from greetlab.commands.cli.demo import demo
 from greetlab.commands.cli.doctor import doctor
 from greetlab.commands.cli.kube import kube
@@ -43,7 +44,7 @@ def _greetlab(
     pass
 
 
-for command in (demo, lookup, call, up, trace, doctor, notebooks, check, clean):
+for command in (demo, lookup, call, up, trace, doctor, config, notebooks, check, clean):
     app.command()(command)
 app.add_typer(kube, name="kube")
 

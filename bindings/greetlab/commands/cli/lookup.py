@@ -24,7 +24,7 @@ def lookup(
         str, typer.Argument(metavar="NAME", help="greetserver, greetserver-headless, or any name.")
     ],
     types: Annotated[
-        str, typer.Option("--type", help="What to ask for: A, AAAA, SRV, with commas between.")
+        str, typer.Option("--type", help="What to ask for: A, AAAA, SRV, TXT, with commas between.")
     ] = "A,AAAA",
     server: Annotated[
         str | None,
@@ -87,6 +87,8 @@ def _show(found: Lookup) -> None:
             console.print(Text(f"  {address}", "green"))
         for srv in found.srv:
             console.print(Text(f"  {srv.target}:{srv.port}", "green"))
+        for text in found.txt:
+            console.print(Text(f"  {text}", "green"))
         console.print(Text(f"  good for {found.ttl} s (TTL)", "dim"))
     else:
         console.print(Text.assemble((found.name, "bold"), (f": {found.reason}", "red")))

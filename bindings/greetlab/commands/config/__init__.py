@@ -1,0 +1,1 @@
+"""What a service config means, here and in each of gRPC's languages."""
