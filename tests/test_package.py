@@ -106,13 +106,14 @@ with gl.Cluster.local(pods=1) as cluster:
 def test_the_example_of_the_readme_runs_as_it_stands():
     readme = (ROOT / "README.md").read_text()
     examples = [part.split("```")[0] for part in readme.split("```python\n")[1:]]
-    first, second, third, own_policy, predicted = examples
+    first, second, third, own_policy, predicted, overloaded = examples
     assert "because" in python(second)
     told = python(third)
     for engine in ("lab", "grpc"):
         assert f"{engine} {{'pod-1': 20, 'pod-2': 20, 'pod-3': 20}}" in told
     assert "call 1 was answered by pod-" in told
     assert python(own_policy).count("300 calls · 300 OK · 3 connections") == 3
+    assert "'RESOURCE_EXHAUSTED': " in python(overloaded)
     guessed = python(predicted)
     assert "40 requests would have to move" in guessed
     assert "FAIL    03.turns: all 60 calls went to pod-" in guessed
