@@ -1,7 +1,9 @@
 """Client-side health checking (gRFC A17): on the bench, in the sim, and with real pods."""
 
 import pytest
+from support import wait_until
 
+import greetlab as gl
 from greetlab import _core
 from greetlab.trace.trace import Trace
 
@@ -170,3 +172,27 @@ def test_it_works_below_any_parent(parent):
     assert set(bench.picks(4)) == {"b"}  # a is back, and has to say how it is
     bench.health("a", "SERVING")
     assert set(bench.picks(4)) == {"a", "b"}
+
+
+@pytest.mark.parametrize("world", ["sim", "local"])
+def test_a_pod_that_is_not_well_is_left_by_those_who_ask(world):
+    asks = {"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}
+    with (
+        getattr(gl.Cluster, world)(pods=3, seed=1) as cluster,
+        cluster.channel("greetserver-headless", service_config=asks) as channel,
+    ):
+
+        def told_that(status, times):
+            if world == "sim":
+                cluster.run(0.001)  # a message's time, there and back
+            wait_until(lambda: len(channel.trace.of("HealthReported", status=status)) == times)
+
+        channel.wait_ready(all=True)
+        told_that("SERVING", 3)
+        assert channel.greet(times=30).by_pod == {"pod-1": 10, "pod-2": 10, "pod-3": 10}
+        cluster.set_serving("pod-2", False)
+        told_that("NOT_SERVING", 1)
+        calls = channel.greet(times=30)
+        assert calls.ok == 30
+        assert "pod-2" not in calls.by_pod
+        assert len(channel.trace.of("CallStarted")) == 60  # the streams are no calls
