@@ -108,8 +108,20 @@ std::vector<std::pair<std::string, py::bytes>> shown(const Metadata& metadata) {
   return pairs;
 }
 
+MethodAnswer made(int code, std::string error, const std::vector<py::bytes>& messages,
+                  const std::vector<std::pair<std::string, py::bytes>>& headers,
+                  const std::vector<std::pair<std::string, py::bytes>>& trailers) {
+  MethodAnswer answer{{code_of(code), std::move(error)}, {}, {}, {}};
+  answer.messages.assign(messages.begin(), messages.end());
+  for (const auto& [name, value] : headers) answer.headers.emplace_back(name, value);
+  for (const auto& [name, value] : trailers) answer.trailers.emplace_back(name, value);
+  return answer;
+}
+
 void bind_method_answer(py::module_& module) {
   py::class_<MethodAnswer>(module, "MethodAnswer", "What became of one call of any method.")
+      .def(py::init(&made), py::arg("code"), py::arg("error"), py::arg("messages"),
+           py::arg("headers"), py::arg("trailers"), "code: gRPC's, 0 = OK.")
       .def_property_readonly(
           "status", [](const MethodAnswer& answer) { return to_string(answer.status.code); },
           "\"OK\", \"UNIMPLEMENTED\", ...")
@@ -195,6 +207,8 @@ void bind_channels(py::module_& module) {
 
   py::class_<SubchannelView>(module, "SubchannelView",
                              "One subchannel: our own, or one of gRPC's as its channelz shows it.")
+      .def(py::init<std::string, std::string, std::vector<std::string>>(), py::arg("address"),
+           py::arg("state"), py::arg("local_addresses"))
       .def_readonly("address", &SubchannelView::address, "\"127.1.0.2:50051\"")
       .def_readonly("state", &SubchannelView::state, "\"READY\", ...")
       .def_readonly("local_addresses", &SubchannelView::local_addresses,
@@ -277,8 +291,12 @@ ValueError where the engine cannot be told to.)")
         return shown;
       },
       "[(name, help)]: whose core can make the calls; the first is the usual one.");
-  module.def("channel_options", &options_list<ChannelOptions>,
-             "[(name, default, help)] of what a channel can be told; durations in seconds.");
+  module.def(
+      "channel_options",
+      [](const py::kwargs& given) { return options_shown(options_from<ChannelOptions>(given)); },
+      R"(
+[(name, default, help)] of what a channel can be told; durations in seconds. What is given stands in
+its default's place. Raises TypeError for what is no option, or a value that is none of it.)");
   module.def(
       "open_channel",
       [](std::string_view engine, std::string target, std::string name, PolicyConfig policy,

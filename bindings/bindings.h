@@ -59,6 +59,7 @@ void bind_greet(pybind11::module_& module);
 void bind_live(pybind11::module_& module);
 void bind_policy(pybind11::module_& module);
 void bind_sim(pybind11::module_& module);
+void bind_told(pybind11::module_& module);
 void bind_trace(pybind11::module_& module);
 
 }  // namespace greetlab

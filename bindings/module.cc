@@ -9,6 +9,7 @@ PYBIND11_MODULE(_core, module) {
   greetlab::bind_config(module);
   greetlab::bind_live(module);
   greetlab::bind_trace(module);
+  greetlab::bind_told(module);
   greetlab::bind_sim(module);
   greetlab::bind_bench(module);
   greetlab::seal(module);

@@ -120,15 +120,20 @@ Options options_from(const pybind11::dict& given) {
   return options;
 }
 
-/// [(name, default, help)] of each, in their order.
+/// [(name, value, help)] of each, in their order.
 template <class Options>
-pybind11::list options_list() {
+pybind11::list options_shown(const Options& options) {
   pybind11::list all;
-  const Options usual;
-  Options::each(usual, [&](const char* name, const auto& value, const char* help) {
+  Options::each(options, [&](const char* name, const auto& value, const char* help) {
     all.append(pybind11::make_tuple(name, to_python(value), help));
   });
   return all;
+}
+
+/// The same of the defaults.
+template <class Options>
+pybind11::list options_list() {
+  return options_shown(Options{});
 }
 
 }  // namespace greetlab

@@ -30,16 +30,16 @@ def kubectl(kubectl_on_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def grpcio():
-    """Starts the process with PyPI's grpcio for the first that needs it; ends with the session."""
-    from conformance.grpcio_process import GrpcioProcess
+    """Holds the process of engine="grpcio" for as long as the session takes."""
+    from greetlab.channels.grpcio import process
 
-    started = []
+    worker = process.hold()
+    yield
+    process.release(worker)
 
-    def give():
-        if not started:
-            started.append(GrpcioProcess())
-        return started[0]
 
-    yield give
-    for process in started:
-        process.close()
+@pytest.fixture(autouse=True)
+def _one_grpcio(request):
+    """Tests of which "grpcio" is a parameter share that process, which takes a while to start."""
+    if "grpcio" in getattr(getattr(request.node, "callspec", None), "params", {}).values():
+        request.getfixturevalue("grpcio")

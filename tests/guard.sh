@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# ./run guard [asan] [tsan] [fuzz] [calls] [slow] [peers] [abuse]: what the sanitizers and the fuzzers say. All of them without an
+# ./run guard [asan] [tsan] [fuzz] [calls] [slow] [peers] [abuse] [mutants]: what the sanitizers and the fuzzers say. All of them without an
 # argument. Not part of ./run test, for it takes half an hour. FUZZ_SECONDS: for each target; 20.
 # CALL_SECONDS: for calls, tests/fuzz/public_calls.py; 300. CALL_SEED: the first program; the day's.
+# MUTANTS: how many of cpp/lb; 150. MUTANT_SEED: which ones; 1.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 build=$here/build/guard
@@ -116,5 +117,11 @@ abuse() {
   done
 }
 
-for part in "${@:-asan tsan fuzz calls slow peers abuse}"; do for one in $part; do "$one"; done; done
+# Small changes in cpp/lb, one at a time: do its own tests notice? At least 95 % of them.
+mutants() {
+  say "mutants: ${MUTANTS:-150} of cpp/lb"
+  "$python" "$here/tests/mutation/run.py" --count "${MUTANTS:-150}" --seed "${MUTANT_SEED:-1}"
+}
+
+for part in "${@:-asan tsan fuzz calls slow peers abuse mutants}"; do for one in $part; do "$one"; done; done
 say "guard: all good"

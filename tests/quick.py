@@ -39,22 +39,20 @@ def pytest_configure(config):
             super().__init__(family, *rest, **options)  # an event loop's own
 
     patch.setattr(socket, "socket", Socket)
-    patch.setattr(subprocess, "Popen", _refused_kind(subprocess.Popen, "it starts a process"))
-    patch.setattr(_core, "DnsResolver", _refused_kind(_core.DnsResolver, "it opens sockets"))
-    patch.setattr(_core, "open_channel", lambda *_, **__: _refuse("it opens sockets"))
+
+    class Popen(subprocess.Popen):
+        def __init__(self, *_, **__):
+            _refuse("it starts a process")
+
+    patch.setattr(subprocess, "Popen", Popen)
+    # Of the core's classes none can be inherited from.
+    for name in ("DnsResolver", "open_channel"):
+        patch.setattr(_core, name, lambda *_, **__: _refuse("it opens sockets"))
     with contextlib.suppress(ImportError):
         from playwright import sync_api
 
         patch.setattr(sync_api, "sync_playwright", lambda: _refuse("it opens a browser"))
     config.add_cleanup(patch.undo)
-
-
-def _refused_kind(kind, what):
-    class Refused(kind):
-        def __init__(self, *_, **__):
-            _refuse(what)
-
-    return Refused
 
 
 def _refuse(what):

@@ -313,7 +313,7 @@ def test_ctrl_c_stops_a_running_load_at_once():
             {"policy": "random", "engine": "grpc"},
             "policy 'random': .* takes pick_first or round_robin",
         ),
-        ({"engine": "go"}, "engine 'go': there is 'lab', 'grpc'"),
+        ({"engine": "go"}, "engine 'go': there is 'lab', 'grpc', 'grpcio'"),
     ],
 )
 def test_an_unknown_policy_or_engine_is_named(nobody, options, said):

@@ -13,11 +13,11 @@ import h2.events
 import h2.settings
 import psutil
 import pytest
-from grpcio_channel import ENGINES, open_with
 from http2_server import DONE, OK, frame, message, serving
 from support import free_ip
 
 from greetlab.channels.channel import Channel
+from greetlab.channels.options import ENGINES
 
 MAX_STREAMS = h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS
 WINDOW = h2.settings.SettingCodes.INITIAL_WINDOW_SIZE
@@ -29,9 +29,9 @@ def engine(request):
 
 
 @pytest.fixture
-def channel_to(engine, grpcio):
+def channel_to(engine):
     """Opens a channel of the engine's: the lab's, gRPC 1.51's, or that of PyPI's newest grpcio."""
-    return lambda target: open_with(engine, target, grpcio)
+    return lambda target: Channel(target, engine=engine)
 
 
 def answers(peer):

@@ -104,3 +104,13 @@ def test_on_real_connections_it_closes_them_too():
         channel.wait_ready(all=True)
         assert len(channel.greet("Ada", times=6).by_pod) == 3
         assert len(channel.trace.of("LookupStarted")) == 2
+
+
+def test_a_channel_that_only_was_waited_for_goes_idle_too():
+    """Its time begins when it connects, calls or no calls."""
+    cluster = gl.Cluster.sim(pods=1, seed=1)
+    channel = cluster.channel("greetserver", idle_timeout=5.0).wait_ready()
+    cluster.run(4.0)
+    assert channel.state == "READY"
+    cluster.run(1.5)
+    assert channel.state == "IDLE"

@@ -9,21 +9,21 @@ import threading
 
 import h2.events
 import pytest
-from grpcio_channel import ENGINES, open_with
 from http2_server import DONE, OK, prefixed, serving
 from support import wait_until
 
 import greetlab as gl
 from greetlab.channels.channel import Channel
+from greetlab.channels.options import ENGINES
 
 SERVICE = "/grpc.testing.TestService/"
 CANCEL = 0x8
 
 
 @pytest.fixture(params=ENGINES)
-def channel_to(request, grpcio):
+def channel_to(request):
     """Opens a channel of each engine."""
-    return lambda target: open_with(request.param, target, grpcio)
+    return lambda target: Channel(target, engine=request.param)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ them there; without it those tests are skipped.
 
 import contextlib
 import itertools
-import re
 import socket
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from support import free_ip, wait_until
 import greetlab as gl
 from greetlab import _core
 from greetlab.channels.channel import Channel
+from greetlab.channels.options import ENGINES
 from greetlab.clusters import loopback
 from greetlab.dns.server import ClusterDns
 from greetlab.trace.consistency import problems
@@ -268,28 +268,10 @@ def test_other_families_there_are_not(make):
         make(ip="ipv6")
 
 
-@pytest.mark.parametrize("engine", ["lab", "grpc", "grpcio"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_stock_grpc_has_an_endpoint_for_each_address_too(cluster, engine):
     """C-core's DNS resolver makes each address an endpoint of its own, as ours does."""
     connections = 2 * len(cluster.families)
-    target = cluster.target(HEADLESS)
-    peers = Counter()
-    if engine == "grpcio":
-        config = '{"loadBalancingConfig": [{"round_robin": {}}]}'
-        options = [("grpc.service_config", config), ("grpc.enable_http_proxy", 0)]
-        with grpc.insecure_channel(target, options) as channel:
-            greet = channel.unary_unary("/greet.GreetService/Greet")
-
-            def all_seen():  # connections are made in the background
-                reply = greet(b"\n\x05\n\x03Ada", wait_for_ready=True)
-                peers[re.search(rb"\*.([\w.:\[\]]+)$", reply)[1]] += 1  # field 5, the last
-                return len(peers) >= connections
-
-            wait_until(all_seen)
-            for _ in range(20):
-                all_seen()
-        assert len(peers) == connections
-        return
     with cluster.channel(HEADLESS, policy="round_robin", engine=engine) as channel:
         channel.wait_ready(all=True)
         calls = channel.greet("Ada", times=40)

@@ -406,7 +406,9 @@ def test_a_forked_child_is_told_and_the_parent_goes_on(engine):
         [sys.executable, "-c", FORKED.format(engine=engine)],
         capture_output=True, text=True, timeout=20,
     )  # fmt: skip
-    assert said.stdout.split() == ["True", "True", "1"], said.stderr
+    # grpcio's process is another one, so a new channel in the child is as good as any.
+    new = [] if engine == "grpcio" else ["True"]
+    assert said.stdout.split() == ["True", *new, "1"], said.stderr
 
 
 EXITS = """

@@ -663,9 +663,9 @@ def test_an_option_that_there_is_not_is_named_with_those_that_there_are():
     cluster = gl.Cluster.sim(seed=1)
     with pytest.raises(ValueError, match="source_ip: of a channel on real connections"):
         cluster.channel("greetserver", source_ip="127.0.0.1")
-    with pytest.raises(TypeError, match=r"no option 'polcy': there is policy, engine, "):
+    with pytest.raises(TypeError, match=r"no option 'polcy': there is policy, service_config, "):
         cluster.channel("greetserver", polcy="round_robin")
-    with pytest.raises(TypeError, match=r"no option 'polcy': there is policy, engine, "):
+    with pytest.raises(TypeError, match=r"no option 'polcy': there is policy, service_config, "):
         gl.Channel("static:127.0.0.1:1", polcy="round_robin")
     assert "source_ip" not in inspect.signature(cluster.channel).parameters
 

@@ -106,7 +106,7 @@ class NativeLoad {
     slot.row = started_++;
     slot.context.emplace();
     slot.context->set_deadline(to_timespec(now() + config_.timeout));
-    slot.context->set_wait_for_ready(config_.wait_for_ready);
+    if (config_.wait_for_ready) slot.context->set_wait_for_ready(true);  // else a config may
     for (const auto& [name, value] : config_.metadata) slot.context->AddMetadata(name, value);
     if (config_.keys > 0) {
       slot.context->AddMetadata(config_.key_header, std::to_string(slot.row % config_.keys + 1));

@@ -15,6 +15,9 @@ from dataclasses import dataclass, replace
 
 from conformance.model import Expect, all_fail
 from conformance.pods_come_and_go import ONE_BY_ONE, ONE_DRAINED, SCALED_DOWN
+from conformance.retries import AT_ONCE, FAILS, ONE_ON_TOP, SENT_AGAIN, TWO_ATTEMPTS, WORKS
+from conformance.script_steps import Attempts
+from conformance.service_configs import METHOD_S_HEADER, METHOD_S_TIME, OUT_OF_TIME, REFUSED
 from conformance.steps import Calls, Clients, Step
 from conformance.waiting import PAST_A_HANG
 from conformance.who_gets_what import SHUFFLED
@@ -92,6 +95,74 @@ DIFFERENCES: tuple[Difference, ...] = (
         "gRPC 1.51 does not know shuffleAddressList, and takes the first.",
         "gRFC A62; grpc/grpc pull request 33254",
         ((SHUFFLED, Clients(16, firsts=("pod-1",))),),
+    ),
+    *(
+        Difference(
+            name,
+            ("grpcio",),
+            "C-core takes a status code by its name, in capitals, or refuses the config.",
+            "grpc/grpc src/core/client_channel/retry_service_config.cc; measured with 1.85.3",
+            ((WORKS, REFUSED), (TWO_ATTEMPTS, Attempts(0))),
+        )
+        for name in ("a code by its number", "a code in lower case")
+    ),
+    Difference(
+        "a server says at once",
+        ("grpcio",),
+        "C-core takes pushback of 0 for none at all, and waits for its backoff.",
+        "measured with 1.85.3",
+        (
+            (
+                AT_ONCE,
+                replace(AT_ONCE, expect=all_fail(1, within=2.0, status="DEADLINE_EXCEEDED")),
+            ),
+            (TWO_ATTEMPTS, Attempts(1)),
+        ),
+    ),
+    Difference(
+        "a server says something else",
+        ("grpcio",),
+        "C-core reads it with the headers, and fails the call for it.",
+        "grpc/grpc src/core/ext/transport/chttp2/transport/hpack_parser.cc; measured with 1.85.3",
+        ((FAILS, Calls(1, all_fail(1, status="INTERNAL"))),),
+    ),
+    Difference(
+        "tokens come back by a whole number",
+        ("grpcio",),
+        "C-core reads a tokenRatio without a point as so many thousandths.",
+        "grpc/grpc src/core/client_channel/retry_service_config.cc, ParseRetryThrottling",
+        ((WORKS, FAILS), (TWO_ATTEMPTS, Attempts(1))),
+    ),
+    Difference(
+        "a stream that was refused",
+        ("grpcio",),
+        "C-core sends again what a GOAWAY left out, and not what a RST_STREAM refused.",
+        "measured with 1.85.3",
+        ((WORKS, FAILS), (SENT_AGAIN, Attempts(1))),
+    ),
+    Difference(
+        "a stream that is refused again",
+        ("grpcio",),
+        "As above.",
+        "measured with 1.85.3",
+        ((SENT_AGAIN, Attempts(1)),),
+    ),
+    Difference(
+        "a stream that is refused again, with a policy",
+        ("grpcio",),
+        "As above: it is UNAVAILABLE, like any other.",
+        "measured with 1.85.3",
+        ((ONE_ON_TOP, Attempts(3, (None, "1", "2"))),),
+    ),
+    Difference(
+        "a method's timeout",
+        ("grpcio",),
+        "C-core's timeouts of a service config are up to two seconds too short.",
+        "grpc/grpc issue 34547 (open)",
+        (
+            (METHOD_S_TIME, replace(METHOD_S_TIME, expect=replace(OUT_OF_TIME, at_least=None))),
+            (METHOD_S_HEADER, Attempts(None)),
+        ),
     ),
 )
 

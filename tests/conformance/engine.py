@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from conformance.model import Client, Outcome
 
+from greetlab._core import MethodAnswer
 from greetlab.channels.calls import Calls
 
 SEED = 20
@@ -33,6 +34,10 @@ class Caller(ABC):
     @abstractmethod
     def wait_ready(self, all: bool, timeout: float) -> None:
         """Connects, until the channel is READY; all: until every pod's connection is."""
+
+    def ask(self, path: str, metadata: Sequence[tuple[str, bytes]], timeout: float) -> MethodAnswer:
+        """Calls a method, with metadata."""
+        raise NotImplementedError("this client calls Greet only")
 
     @property
     @abstractmethod
@@ -78,10 +83,6 @@ class Engine(ABC):
     @abstractmethod
     def dials(self, pod: str) -> list[float]:
         """When somebody connected to the address of a pod that hangs up: seconds."""
-
-    def first_backoff(self, client: Client) -> float:
-        """Seconds between the first two attempts of this client here, without the jitter."""
-        return 1.0
 
     def connections(self) -> int:
         """How many connections have gone through the ClusterIP."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,10 +15,32 @@ from conformance.model import Client, ClusterSpec, Outcome
 from support import stop_process
 
 import greetlab as gl
+from greetlab._core import MethodAnswer
 from greetlab.channels.channel import Channel
 
 POLL = 0.005
 """Seconds between two looks at a condition that is waited for."""
+
+
+class Environment:
+    """Variables of this process that are set for a while."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, str | None] = {}
+
+    def set(self, values: Mapping[str, str]) -> None:
+        """Sets some."""
+        for name, value in values.items():
+            self._before.setdefault(name, os.environ.get(name))
+            os.environ[name] = value
+
+    def restore(self) -> None:
+        """As they were."""
+        for name, value in self._before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 class RealCaller(Caller):
@@ -67,7 +89,7 @@ class RealCaller(Caller):
 
 
 class LocalEngine(Engine):
-    """The local cluster with one of its own engines, "grpc" or "lab"."""
+    """The local cluster with an engine of `greetlab.Channel`."""
 
     def __init__(self, spec: ClusterSpec, engine: str) -> None:
         self.engine = engine
@@ -80,11 +102,11 @@ class LocalEngine(Engine):
         )
         self._impostors: dict[str, Impostor] = {}
         self._proxy: Impostor | None = None
-        self._environment: dict[str, str | None] = {}
+        self._environment = Environment()
 
     def open(self, client: Client) -> Caller:
         if client.watched_proxy:
-            self._set_environment(http_proxy=self.watched_proxy())
+            self._environment.set({"http_proxy": self.watched_proxy()})
         return NativeCaller(self, client)
 
     def until(self, holds: Callable[[], bool], timeout: float) -> bool:
@@ -126,11 +148,7 @@ class LocalEngine(Engine):
         return f"ipv4:{','.join(listed)}"
 
     def close(self) -> None:
-        for name, value in self._environment.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        self._environment.restore()
         super().close()
         for impostor in (*self._impostors.values(), *filter(None, [self._proxy])):
             impostor.close()
@@ -139,11 +157,6 @@ class LocalEngine(Engine):
         [ip] = [each.ip for each in self.cluster.pods if each.name == pod]
         self.cluster.kill(pod)
         self._impostors[pod] = Impostor(ip, self.cluster.port, hang_up=hang_up)
-
-    def _set_environment(self, **values: str) -> None:
-        for name, value in values.items():
-            self._environment.setdefault(name, os.environ.get(name))
-            os.environ[name] = value
 
 
 class NativeCaller(RealCaller):
@@ -158,12 +171,17 @@ class NativeCaller(RealCaller):
                 options[name] = value
         if client.shuffle:
             options["shuffle_address_list"] = True
+        if client.service_config is not None:
+            options["service_config"] = client.service_config
         self._channel = Channel(engine.target(client), **options)
         super().__init__(engine, client)
 
     def calls(self, n: int, concurrency: int, timeout: float, wait_for_ready: bool) -> Outcome:
         how = {"timeout": timeout, "wait_for_ready": wait_for_ready}
         return outcome_of(self._channel.load(n, concurrency, **how))
+
+    def ask(self, path: str, metadata: Sequence[tuple[str, bytes]], timeout: float) -> MethodAnswer:
+        return self._channel.call_method(path, metadata=metadata, timeout=timeout)
 
     def wait_ready(self, all: bool, timeout: float) -> None:
         self._channel.wait_ready(all=all, timeout=timeout)

@@ -25,15 +25,46 @@ class ClusterSpec:
 
 
 @dataclass(frozen=True)
+class ScriptedSpec:
+    """Pods that answer by a script, at a fixed list of addresses (`scripted_pods.py`)."""
+
+    pods: int = 1
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a scripted pod answers a call.
+
+    code, message: the status. headers, trailers: metadata beside it. headers_first: a failure
+    comes after headers, not as trailers alone. pushback: "grpc-retry-pushback-ms" (gRFC A6).
+    after: seconds that it takes. never: it does not. reset: RST_STREAM with this code instead.
+    too_many_pings: GOAWAY ENHANCE_YOUR_CALM comes before the answer (gRFC A8).
+    load: (application_utilization, rps) of a load report in the trailers (gRFC A51).
+    """
+
+    code: str = "OK"
+    message: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    trailers: tuple[tuple[str, str], ...] = ()
+    headers_first: bool = False
+    pushback: str | None = None
+    after: float = 0.0
+    never: bool = False
+    reset: int | None = None
+    too_many_pings: bool = False
+    load: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
 class Client:
     """A channel and its options; None: the engine's default, nothing is said.
 
     addresses: a fixed list of pods, by name, in place of a service.
     cooldown: seconds between the starts of two lookups; gRPC's default is 30.
-    first_backoff: seconds to the second attempt; gRPC's default is 1, its minimum 0.1. An engine
-        that cannot be told keeps 1.
     keepalive_time, keepalive_timeout, idle_timeout: seconds; an idle_timeout of 0: never.
     watched_proxy: `http_proxy` names a listener, which counts who asks it.
+    service_config: JSON; it stands in the policy's place.
+    environment: variables that gRPC is told things by.
     """
 
     service: str = HEADLESS
@@ -41,11 +72,12 @@ class Client:
     addresses: tuple[str, ...] = ()
     shuffle: bool = False
     cooldown: float | None = None
-    first_backoff: float | None = None
     keepalive_time: float | None = None
     keepalive_timeout: float | None = None
     idle_timeout: float | None = None
     watched_proxy: bool = False
+    service_config: str | None = None
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from conformance.model import CLUSTER_IP, LAST, Client, ClusterSpec, Expect, all
 from conformance.scenario import (
     ALL,
     BACKOFF,
-    EAGER,
     EVEN,
     KUBE_PROXY,
     LAGGING,
@@ -60,7 +59,6 @@ PODS_COME_AND_GO = (
             Until(60, EVEN),
         ),
         cluster=LAGGING,
-        client=EAGER,
     ),
     Scenario(
         "all pods die",
@@ -87,7 +85,6 @@ PODS_COME_AND_GO = (
             Until(60, EVEN),
         ),
         cluster=LAGGING,
-        client=EAGER,
     ),
     Scenario(
         "new pods are not seen",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conformance.model import Client, ClusterSpec, share
+from conformance.model import Client, ClusterSpec, ScriptedSpec, share
 from conformance.steps import Step
 
 THREE_PODS = ClusterSpec()
@@ -19,7 +19,7 @@ class Scenario:
     why: str
     source: str
     steps: tuple[Step, ...]
-    cluster: ClusterSpec = THREE_PODS
+    cluster: ClusterSpec | ScriptedSpec = THREE_PODS
     client: Client = FAIR
 
 
@@ -40,4 +40,3 @@ EVEN = share(20, 20, 20)
 LAGGING = ClusterSpec(listed_when_dead=True)
 PICK_FIRST = Client(policy="pick_first")
 QUICK = Client(policy="round_robin", cooldown=0.1)
-EAGER = Client(policy="round_robin", first_backoff=0.1)

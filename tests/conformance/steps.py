@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from conformance.engine import Caller, Engine
@@ -25,6 +25,7 @@ class Stage:
     client: Client
     caller: Caller
     last_pod: str | None = None
+    placed: dict[str, str] = field(default_factory=dict)  # which pod had which key
 
     def expect(self, expected: Expect, seen: Outcome) -> None:
         """Fails if calls did not end as expected."""
@@ -249,7 +250,7 @@ class Backoff(Step):
     slack: float = 0.15
 
     def run(self, stage: Stage) -> None:
-        nominal = [stage.engine.first_backoff(stage.client)]
+        nominal = [1.0]
         while sum(nominal) + (following := min(nominal[-1] * 1.6, 120.0)) <= self.seconds:
             nominal.append(following)
 

@@ -22,10 +22,11 @@ def steps_for(scenario, engine):
 
 @pytest.mark.parametrize("engine_name", engines.NAMES)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_conformance(scenario, engine_name, grpcio):
-    if reason := ABSENT.get((scenario.name, engine_name)):
+def test_conformance(scenario, engine_name):
+    absent = ABSENT.get((scenario.name, engine_name))
+    if reason := absent or engines.cannot(engine_name, scenario):
         pytest.skip(reason)
-    engine = engines.make(engine_name, scenario.cluster, grpcio)
+    engine = engines.make(engine_name, scenario.cluster)
     try:
         caller = engine.open(scenario.client)
         try:

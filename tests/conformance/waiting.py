@@ -3,7 +3,6 @@
 from conformance.model import ALL_OK, Client, ClusterSpec, Expect, all_fail, share
 from conformance.scenario import (
     BACKOFF,
-    EAGER,
     FIRST_TWO,
     IDLE,
     LAGGING,
@@ -43,7 +42,6 @@ WAITING = (
             Queued((AwaitState(("TRANSIENT_FAILURE",)), Action("restart", "pod-1")), share(1)),
         ),
         cluster=ClusterSpec(pods=1, listed_when_dead=True),
-        client=EAGER,
     ),
     Scenario(
         "wait_for_ready outlasts a name that is not there",
@@ -147,7 +145,6 @@ WAITING = (
             AwaitState(("READY",)),
         ),
         cluster=ClusterSpec(pods=1, listed_when_dead=True),
-        client=EAGER,
     ),
     Scenario(
         "backoff",
@@ -159,7 +156,6 @@ WAITING = (
             Backoff("pod-1", seconds=2.7),
         ),
         cluster=ClusterSpec(pods=1, listed_when_dead=True),
-        client=EAGER,
     ),
     Scenario(
         "a pod that falls silent",

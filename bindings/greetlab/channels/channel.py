@@ -10,12 +10,13 @@ from typing import Unpack
 from greetlab import _core, arguments
 from greetlab.channels.calls import Calls
 from greetlab.channels.greet_channel import AnyMetadata, GreetChannel, Load, pairs
-from greetlab.channels.options import DEFAULTS, ChannelOptions, takes, told
+from greetlab.channels.grpcio.channel import GrpcioChannel
+from greetlab.channels.options import DEFAULTS, ENGINES, ChannelOptions, takes, told
 from greetlab.trace.trace import Trace
 
 
 class Channel(GreetChannel):
-    """A channel on real connections, with the lab's own engine or with gRPC's.
+    """A channel on real connections, with the lab's own engine or with one of gRPC's.
 
     target: what to connect to: "dns:///name:port", "dns://server:port/name:port",
         "srv:///name" (the port comes from DNS; "lab" only), "static:ip:port,ip:port",
@@ -51,14 +52,25 @@ class Channel(GreetChannel):
         self.name = name
         self._pods = pods
         self._seeds = random.Random(options.get("seed"))
-        self._channel = _core.open_channel(
-            engine=self.engine,
-            target=target,
-            name=name,
-            policy=what.config,
-            service_config=what.service_config,
-            **what.core,
-        )
+        self._channel: _core.GreetChannel | GrpcioChannel
+        if self.engine not in ENGINES:
+            raise ValueError(f"engine {self.engine!r}: there is {str(ENGINES)[1:-1]}")
+        if self.engine == "grpcio":
+            policy = what.policy
+            if options.get("shuffle_address_list") and policy == "pick_first":
+                policy = {policy: {"shuffleAddressList": True}}
+            self._channel = GrpcioChannel(
+                target, name, policy, what.core, service_config=what.given
+            )
+        else:
+            self._channel = _core.open_channel(
+                engine=self.engine,
+                target=target,
+                name=name,
+                policy=what.config,
+                service_config=what.service_config,
+                **what.core,
+            )
         self._recorded = self._channel.trace(world)
         # Also when the interpreter ends while another thread is in a call.
         self._closing = weakref.finalize(self, self._channel.close)
@@ -131,7 +143,7 @@ class Channel(GreetChannel):
 
     @property
     def trace(self) -> Trace:
-        """What has happened so far; with engine "grpc": that calls began and how they ended."""
+        """What has happened so far; with gRPC's engines: that calls began and how they ended."""
         if self._closing.alive:
             self._channel.flush()
         return Trace(self._recorded.now())
@@ -145,7 +157,7 @@ class Channel(GreetChannel):
     ) -> None:
         """Puts into the trace what the cluster does to a pod: "killed", "started", ...
 
-        A trace tells so what the channel only feels. gRPC's engine has no such trace.
+        A trace tells so what the channel only feels. gRPC's engines have no such trace.
 
         addresses: of each family one.
         ends: its connections end because of it. To be told before it is done.

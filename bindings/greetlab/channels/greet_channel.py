@@ -102,7 +102,7 @@ class GreetChannel(ABC):
     name: str
     """Its name in the trace: "client-1"."""
     engine: str
-    """Whose core makes the calls: "lab", ours, or "grpc", gRPC's own."""
+    """Whose core makes the calls: "lab", ours, or one of gRPC's: "grpc", "grpcio"."""
     world: str
     """Where what it shows comes from: "SIM", "LOCAL", "KUBE"."""
 

@@ -9,11 +9,13 @@ from typing import Any, TypedDict, TypeVar
 
 from greetlab import _core
 from greetlab.channels import service_config
+from greetlab.channels.grpcio import channel as grpcio
 from greetlab.channels.policies import POLICIES, AnyPolicy, policy_config, policy_name
 from greetlab.channels.service_config import AnyServiceConfig
 
-ENGINES = tuple(name for name, _ in _core.engines())
-"""Whose core can make the calls; the first is the usual one."""
+ENGINES_HELP = {**dict(_core.engines()), "grpcio": grpcio.HELP}
+"""Whose core can make the calls, and what it is; the first is the usual one."""
+ENGINES = tuple(ENGINES_HELP)
 
 
 class ChannelOptions(TypedDict, total=False):
@@ -54,13 +56,14 @@ DEFAULTS: list[tuple[str, Any, str]] = [
         None,
         "all that the channel is to do (grpc/grpc doc/service_config.md), as its JSON text or a "
         "dict: a policy, and timeouts, retries, hedging for some methods or all; `policy` is the "
-        "short form of its loadBalancingConfig",
+        'short form of its loadBalancingConfig; the engine "grpcio" gives it to gRPC as it is',
     ),
     (
         "engine",
         ENGINES[0],
         'whose core makes the calls: "lab", ours, every step of which is in the trace; "grpc", '
-        "gRPC's own, which shows no more than how calls ended",
+        'gRPC\'s own (C++), which shows no more than how calls ended; "grpcio", the same of '
+        "PyPI's newest, in a process of its own",
     ),
     (
         "shuffle_address_list",
@@ -74,12 +77,15 @@ DEFAULTS: list[tuple[str, Any, str]] = [
 
 @dataclass(frozen=True)
 class Told:
-    """What a channel was told. core: what the core has options for, as far as it was given."""
+    """What a channel was told. core: what the core has options for, as far as it was given. given:
+    the service config, as it was.
+    """
 
     policy: AnyPolicy
     engine: str
     config: _core.PolicyConfig
     service_config: _core.ServiceConfig | None
+    given: AnyServiceConfig | None
     core: dict[str, Any]
 
 
@@ -98,7 +104,8 @@ def told(options: ChannelOptions, there: Iterable[str] = ChannelOptions.__annota
     core: dict[str, Any] = {**options}
     policy, given, engine, shuffle = (core.pop(name, default) for name, default, _ in DEFAULTS[:4])
     config = policy_config(policy, shuffle_address_list=shuffle)
-    whole = None if given is None else service_config.read(given)
+    # grpcio's is given to it as it is: what gRPC makes of it is to be seen.
+    whole = None if given is None or engine == "grpcio" else service_config.read(given)
     if whole is not None and whole.policy is not None:
         said = {"policy", "shuffle_address_list"} & options.keys()
         if said and config != whole.policy:
@@ -107,14 +114,15 @@ def told(options: ChannelOptions, there: Iterable[str] = ChannelOptions.__annota
                 f"{whole.policy.policy}; give one of the two"
             )
         policy, config = whole.policy.policy, whole.policy
-    return Told(policy, engine, config, whole, core)
+    return Told(policy, engine, config, whole, given, core)
 
 
 def channel_title(options: ChannelOptions) -> str:
     """How a channel deals with its calls, in two words."""
     if options.get("connection_per_call"):
         return "connection per call"
-    if (given := options.get("service_config")) is not None:
+    given = options.get("service_config")
+    if given is not None and options.get("engine") != "grpcio":
         policy = service_config.read(given, told=False).policy
         if policy is not None:
             return policy.policy

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.padding import Padding
 
-from greetlab import _core
-from greetlab.channels.options import ENGINES
+from greetlab.channels.options import ENGINES, ENGINES_HELP
 from greetlab.channels.policies import POLICIES
 from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, WATCH
 from greetlab.commands.cli.shared import Json, Terminal, failing_in_words, print_json
@@ -47,7 +46,9 @@ def call(
     ] = DEFAULT_POLICY,
     engine: Annotated[
         EngineName,
-        typer.Option(help="; ".join(f"{name}: {text}" for name, text in _core.engines()) + "."),
+        typer.Option(
+            help="; ".join(f"{name}: {text}" for name, text in ENGINES_HELP.items()) + "."
+        ),
     ] = DEFAULT_ENGINE,
     times: Annotated[int, typer.Option("--times", "-n", min=1, help="How many calls.")] = 60,
     concurrency: Annotated[

@@ -1,0 +1,1 @@
+"""PyPI's grpcio as an engine, in a process of its own."""
