@@ -106,7 +106,7 @@ def test_closing_between_two_calls_ends_an_open_loop(cluster, monkeypatch):
 def test_closing_between_two_calls_ends_an_open_loop_in_the_sim():
     core = gl.Cluster.sim(pods=1, seed=1)
     channel = core.channel("greetserver")._channel
-    load = channel.start_load(100, 1, 1.0, 5.0, False)
+    load = channel.start_load(100, 1, 1.0, 5.0, False, [], "", 0)
     core.run(1.5)
     assert load.ended == 2
     channel.close()

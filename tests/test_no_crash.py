@@ -86,7 +86,7 @@ def test_a_policy_cannot_command_the_bench_that_asks_it():
 def test_a_virtual_world_has_one_thread_at_a_time():
     cluster = _core.SimCluster()
     channel = cluster.open_channel("greetserver-headless", _core.PolicyConfig("round_robin"))
-    load = channel.start_load(200_000, 4, 0.0, 5.0, False)
+    load = channel.start_load(200_000, 4, 0.0, 5.0, False, [], "", 0)
     running = threading.Thread(target=cluster.run_load, args=[load])
     running.start()
     while not load.ended:  # until it is at it, without Python's lock

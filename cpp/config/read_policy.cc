@@ -14,11 +14,16 @@ namespace {
 constexpr std::string_view kNoneKnown =
     "C++, Python, Go and Java refuse the config, too; Node takes pick_first and says nothing";
 
-/// gRPC calls some of them "least_request_experimental", for years.
+/// gRPC calls some of them "least_request_experimental", for years, and not everywhere the same ones:
+/// either name will do.
 const PolicyType* type_of(std::string_view name) {
-  constexpr std::string_view kExperimental = "_experimental";
-  if (name.ends_with(kExperimental)) name.remove_suffix(kExperimental.size());
-  const auto found = std::ranges::find(policies(), name, &PolicyType::name);
+  const auto plain = [](std::string_view one) {
+    constexpr std::string_view kExperimental = "_experimental";
+    if (one.ends_with(kExperimental)) one.remove_suffix(kExperimental.size());
+    return one;
+  };
+  const auto found = std::ranges::find(
+      policies(), plain(name), [&](const PolicyType& type) { return plain(type.name); });
   return found == policies().end() ? nullptr : &*found;
 }
 

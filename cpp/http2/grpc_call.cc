@@ -13,7 +13,7 @@ namespace greetlab {
 void GrpcCall::start(Http2Session& session, const GrpcRequest& request) {
   session_ = &session;
   body_ = request.body;
-  response_.begin(request.unary);
+  response_.begin(request.unary, request.max_message.value_or(GrpcResponse::kMaxMessage));
   std::string timeout;
   if (request.timeout) timeout = timeout_text(*request.timeout);
   std::string previous;

@@ -29,6 +29,8 @@ struct GrpcRequest {
   std::string_view scheme = "http";  ///< Over TLS "https".
   /// How often it was tried before (gRFC A6).
   std::uint32_t previous_attempts = 0;
+  /// Bytes that a message of the answer may have; none: `GrpcResponse::kMaxMessage`.
+  std::optional<std::uint32_t> max_message{};
 };
 
 /// One call at a time; used again for the next one, with the memory of the last.

@@ -1,12 +1,16 @@
 // How a call is asked for (grpc/grpc doc/PROTOCOL-HTTP2.md, "Requests").
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 #include "core/time.h"
 
 namespace greetlab {
+
+/// Before each message: whether it is compressed, and its length.
+inline constexpr std::size_t kMessagePrefix = 5;
 
 /// A message with its prefix of five bytes: not compressed, and so long.
 /// @param message less than 4 GiB.

@@ -21,8 +21,9 @@ int number_in(std::string_view text) {
 
 }  // namespace
 
-void GrpcResponse::begin(bool unary) {
+void GrpcResponse::begin(bool unary, std::size_t max_message) {
   unary_ = unary;
+  max_message_ = max_message;
   broken_.reset();
   http_status_ = 0;
   begun_ = false;
@@ -71,7 +72,8 @@ void GrpcResponse::header(std::string_view name, std::string_view value) {
 }
 
 void GrpcResponse::headers_end() {
-  if (http_status_ < 200) return begin(unary_);  // 1xx: it is still to come (RFC 9110 15.2)
+  if (http_status_ < 200)
+    return begin(unary_, max_message_);  // 1xx: it is still to come (RFC 9110 15.2)
   if (!last_block_) begun_ = true;
 }
 
@@ -119,9 +121,9 @@ std::size_t GrpcResponse::size_of_message(std::string_view prefix) {
     refuse(Code::internal, "a message is compressed (" +
                                (encoding_.empty() ? "nobody says how" : encoding_) +
                                "), which nobody has asked for");
-  } else if (size > kMaxMessage) {
+  } else if (size > max_message_) {
     refuse(Code::resource_exhausted, "a message is larger than the most (" + std::to_string(size) +
-                                         " vs. " + std::to_string(kMaxMessage) + ")");
+                                         " vs. " + std::to_string(max_message_) + ")");
   }
   return size;
 }

@@ -37,7 +37,8 @@ class GrpcResponse {
 
   /// Begins with the next answer. What it holds of memory it keeps.
   /// @param unary the server may send one message, and no more.
-  void begin(bool unary);
+  /// @param max_message bytes.
+  void begin(bool unary, std::size_t max_message = kMaxMessage);
 
   void headers_begin(bool last);
   void header(std::string_view name, std::string_view value);
@@ -71,6 +72,7 @@ class GrpcResponse {
 
   Reader& reader_;
   bool unary_ = true;
+  std::size_t max_message_ = kMaxMessage;
   std::optional<Status> broken_;
   std::size_t header_bytes_ = 0;  // of the block at hand,
   bool last_block_ = false;       // which may be the last

@@ -131,6 +131,8 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
     Done done;
     Time started{};
     EventId event{};                     // of its last step
+    std::optional<std::uint32_t> max_request_bytes;
+    std::optional<std::uint32_t> max_response_bytes;
     bool configured = false;             // it knows what the service config has for it
     std::vector<Attempt> attempts;       // under way: one, mostly
     bool cancelled = false;              // while some are: there will be no other one

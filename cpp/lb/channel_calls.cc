@@ -28,6 +28,8 @@ CallId Channel::call(SubchannelCall& subchannel_call, const CallOptions& options
   call.done = std::move(done);
   call.started = ports_.clock.now();
   call.event = started;
+  call.max_request_bytes.reset();
+  call.max_response_bytes.reset();
   call.configured = false;
   call.cancelled = false;
   call.sent = 0;
@@ -73,6 +75,8 @@ void Channel::configure(CallId id, Call& call) {
     call.options.deadline = std::min(call.options.deadline, call.started + *config->timeout);
   }
   if (config->wait_for_ready && *config->wait_for_ready) call.options.wait_for_ready = true;
+  call.max_request_bytes = config->max_request_bytes;
+  call.max_response_bytes = config->max_response_bytes;
   if (!config->retry && !config->hedging) return;
   call.retrying = std::make_unique<Retrying>(service_config_, *config);
   call.retrying->begin();
@@ -126,8 +130,13 @@ void Channel::send(CallId id, Call& call, PickTo to, Link& link) {
   SubchannelCall& carrier = own ? *own : *call.subchannel_call;
   call.attempts.push_back(
       {number, counted, link.id(), std::move(to.tracker), &carrier, std::move(own)});
-  link.send(carrier,
-            {id, counted - 1, call.options.deadline, call.event, {in_flight_, id, number}});
+  link.send(carrier, {.call = id,
+                      .previous_attempts = counted - 1,
+                      .max_request_bytes = call.max_request_bytes,
+                      .max_response_bytes = call.max_response_bytes,
+                      .deadline = call.options.deadline,
+                      .cause = call.event,
+                      .done = {in_flight_, id, number}});
 }
 
 void Channel::enqueue(CallId id, Call& call, std::string_view reason) {

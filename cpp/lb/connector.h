@@ -95,6 +95,10 @@ struct Sending {
   /// How many attempts there were before this one (gRFC A6: the header
   /// `grpc-previous-rpc-attempts`, where there were some); transparent ones do not count.
   std::uint32_t previous_attempts = 0;
+  /// A longer message ends the call with RESOURCE_EXHAUSTED (a methodConfig's
+  /// `maxRequestMessageBytes`, `maxResponseMessageBytes`); none: the world's own.
+  std::optional<std::uint32_t> max_request_bytes = std::nullopt;
+  std::optional<std::uint32_t> max_response_bytes = std::nullopt;
   Time deadline{};
   EventId cause{};  ///< The pick.
   Done done;

@@ -89,6 +89,7 @@ class LiveConnector::Connection final : public std::enable_shared_from_this<Conn
     call.begin(loop_, shared_from_this(), std::move(asked));
     if (transport_->session().used_up()) lose(Graceful::unknown, up_, kUsedUp);
     if (over_) return call.refuse("the connection is gone");
+    if (call.too_long()) return;
     if (!transport_->session().full() && waiting_.empty()) return start(call);
     waiting_.push_back(&call);
     trace_.emit(dial_.who, call.asked().cause, [&] {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base64.h"
+#include "http2/grpc_request.h"
 #include "live/load_report.h"
 
 namespace greetlab {
@@ -28,6 +29,7 @@ void LiveCall::send(Http2Session& session, std::string_view authority, std::stri
   what.scheme = scheme;
   if (asked_.deadline != kNever) what.timeout = asked_.deadline - loop_->now();
   what.previous_attempts = asked_.previous_attempts;
+  what.max_message = asked_.max_response_bytes;
   start(session, what);
 }
 
@@ -36,6 +38,17 @@ void LiveCall::cancel() {
   give_up();
   carrier_->on_given_up();
   end_soon({Code::cancelled, "cancelled by the caller"}, Reach::processed);
+}
+
+bool LiveCall::too_long() {
+  if (!asked_.max_request_bytes) return false;
+  const std::size_t size = request().body.size() - kMessagePrefix;
+  if (size <= *asked_.max_request_bytes) return false;
+  end_soon(
+      {Code::resource_exhausted, "the message is larger than the most (" + std::to_string(size) +
+                                     " vs. " + std::to_string(*asked_.max_request_bytes) + ")"},
+      Reach::processed);
+  return true;
 }
 
 void LiveCall::refuse(std::string why) {

@@ -34,6 +34,9 @@ class LiveCall : public GrpcCall, public std::enable_shared_from_this<LiveCall> 
 
   /// It ends soon, if it has begun.
   void cancel();
+  /// Whether its message is longer than it may be: then it is not sent, and ends soon, with
+  /// RESOURCE_EXHAUSTED.
+  bool too_long();
   /// It was not sent, and will not be: it ends soon, as unsent.
   void refuse(std::string why);
 

@@ -15,7 +15,15 @@ from dataclasses import dataclass, replace
 
 from conformance.model import Expect, all_fail
 from conformance.pods_come_and_go import ONE_BY_ONE, ONE_DRAINED, SCALED_DOWN
-from conformance.retries import AT_ONCE, FAILS, ONE_ON_TOP, SENT_AGAIN, TWO_ATTEMPTS, WORKS
+from conformance.retries import (
+    AT_ONCE,
+    FAILS,
+    ONE_ATTEMPT,
+    ONE_ON_TOP,
+    SENT_AGAIN,
+    TWO_ATTEMPTS,
+    WORKS,
+)
 from conformance.script_steps import Attempts
 from conformance.service_configs import METHOD_S_HEADER, METHOD_S_TIME, OUT_OF_TIME, REFUSED
 from conformance.steps import Calls, Clients, Step
@@ -99,9 +107,9 @@ DIFFERENCES: tuple[Difference, ...] = (
     *(
         Difference(
             name,
-            ("grpcio",),
+            ("grpc", "grpcio"),
             "C-core takes a status code by its name, in capitals, or refuses the config.",
-            "grpc/grpc src/core/client_channel/retry_service_config.cc; measured with 1.85.3",
+            "grpc/grpc retry_service_config.cc; measured with 1.51.1 and 1.85.3",
             ((WORKS, REFUSED), (TWO_ATTEMPTS, Attempts(0))),
         )
         for name in ("a code by its number", "a code in lower case")
@@ -128,35 +136,42 @@ DIFFERENCES: tuple[Difference, ...] = (
     ),
     Difference(
         "tokens come back by a whole number",
-        ("grpcio",),
+        ("grpc", "grpcio"),
         "C-core reads a tokenRatio without a point as so many thousandths.",
         "grpc/grpc src/core/client_channel/retry_service_config.cc, ParseRetryThrottling",
         ((WORKS, FAILS), (TWO_ATTEMPTS, Attempts(1))),
     ),
     Difference(
         "a stream that was refused",
-        ("grpcio",),
+        ("grpc", "grpcio"),
         "C-core sends again what a GOAWAY left out, and not what a RST_STREAM refused.",
-        "measured with 1.85.3",
+        "measured with 1.51.1 and 1.85.3",
         ((WORKS, FAILS), (SENT_AGAIN, Attempts(1))),
     ),
     Difference(
         "a stream that is refused again",
-        ("grpcio",),
+        ("grpc", "grpcio"),
         "As above.",
-        "measured with 1.85.3",
+        "measured with 1.51.1 and 1.85.3",
         ((SENT_AGAIN, Attempts(1)),),
     ),
     Difference(
         "a stream that is refused again, with a policy",
-        ("grpcio",),
+        ("grpc", "grpcio"),
         "As above: it is UNAVAILABLE, like any other.",
-        "measured with 1.85.3",
+        "measured with 1.51.1 and 1.85.3",
         ((ONE_ON_TOP, Attempts(3, (None, "1", "2"))),),
     ),
     Difference(
+        "a hedgingPolicy",
+        ("lab",),
+        "The lab hedges, as Java, .NET and Node do.",
+        "gRFC A6",
+        ((ONE_ATTEMPT, Attempts(3, None)),),
+    ),
+    Difference(
         "a method's timeout",
-        ("grpcio",),
+        ("grpc", "grpcio"),
         "C-core's timeouts of a service config are up to two seconds too short.",
         "grpc/grpc issue 34547 (open)",
         (
@@ -169,7 +184,24 @@ DIFFERENCES: tuple[Difference, ...] = (
 _VIRTUAL = "two hours of real time"
 _NO_OUTAGE = "the virtual DNS has no outages; tests/test_policies.py holds the rule on the bench"
 
+_NOT_IN_1_51 = "gRPC 1.51 has no such policy by a service config"
+_NOT_OUT = "gRPC 1.51's outlier_detection puts nobody out here (measured with 1.51.1)"
+
 ABSENT = {
+    **{
+        (name, "grpc"): _NOT_IN_1_51
+        for name in (
+            "calls by weight",
+            "weights that are too young",
+            "weights that nobody reports",
+            "one pod that reports",
+            "a key is a pod's",
+            "a key's pod dies",
+        )
+    },
+    ("a pod that fails its calls is left out", "grpc"): _NOT_OUT,
+    ("a pod that was left out comes back", "grpc"): _NOT_OUT,
+    ("a hedgingPolicy", "grpc"): "the engine refuses what gRPC would ignore",
     ("MAX_CONNECTION_AGE takes one connection after the other", "sim"): "nobody counts them there",
     ("backoff for hours", "lab"): _VIRTUAL,
     ("backoff for hours", "grpc"): _VIRTUAL,

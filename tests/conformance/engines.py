@@ -13,7 +13,7 @@ NAMES = ("sim", "lab", "grpc", "grpcio")
 """Our core in the virtual world, our core on real connections, gRPC C++ 1.51 and PyPI's newest."""
 
 
-TAKE_A_SERVICE_CONFIG = ("grpcio",)
+TAKE_A_SERVICE_CONFIG = ("lab", "grpc", "grpcio")
 """The engines that can be told one."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +18,7 @@ from support import stop_process
 import greetlab as gl
 from greetlab._core import MethodAnswer
 from greetlab.channels.channel import Channel
+from greetlab.channels.service_config import ServiceConfigWarning
 
 POLL = 0.005
 """Seconds between two looks at a condition that is waited for."""
@@ -173,7 +175,9 @@ class NativeCaller(RealCaller):
             options["shuffle_address_list"] = True
         if client.service_config is not None:
             options["service_config"] = client.service_config
-        self._channel = Channel(engine.target(client), **options)
+        with warnings.catch_warnings():  # what is taken, and what of it, is compared
+            warnings.simplefilter("ignore", ServiceConfigWarning)
+            self._channel = Channel(engine.target(client), **options)
         super().__init__(engine, client)
 
     def calls(self, n: int, concurrency: int, timeout: float, wait_for_ready: bool) -> Outcome:

@@ -21,6 +21,7 @@ TWO = ScriptedSpec(2)
 WORKS = Calls(1)
 FAILS = Calls(1, all_fail(1))
 AT_ONCE = Calls(1, Expect(within=0.5), timeout=0.6)
+ONE_ATTEMPT = Attempts(1)
 TWO_ATTEMPTS = Attempts(2)
 SENT_AGAIN = Attempts(2, (None, None))
 ONE_ON_TOP = Attempts(4, (None, None, "1", "2"))
@@ -368,7 +369,7 @@ RETRIES = (
         (
             Replies((Reply(after=0.1),) * 3),
             Calls(1),
-            Attempts(1),
+            ONE_ATTEMPT,
         ),
         ScriptedSpec(),
         Client(

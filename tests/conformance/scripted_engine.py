@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from conformance.engine import Caller, Engine
-from conformance.local_engine import POLL, Environment, NativeCaller
-from conformance.model import Client, ScriptedSpec
+from conformance.local_engine import POLL, Environment, LocalEngine, NativeCaller, RealCaller
+from conformance.model import Client, Outcome, ScriptedSpec
 from conformance.scripted_pods import ScriptedCluster
 
 
@@ -21,7 +21,12 @@ class ScriptedEngine(Engine):
 
     def open(self, client: Client) -> Caller:
         self._environment.set(dict(client.environment))
-        return ScriptedCaller(self, client)  # type: ignore[arg-type]
+        try:
+            return ScriptedCaller(self, client)  # type: ignore[arg-type]
+        except ValueError as why:
+            if not str(why).startswith("service config: "):
+                raise
+            return Refused(self, client, str(why))  # type: ignore[arg-type]
 
     def target(self, client: Client) -> str:
         """All of the pods, or a list of some."""
@@ -48,6 +53,33 @@ class ScriptedEngine(Engine):
 
 class ScriptedCaller(NativeCaller):
     """A client of theirs. It has a list, so it looks nothing up."""
+
+    def _queries(self) -> list[float]:
+        return []
+
+
+class Refused(RealCaller):
+    """A config that is refused where a channel is made: there is none.
+
+    C-core makes one all of whose calls fail; an error in its place is the same to who calls.
+    """
+
+    def __init__(self, engine: LocalEngine, client: Client, why: str) -> None:
+        super().__init__(engine, client)
+        self._why = why
+
+    def calls(self, n: int, concurrency: int, timeout: float, wait_for_ready: bool) -> Outcome:
+        return Outcome({"INVALID_ARGUMENT": n}, {}, 0.0, 0.0, messages=(self._why,))
+
+    def wait_ready(self, all: bool, timeout: float) -> None:
+        raise ValueError(self._why)
+
+    @property
+    def state(self) -> str:
+        return "TRANSIENT_FAILURE"
+
+    def close(self) -> None:
+        pass
 
     def _queries(self) -> list[float]:
         return []

@@ -56,7 +56,8 @@ std::vector<Outcome> outcomes(SimConfig config, std::uint32_t calls) {
   std::vector<SimCall> carried(calls);
   for (SimCall& one : carried) {
     const CallId id = cluster.trace().next_call();
-    link->send(one, {id, 0, kNever, EventId::none, {client, id, 1}});
+    link->send(one,
+               {.call = id, .deadline = kNever, .cause = EventId::none, .done = {client, id, 1}});
   }
   while (client->ends.size() < calls) cluster.clock().step();
   return client->ends;

@@ -42,13 +42,13 @@ class SimOptions(TypedDict, total=False):
     watch_lag: float
     pre_stop: float
     grace: float
+    max_connection_age: float | None
+    max_connection_age_grace: float | None
+    max_concurrent_streams: int | None
     capacity: int | None
     queue: int | None
     service_time: arguments.Time
     load_reports: bool
-    max_connection_age: float | None
-    max_connection_age_grace: float | None
-    max_concurrent_streams: int | None
     latency: float
     dns_round_trip: float
     dns_ttl: int

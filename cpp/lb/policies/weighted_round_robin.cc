@@ -290,13 +290,13 @@ PolicyType weighted_round_robin() {
                  {"errorUtilizationPenalty", 1'000'000, 0, 1'000'000'000'000,
                   FieldUnit::millionths}},
       .make = [](const PolicyConfig& told, PolicyHelper& helper, Clock& clock) {
-        const auto time = [&](const char* name) { return Duration(told.fields.at(name)); };
+        const auto duration = [&](const char* name) { return Duration(told.fields.at(name)); };
         // A58: less than that is taken as that.
         constexpr Duration kLeastUpdatePeriod = std::chrono::milliseconds(100);
         return std::make_unique<WeightedRoundRobin>(
-            Config{told.fields.at("enableOobLoadReport") != 0, time("oobReportingPeriod"),
-                   time("blackoutPeriod"), time("weightExpirationPeriod"),
-                   std::max(time("weightUpdatePeriod"), kLeastUpdatePeriod),
+            Config{told.fields.at("enableOobLoadReport") != 0, duration("oobReportingPeriod"),
+                   duration("blackoutPeriod"), duration("weightExpirationPeriod"),
+                   std::max(duration("weightUpdatePeriod"), kLeastUpdatePeriod),
                    static_cast<double>(told.fields.at("errorUtilizationPenalty")) / 1e6},
             helper, clock);
       }};

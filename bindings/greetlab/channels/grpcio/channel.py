@@ -26,14 +26,14 @@ HELP = "PyPI's grpcio, the newest gRPC, in a process of its own; `pip install 'g
 CANCELLED = 1
 GREET = "/greet.GreetService/Greet"
 
-POLICIES = {
-    "pick_first": "pick_first",
-    "round_robin": "round_robin",
-    "weighted_round_robin": "weighted_round_robin",
-    "ring_hash": "ring_hash_experimental",
-    "outlier_detection": "outlier_detection_experimental",
-}
-"""Those of ours that gRPC's C-core has, and what it calls them."""
+POLICIES = (
+    "pick_first",
+    "round_robin",
+    "weighted_round_robin",
+    "ring_hash_experimental",
+    "outlier_detection_experimental",
+)
+"""Those of ours that gRPC's C-core has."""
 
 DEAF_TO = ("source_ip", "frames")
 """Options that it cannot be told."""
@@ -294,13 +294,13 @@ def _entry(policy: Any) -> dict[str, Any]:
     ((name, told),) = ({policy: {}} if isinstance(policy, str) else policy).items()
     if name not in POLICIES:
         raise ValueError(
-            f"policy {name!r}: gRPC's own channel takes {', '.join([*POLICIES][:-1])} or "
-            f"{[*POLICIES][-1]}"
+            f"policy {name!r}: gRPC's own channel takes {', '.join(POLICIES[:-1])} or "
+            f"{POLICIES[-1]}"
         )
     fields = dict(told)
     if (child := fields.get("childPolicy")) is not None:
         fields["childPolicy"] = [_entry(child[0] if isinstance(child, list) else child)]
-    return {POLICIES[name]: fields}
+    return {name: fields}
 
 
 def _milliseconds(seconds: float) -> int:
