@@ -39,7 +39,9 @@ FLAGS = ["-std=c++20", "-O0", "-fPIC", "-w", f"-I{ROOT / 'cpp'}", '-DGREETLAB_VE
 PYTHON_TESTS = (
     "test_policies", "test_more_policies", "test_properties", "test_ip_families", "test_own_policy",
     "test_sim", "test_identities", "test_golden", "test_keepalive", "test_idle", "test_waits",
-    "test_capacity", "test_lifecycle", "test_rollout_sim",
+    "test_capacity", "test_lifecycle", "test_rollout_sim", "test_ring_hash",
+    "test_outlier_detection", "test_weighted_round_robin", "test_health_checking", "test_watch",
+    "test_metadata",
 )  # fmt: skip
 """Those that put policies on the bench or run the core in the sim; the quickest to fail first."""
 BELOW = ("trace", "core")
