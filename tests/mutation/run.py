@@ -46,7 +46,9 @@ PYTHON_TESTS = (
 BELOW = ("trace", "core")
 ABOVE = ("lb/testing", "sim", "load")
 """Rooms that lb stands on, and those that stand on it."""
-TOO_LONG = 4.0
+PROGRAM = 15.0
+"""Seconds that a program of tests/cpp may take: each takes less than one."""
+TOO_LONG = 2.0
 """Times as long as all of it takes without a mutant: it hangs."""
 
 
@@ -140,7 +142,7 @@ class Rig:
         """The first test that fails of what stands in the library; None: all pass."""
         for program in self._programs:
             try:
-                if run([program], timeout=self.patience).returncode:
+                if run([program], timeout=min(PROGRAM, self.patience)).returncode:
                     return program.name
             except subprocess.TimeoutExpired:
                 return f"{program.name} (it hangs)"
