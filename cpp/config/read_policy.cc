@@ -14,16 +14,16 @@ namespace {
 constexpr std::string_view kNoneKnown =
     "C++, Python, Go and Java refuse the config, too; Node takes pick_first and says nothing";
 
-/// gRPC calls some of them "least_request_experimental", for years, and not everywhere the same ones:
-/// either name will do.
+/// gRPC calls some of them "least_request_experimental", for years, and not everywhere the same
+/// ones: either name will do.
 const PolicyType* type_of(std::string_view name) {
   const auto plain = [](std::string_view one) {
     constexpr std::string_view kExperimental = "_experimental";
     if (one.ends_with(kExperimental)) one.remove_suffix(kExperimental.size());
     return one;
   };
-  const auto found = std::ranges::find(
-      policies(), plain(name), [&](const PolicyType& type) { return plain(type.name); });
+  const auto found = std::ranges::find(policies(), plain(name),
+                                       [&](const PolicyType& type) { return plain(type.name); });
   return found == policies().end() ? nullptr : &*found;
 }
 
@@ -134,7 +134,7 @@ std::optional<PolicyConfig> read_policies(const Json& list, const std::string& p
                     " names: it must have one, a policy's");
       return std::nullopt;
     }
-    const std::string& name = entry.items().begin().key();
+    const std::string name = entry.begin().key();
     if (const PolicyType* type = type_of(name)) {
       return read_policy(*type, entry.front(), here + '.' + name, remarks);
     }

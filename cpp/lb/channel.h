@@ -130,7 +130,7 @@ class Channel final : private PolicyHelper, private Resolver::Watcher {
     CallOptions options;
     Done done;
     Time started{};
-    EventId event{};                     // of its last step
+    EventId event{};  // of its last step
     std::optional<std::uint32_t> max_request_bytes;
     std::optional<std::uint32_t> max_response_bytes;
     bool configured = false;             // it knows what the service config has for it

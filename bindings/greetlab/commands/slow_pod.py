@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -77,7 +77,7 @@ def one_slow_pod(world: str, calls: int, seed: int) -> Iterator[Made]:
 
     world: "sim" or "local". calls: how many each gets, at random moments, `RATE` a second.
     """
-    make = {"sim": Cluster.sim, "local": Cluster.local}[world]
+    make: Callable[..., Any] = {"sim": Cluster.sim, "local": Cluster.local}[world]
     for name, policy in POLICIES.items():
         with make(
             pods=PODS,
