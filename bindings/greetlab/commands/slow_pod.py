@@ -77,7 +77,7 @@ def one_slow_pod(world: str, calls: int, seed: int) -> Iterator[Made]:
 
     world: "sim" or "local". calls: how many each gets, at random moments, `RATE` a second.
     """
-    make: Callable[..., Any] = {"sim": Cluster.sim, "local": Cluster.local}[world]
+    make: Callable[..., Any] = Cluster.sim if world == "sim" else Cluster.local
     for name, policy in POLICIES.items():
         with make(
             pods=PODS,
