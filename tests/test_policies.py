@@ -723,6 +723,15 @@ def test_a_new_list_while_idle_does_not_connect(pf):
     assert pf.connecting() == ["c"]  # the newest list
 
 
+def test_an_empty_list_while_idle_ends_that_and_the_next_list_is_tried(pf):
+    connect_first(pf, "a")
+    pf.lose("a")
+    pf.update([])
+    assert pf.state == "TRANSIENT_FAILURE"
+    pf.update(["b"])
+    assert pf.connecting() == ["b"]
+
+
 def test_a_call_is_no_news_unless_it_is_idle(pf):
     pf.exit_idle()
     assert pf.dials == []
