@@ -1,3 +1,4 @@
+#include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
 #include "bindings.h"
@@ -52,6 +53,7 @@ struct SimChannel {
 struct SimLoad {
   std::shared_ptr<World> world;
   std::shared_ptr<Load> load;
+  std::function<void()> on_cancel = {};  // somebody takes notes
 };
 
 void read_txt_config(const std::vector<std::string>& records, std::uint32_t percentile,
@@ -105,9 +107,11 @@ void bind_channel(py::module_& module) {
           "cancel",
           [](const SimLoad& self) {
             const Turn turn(*self.world);
+            if (self.on_cancel) self.on_cancel();
             self.load->cancel();
           },
           "Gives up what is in flight and what was not started.")
+      .def_readwrite("on_cancel", &SimLoad::on_cancel, "Called before it is given up.")
       .def_property_readonly(
           "log",
           [](const SimLoad& self) -> const CallLog& {

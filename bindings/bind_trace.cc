@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "bindings.h"
+#include "trace/digest.h"
 #include "trace/fact_text.h"
 #include "trace/story.h"
 #include "trace_handle.h"
@@ -394,6 +395,15 @@ their numbers, times and durations are nanoseconds.)")
       .def("sentences", &sentences, py::arg("rows"), py::arg("mark"), R"(
 Each different sentence of these rows once, with `mark` in place of a call's number; and which of
 them each row has.)")
+      .def(
+          "digest",
+          [](const TraceHandle& trace, std::optional<std::size_t> first) {
+            const auto all = trace.events();
+            return digest(all.first(std::min(first.value_or(all.size()), all.size())),
+                          trace.symbols());
+          },
+          py::arg("first") = py::none(),
+          "16 hexadecimal digits, the same for the same events. first: of so many of them.")
       .def("now", &TraceHandle::now, "The same as it is now, without what comes later.")
       .def("snapshot", &snapshot, py::arg("end"), R"(
 The world when the events before row `end` have happened: see greetlab.trace.stepper.Snapshot.)")

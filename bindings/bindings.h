@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include <chrono>
+#include <cmath>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -21,7 +22,7 @@ inline std::chrono::nanoseconds seconds(double value) {
     throw std::invalid_argument("seconds are a number from 0 to 9e9, and not " +
                                 std::to_string(value));
   }
-  return std::chrono::nanoseconds(static_cast<std::int64_t>(value * 1e9));
+  return std::chrono::nanoseconds(std::llround(value * 1e9));
 }
 
 /// @param code as gRPC writes it; pushback: in seconds; less than 0: never again.
@@ -61,5 +62,6 @@ void bind_policy(pybind11::module_& module);
 void bind_sim(pybind11::module_& module);
 void bind_told(pybind11::module_& module);
 void bind_trace(pybind11::module_& module);
+void bind_wasm(pybind11::module_& module);
 
 }  // namespace greetlab

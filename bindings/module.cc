@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, module) {
   greetlab::bind_trace(module);
   greetlab::bind_told(module);
   greetlab::bind_sim(module);
+  greetlab::bind_wasm(module);
   greetlab::bind_bench(module);
   greetlab::seal(module);
 }

@@ -65,6 +65,8 @@ BAD = [
     ("doctor", "web:1", "--timeout", "0"),
     ("doctor", "web:1", "--language", "COBOL"),
     ("notebooks", "/proc/nowhere"),
+    ("play", "v1+puds=3"),
+    ("play", "--out", "/proc/nowhere"),
     ("check",),
     ("check", "one"),
     ("clean", "--nope"),

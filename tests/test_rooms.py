@@ -18,6 +18,7 @@ MAY_INCLUDE = {
     "config": {"core", "lb"},
     "lb": {"core", "trace"},
     "sim": {"core", "trace", "lb", "load"},
+    "wasm": {"core", "trace", "lb", "load", "sim"},
     "dns": {"core"},
     "http2": {"core"},
     "clusterip": {"core", "flags"},
@@ -36,7 +37,7 @@ nobody includes bindings. lb/testing is of
 the room lb. Generated headers (greet.pb.h, grpc/health/v1/health.pb.h) are proto/'s;
 greet, live and gateway use them."""
 
-PURE = {"core", "trace", "http2", "lb", "load", "sim"}
+PURE = {"core", "trace", "http2", "lb", "load", "sim", "wasm"}
 """Rooms without a clock, a random device, a socket or a thread: the world hands those in."""
 
 IMPURE = re.compile(

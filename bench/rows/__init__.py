@@ -13,6 +13,7 @@ from bench.rows import (
     h2load,
     outstanding,
     package,
+    play,
     python,
     resolver,
     round_robin,
@@ -35,6 +36,7 @@ _MODULES = {
     "package": package,
     "core": core,
     "simulator": simulator,
+    "play": play,
     "trace-length": trace_length,
 }
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <iterator>
-#include <sstream>
 #include <stdexcept>
 #include <utility>
 
@@ -29,14 +29,16 @@ std::vector<Address> addresses(const SimConfig& config, std::string v4, std::str
   throw std::invalid_argument("ip '" + config.ip + "': it is 'v4', 'v6' or 'dual'");
 }
 
+std::string hex(std::uint32_t number) {
+  std::array<char, 8> digits;
+  return {digits.data(), std::to_chars(digits.begin(), digits.end(), number, 16).ptr};
+}
+
 std::vector<Address> pod_addresses(const SimConfig& config, std::uint32_t n) {
   const std::uint32_t node = n / 250;
   const std::uint32_t host = n % 250 + 2;
-  std::ostringstream v6;
-  v6 << "fd00:10:244:" << std::hex;
-  if (node > 0) v6 << node << ':';
-  v6 << ':' << host;
-  return addresses(config, "10.244." + std::to_string(node) + "." + std::to_string(host), v6.str());
+  return addresses(config, "10.244." + std::to_string(node) + "." + std::to_string(host),
+                   "fd00:10:244:" + (node > 0 ? hex(node) + ":" : "") + ":" + hex(host));
 }
 
 /// Its service is of one family, the primary one.

@@ -110,8 +110,8 @@ class Network::Connection final : public std::enable_shared_from_this<Connection
       return;
     }
     if (pod_.server) return ask(place);
-    const Duration service =
-        pod_.service_time.draw(network_.rng_) + pod_.slowness.draw(network_.rng_);
+    Duration service = pod_.service_time.draw(network_.rng_);
+    service += pod_.slowness.draw(network_.rng_);  // which side of a + is first, nobody says
     const Time answered = network_.clock_.now() + network_.one_way() + service + network_.one_way();
     if (answered > deadline) {
       end_at(place, deadline, kDeadlineExceeded);

@@ -54,7 +54,8 @@ void PodServer::come(JobId id) {
 void PodServer::begin(JobId id) {
   Job& job = jobs_.at(id);
   tell(job, "begins");
-  const Duration takes = pod_.service_time.draw(rng_) + pod_.slowness.draw(rng_);
+  Duration takes = pod_.service_time.draw(rng_);
+  takes += pod_.slowness.draw(rng_);  // by itself: which side of a + comes first is the compiler's
   job.next = clock_.at(clock_.now() + takes, [this, id] { end(id); });
 }
 

@@ -67,6 +67,12 @@ class Cluster(ABC):
         return cast("SimCluster", Cluster._of("SIM", pods, seed, **options))
 
     @staticmethod
+    def from_link(link: str) -> SimCluster:
+        """The virtual world of a link, such as the page's address: see `SimCluster.link`."""
+        worlds = cast("dict[str, type[SimCluster]]", Cluster._worlds)
+        return worlds["SIM"].from_link(link)
+
+    @staticmethod
     def _of(world: str, *arguments: Any, **options: Any) -> Cluster:
         return Cluster._worlds[world](*arguments, **options)
 

@@ -8,6 +8,7 @@ commands give the same events, byte for byte.
 from __future__ import annotations
 
 import secrets
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -25,6 +26,7 @@ from greetlab.channels.options import (
     told,
 )
 from greetlab.channels.service_config import AnyServiceConfig, txt_record
+from greetlab.clusters import links
 from greetlab.clusters.cluster import Cluster, Pod
 from greetlab.clusters.faults import Faults
 from greetlab.dns.lookup import Lookup
@@ -57,10 +59,20 @@ class SimOptions(TypedDict, total=False):
 
 
 SIM_DEFAULTS = {name: default for name, default, _ in _core.sim_options()}
-_TLS = ("tls", "ca", "cert", "key", "server_name")
-_NOT_HERE = ("source_ip", "frames", *_TLS, "seed", "trace_capacity")
+_NOT_HERE = [name for name, _, _ in _core.channel_options() if not _core.is_virtual(name)]
 _HERE = [name for name, _, _ in DEFAULTS if name not in _NOT_HERE]
 """What a channel can be told in this world, and what it cannot."""
+
+
+@dataclass(frozen=True)
+class _Done:
+    """... when, at which steps of the world's clock, and how to do it again."""
+
+    at_ns: int
+    before: int
+    after: int
+    action: Callable[[SimCluster], Any]
+    words: links.Command | str
 
 
 @dataclass(frozen=True)
@@ -125,7 +137,7 @@ class SimChannel(GreetChannel):
     def _start(self, load: Load) -> _core.SimLoad:
         def begin(cluster: SimCluster) -> _core.SimLoad:
             channel = cluster.channels[self._number]._channel
-            return channel.start_load(
+            begun = channel.start_load(
                 load.n,
                 load.concurrency,
                 load.every,
@@ -134,12 +146,14 @@ class SimChannel(GreetChannel):
                 load.metadata,
                 *load.keys,
             )
+            cluster._note_cancel(begun)
+            return begun
 
-        begun: _core.SimLoad = self._cluster._do(begin)
-        return begun
+        started: _core.SimLoad = self._cluster._do(begin, links.load(self.name, load))
+        return started
 
     def _await_ready(self, all: bool, pods: int | None, timeout: float) -> bool:
-        self._cluster._do(lambda cluster: cluster.channels[self._number]._channel.connect())
+        self._connect()
         end = self._cluster.seconds + timeout
 
         def ready() -> bool:
@@ -156,7 +170,7 @@ class SimChannel(GreetChannel):
                 continue
             if pods is None or end <= again:
                 return False
-            self._cluster._do(lambda cluster: cluster.channels[self._number]._channel.look_again())
+            self._look_again()
             again += 1
         return True
 
@@ -179,7 +193,20 @@ class SimChannel(GreetChannel):
 
     def close(self) -> None:
         """Cancels what is in flight and closes the connections. Closing twice is fine."""
-        self._cluster._do(lambda cluster: cluster.channels[self._number]._channel.close())
+        if self.state != "SHUTDOWN":
+            self._do(lambda channel: channel.close(), "close")
+
+    def _connect(self) -> None:
+        self._do(lambda channel: channel.connect(), "connect")
+
+    def _look_again(self) -> None:
+        self._do(lambda channel: channel.look_again(), "look_again")
+
+    def _do(self, action: Callable[[_core.SimChannel], None], verb: str) -> None:
+        self._cluster._do(
+            lambda cluster: action(cluster.channels[self._number]._channel),
+            links.Command(verb, [self.name]),
+        )
 
     def calls(self, load: _core.SimLoad) -> Calls:
         """What became of the calls that `start` began.
@@ -234,8 +261,9 @@ class SimCluster(Cluster, Faults):
         self.port: int = options.get("port", SIM_DEFAULTS["port"])
         self.channels: list[SimChannel] = []
         """Every client that was ever made, in order."""
-        # What was done, and when: to do it again is to be in the same state (`fork`).
-        self._script: list[tuple[int, Callable[[SimCluster], Any]]] = []
+        # What was done, and when: to do it again is to be in the same state (`fork`, `link`).
+        self._script: list[_Done] = []
+        self._loads: list[_core.SimLoad] = []
 
     # Time.
 
@@ -274,20 +302,91 @@ class SimCluster(Cluster, Faults):
         if not 0 <= moment <= self._core.now_ns:
             raise ValueError(f"at {at!r}: between 0 and now, which is {self.seconds}")
         other = SimCluster(**self._options)
-        for when, action in self._script:
-            if when > moment:
+        for done in self._script:
+            if done.at_ns > moment:
                 break
-            other._core.run_until(when)
-            other._do(action)
+            other._core.run_until(done.at_ns)
+            if isinstance(done.words, links.Command) and done.words.verb == "cancel":
+                done.action(other)  # it takes its own note
+            else:
+                other._do(done.action, done.words)
         other._core.run_until(moment)
         return other
 
-    def _do(self, action: Callable[[SimCluster], Any]) -> Any:
-        """Does something to the world, and remembers it."""
-        moment = self._core.now_ns
+    def _do(self, action: Callable[[SimCluster], Any], words: links.Command | str) -> Any:
+        """Does something to the world, and remembers it.
+
+        words: how a link says it; or why it cannot.
+        """
+        moment, before = self._core.now_ns, self._core.steps
         result = action(self)
-        self._script.append((moment, action))
+        self._script.append(_Done(moment, before, self._core.steps, action, words))
         return result
+
+    def _note_cancel(self, load: _core.SimLoad) -> None:
+        """A load is given up by itself; that is something done to the world, too."""
+        number = len(self._loads)
+        self._loads.append(load)
+        world = weakref.ref(self)  # the load is the world's
+
+        def cancel(cluster: SimCluster) -> None:
+            cluster._loads[number].cancel()
+
+        def note() -> None:
+            if (cluster := world()) is not None:
+                core = cluster._core
+                words = links.Command("cancel", [f"load-{number + 1}"])
+                cluster._script.append(_Done(core.now_ns, core.steps, core.steps, cancel, words))
+
+        load.on_cancel = note
+
+    # As a link.
+
+    def link(self, page: str = "") -> str:
+        """This world as a link: what it was made of, and what was done to it and when. Whoever
+        opens it, in the page (`greetlab play`) or with `Cluster.from_link`, sees the same events,
+        byte for byte.
+
+        page: the page's address, to stand before the "#".
+
+        Raises ValueError for what a link cannot say: a policy of your own, bytes in metadata, or
+        something done in the middle of a moment (after `step`).
+        """
+        told = []
+        last = (0, 0)
+        for done in self._script:
+            if isinstance(done.words, str):
+                raise ValueError(f"a link of this world: {done.words}")
+            words = done.words
+            at_once = last == (done.at_ns, done.before)
+            told.append((done.at_ns, at_once, words.verb, words.given, words.named))
+            last = (done.at_ns, done.after)
+        world = _core.option_words("world", self._options)
+        link = f"{page}#{_core.write_script(world, told, self._core.now_ns)}"
+        again = SimCluster.from_link(link)
+        if again._recorded.digest(len(self._recorded)) != self._recorded.digest():
+            raise ValueError(
+                "a link of this world: something was done to it in the middle of a moment, after "
+                "`step`; a link can only say it after all else of that moment"
+            )
+        return link
+
+    @staticmethod
+    def from_link(link: str) -> SimCluster:
+        """The world of a link, as far as its time had come: see `link`.
+
+        link: all of it, or what stands after its "#".
+
+        Raises ValueError, with what is wrong, for what is no such link.
+        """
+        world, commands, end_ns = _core.read_script(link)
+        cluster = SimCluster(**{"seed": 0, **_core.options_from_words("world", world)})
+        for at_ns, at_once, verb, given, named in commands:
+            if not at_once:
+                cluster._core.run_until(at_ns)
+            links.follow(cluster, verb, given, named)
+        cluster._core.run_until(max(end_ns, cluster._core.now_ns))
+        return cluster
 
     # What it shows.
 
@@ -315,7 +414,9 @@ class SimCluster(Cluster, Faults):
         """Looks a name up as a pod would: search list, ndots:5 and all. Takes its virtual time."""
         if set(types) != {"A", "AAAA"}:
             raise ValueError(f"types {types!r}: the virtual DNS is asked for A and AAAA together")
-        found: Lookup = self._do(lambda cluster: cluster._core.lookup(name))
+        found: Lookup = self._do(
+            lambda cluster: cluster._core.lookup(name), links.Command("lookup", [name])
+        )
         return found
 
     @takes([one for one in DEFAULTS if one[0] not in _NOT_HERE])
@@ -338,16 +439,34 @@ class SimCluster(Cluster, Faults):
         what = told(options, _HERE)
         if what.engine != ENGINES[0]:
             raise ValueError(f"engine {what.engine!r}: the sim has {ENGINES[0]!r} only")
-        title = f"{service}, {channel_title(options)}"
+        return self._open(
+            service, what.config, what.service_config, what.core, channel_title(options)
+        )
+
+    def _open(
+        self,
+        service: str,
+        policy: _core.PolicyConfig,
+        service_config: _core.ServiceConfig | None,
+        options: dict[str, Any],
+        how: str,
+    ) -> SimChannel:
+        title = f"{service}, {how}"
 
         def make(cluster: SimCluster) -> SimChannel:
-            core = cluster._core.open_channel(
-                service, what.config, what.service_config, **what.core
-            )
+            core = cluster._core.open_channel(service, policy, service_config, **options)
             cluster.channels.append(SimChannel(cluster, len(cluster.channels), core, title))
             return cluster.channels[-1]
 
-        made: SimChannel = self._do(make)
+        words: links.Command | str
+        try:
+            named = [*_core.policy_words(policy), *_core.option_words("channel", options)]
+            words = links.Command("open", [service], named)
+            if service_config is not None or options.get("dns_service_config"):
+                words = links.NO_CONFIG
+        except (TypeError, ValueError) as error:
+            words = str(error)
+        made: SimChannel = self._do(make, words)
         return made
 
     # What can be done to it.
@@ -355,31 +474,38 @@ class SimCluster(Cluster, Faults):
     def scale(self, pods: int) -> None:
         """Adds pods, or drains the newest ones, until this many serve."""
         arguments.whole("pods", pods, 0, 10_000)
-        self._do(lambda cluster: cluster._core.scale(pods))
+        self._do(lambda cluster: cluster._core.scale(pods), links.Command("scale", [str(pods)]))
 
     def kill(self, pod: str) -> None:
         """Ends a pod at once: its connections are reset, and its address refuses."""
-        self._do(lambda cluster: cluster._core.kill(pod))
+        self._do(lambda cluster: cluster._core.kill(pod), links.Command("kill", [pod]))
 
     def lose(self, pod: str) -> None:
         """Takes a pod's machine away: its connections fall silent, its address swallows packets."""
-        self._do(lambda cluster: cluster._core.lose(pod))
+        self._do(lambda cluster: cluster._core.lose(pod), links.Command("lose", [pod]))
 
     def restart(self, pod: str) -> None:
         """Makes a pod serve again at the same address, killing it first if it still runs."""
-        self._do(lambda cluster: cluster._core.restart(pod))
+        self._do(lambda cluster: cluster._core.restart(pod), links.Command("restart", [pod]))
 
     def drain(self, pod: str) -> None:
         """Deletes a pod: off the endpoints after `endpoint_lag`, GOAWAY after `pre_stop`, both
         counted from now; its calls may go on for `grace` after that.
         """
-        self._do(lambda cluster: cluster._core.drain(pod))
+        self._do(lambda cluster: cluster._core.drain(pod), links.Command("drain", [pod]))
 
     def rollout(self, *, max_surge: int = 1, max_unavailable: int = 0) -> None:
         """Replaces the pods by new ones, as time passes; see `Cluster.rollout`."""
         arguments.whole("max_surge", max_surge, 0)
         arguments.whole("max_unavailable", max_unavailable, 0)
-        self._do(lambda cluster: cluster._core.rollout(max_surge, max_unavailable))
+        self._do(
+            lambda cluster: cluster._core.rollout(max_surge, max_unavailable),
+            links.Command(
+                "rollout",
+                [],
+                [("max_surge", str(max_surge)), ("max_unavailable", str(max_unavailable))],
+            ),
+        )
 
     def wait_rollout(self, timeout: float = 60.0) -> Self:
         """Lets time pass until all pods are new and ready.
@@ -406,7 +532,10 @@ class SimCluster(Cluster, Faults):
     def slow(self, pod: str, latency: arguments.Time) -> None:
         """Makes a pod serve each call this much longer; see `Faults.slow`."""
         arguments.time("latency", latency)
-        self._do(lambda cluster: cluster._core.slow(pod, latency))
+        self._do(
+            lambda cluster: cluster._core.slow(pod, latency),
+            links.Command("slow", [pod, _core.time_word(latency)]),
+        )
 
     def fail(
         self,
@@ -418,18 +547,24 @@ class SimCluster(Cluster, Faults):
     ) -> None:
         """Makes a pod fail this share of its calls; see `Faults.fail`."""
         arguments.number("rate", rate, 0, 1)
-        self._do(lambda cluster: cluster._core.fail(pod, rate, code, pushback))
+        self._do(
+            lambda cluster: cluster._core.fail(pod, rate, code, pushback),
+            links.Command("fail", [pod, repr(float(rate))], links.failing(code, pushback)),
+        )
 
     def publish_config(self, config: AnyServiceConfig | Sequence[Mapping[str, Any]] | None) -> None:
         """Has the DNS tell clients with `dns_service_config` what to do; see `LocalCluster`."""
         record = txt_record(config)
-        self._do(lambda cluster: cluster._core.publish_config(record))
+        self._do(lambda cluster: cluster._core.publish_config(record), links.NO_CONFIG)
 
     def set_serving(self, pod: str, serving: bool) -> None:
         """Sets what a pod's health says: the readiness probe has it off the endpoints, or back on
         them. Connections to it stay, and so do their calls.
         """
-        self._do(lambda cluster: cluster._core.set_serving(pod, serving))
+        self._do(
+            lambda cluster: cluster._core.set_serving(pod, serving),
+            links.Command("set_serving", [pod, "true" if serving else "false"]),
+        )
 
     def close(self) -> None:
         """There is nothing to close: it is only memory."""

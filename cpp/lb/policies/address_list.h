@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -60,8 +61,8 @@ class AddressList {
 
   Watcher& watcher_;
   Clock& clock_;
-  std::vector<std::unique_ptr<Child>> children_;
-  std::size_t next_ = 0;  // of `children_`: the next to try
+  std::deque<std::unique_ptr<Child>> children_;  // they end in their order, see endpoint_list.cc
+  std::size_t next_ = 0;                         // of `children_`: the next to try
   Timer timer_;
   Status why_;
   bool failed_ = false;  // every address has failed at least once

@@ -1,6 +1,7 @@
 #include "lb/policies/endpoint_list.h"
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <utility>
 
@@ -75,7 +76,9 @@ class EndpointListPolicy::List {
 
   EndpointListPolicy& policy_;
   const ListId id_;
-  std::vector<std::unique_ptr<Child>> children_;
+  // Not a vector: with which of its elements its end begins, each standard library has for itself,
+  // and that is the order in which their subchannels end.
+  std::deque<std::unique_ptr<Child>> children_;
   Status last_failure_;
 };
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -224,7 +225,7 @@ class RingHash final : public LbPolicy {
     ring_ = std::make_shared<const Ring>(endpoints.empty() ? Ring{}
                                                            : lay_ring(endpoints, least_, most_));
     // Those that were there before keep their connection.
-    std::vector<std::unique_ptr<RingEndpoint>> old = std::exchange(endpoints_, {});
+    std::deque<std::unique_ptr<RingEndpoint>> old = std::exchange(endpoints_, {});
     std::map<std::vector<Address>, std::unique_ptr<RingEndpoint>> known;
     for (std::size_t i = 0; i < old.size(); ++i) known[keys_[i]] = std::move(old[i]);
     keys_.clear();
@@ -321,8 +322,8 @@ class RingHash final : public LbPolicy {
   const std::int64_t most_;
   const std::shared_ptr<const std::string> header_;
   std::shared_ptr<const Ring> ring_ = std::make_shared<const Ring>();
-  std::vector<std::unique_ptr<RingEndpoint>> endpoints_;  // as the ring numbers them
-  std::vector<std::vector<Address>> keys_;                // of each
+  std::deque<std::unique_ptr<RingEndpoint>> endpoints_;  // as the ring numbers them
+  std::vector<std::vector<Address>> keys_;               // of each
   std::string last_failure_;
   std::uint32_t lists_ = 0;
 };

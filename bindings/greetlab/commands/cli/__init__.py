@@ -16,6 +16,7 @@ from greetlab.commands.cli.doctor import doctor
 from greetlab.commands.cli.kube import kube
 from greetlab.commands.cli.lookup import lookup
 from greetlab.commands.cli.notebooks import notebooks
+from greetlab.commands.cli.play import play
 from greetlab.commands.cli.policies import policies
 from greetlab.commands.cli.shared import Commands
 from greetlab.commands.cli.trace import trace
@@ -45,7 +46,20 @@ def _greetlab(
     pass
 
 
-for command in (demo, lookup, call, up, trace, doctor, policies, config, notebooks, check, clean):
+for command in (
+    demo,
+    play,
+    lookup,
+    call,
+    up,
+    trace,
+    doctor,
+    policies,
+    config,
+    notebooks,
+    check,
+    clean,
+):
     app.command()(command)
 app.add_typer(kube, name="kube")
 

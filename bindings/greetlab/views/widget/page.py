@@ -22,9 +22,13 @@ def script() -> str:
 
 def _flow() -> str:
     """The scripts as one, in which `flow` is the widget."""
-    scripts = (files("greetlab.views.widget") / "js").iterdir()
-    texts = {file.name: file.read_text(encoding="utf-8") for file in scripts}
-    return join(texts, "flow.js", default="flow")
+    return join(scripts(), "widget.js", default="flow")
+
+
+def scripts() -> dict[str, str]:
+    """The text of every script, by its file's name."""
+    found = (files("greetlab.views.widget") / "js").iterdir()
+    return {file.name: file.read_text(encoding="utf-8") for file in found}
 
 
 def style() -> str:

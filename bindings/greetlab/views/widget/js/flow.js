@@ -1,5 +1,5 @@
 // @ts-check
-// --- The widget: all of the above put together --------------------------------------------------
+// --- The flow: all of the above put together ----------------------------------------------------
 
 import { Clock } from "./clock.js";
 import { ICONS, WORLDS, element, fit, fraction, icon, isDark, readTheme, set } from "./elements.js";
@@ -13,7 +13,6 @@ import { CALL_KINDS, Model, NEVER } from "./model.js";
 import { Player, SPEEDS } from "./player.js";
 import { drawScene } from "./scene.js";
 import { countBelow } from "./track.js";
-import { unpack } from "./unpack.js";
 
 /** @import { Pen, Theme } from "./glyphs.js" */
 /** @import { View } from "./layout.js" */
@@ -37,7 +36,7 @@ import { unpack } from "./unpack.js";
 /** @typedef {{ panel: Panel, row: number, call?: Call, connection?: Connection }} Found
  * what the pointer is on */
 
-class Flow {
+export class Flow {
   /** @param {HTMLElement} root @param {Packed[]} packed */
   constructor(root, packed) {
     this.root = root;
@@ -443,16 +442,3 @@ function nearest(list, distance, limit) {
   }
   return found;
 }
-
-/** @param {{ model: { get: (name: string) => any }, el: HTMLElement }} widget */
-async function render({ model, el }) {
-  const blocks = [model.get("data"), model.get("other")].filter((block) => block?.byteLength);
-  const packed = (await Promise.all(blocks.map(unpack))).filter((one) => one !== null);
-  const root = document.createElement("div");
-  el.append(root);
-  const flow = new Flow(root, packed);
-  Object.assign(root, { flow }); // for those who look into it from the console
-  return () => flow.destroy();
-}
-
-export default { render };

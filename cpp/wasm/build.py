@@ -1,0 +1,126 @@
+"""Makes the page's engine: the C++ core as WebAssembly. `./run play --build` runs this.
+
+The compiler is PyPI's ziglang: clang, its C++ library and a C library for WebAssembly in one
+wheel, pinned, so that the same sources give the same bytes everywhere. The result is kept in the
+tree, with a digest of what it was made of beside it: tests/test_play_engine.py holds the two
+together.
+
+C++ exceptions are WebAssembly's own (every browser has had them since 2022): the core says what
+misuse is by throwing, and the engine makes an error of it, whoever adds a check. Zig's C++ library
+is built without them, so the three files that throwing takes are compiled here, from Zig's sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ZIG = "0.17.1"
+ROOMS = ("core", "trace", "lb", "lb/policies", "load", "sim", "wasm")
+"""Of cpp: the pure ones, and the engine."""
+
+LEFT_OUT = ("core/text_file.cc",)
+"""A page has no files."""
+
+FLAGS = (
+    "-target", "wasm32-wasi", "-mcpu=generic+exception_handling", "-fwasm-exceptions",
+    "-Os", "-DNDEBUG", "-fno-rtti", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
+)  # fmt: skip
+LINK = (
+    "-mexec-model=reactor", "-s", "-Wl,--gc-sections", "-Wl,-z,stack-size=1048576",
+    "-Wl,--max-memory=1073741824",
+)  # fmt: skip
+THROWING = (
+    ("libcxxabi/src/cxa_exception.cpp", "-std=c++23"),
+    ("libcxxabi/src/cxa_personality.cpp", "-std=c++23"),
+    ("libunwind/src/Unwind-wasm.c", "-std=c17"),
+)
+"""Of Zig's lib."""
+
+THROWING_FLAGS = (
+    "-D_LIBCXXABI_BUILDING_LIBRARY", "-D_LIBCPP_BUILDING_LIBRARY", "-D_LIBCXXABI_HAS_NO_THREADS",
+    "-D_LIBUNWIND_HAS_NO_THREADS", "-fdeclspec", "-frtti", "-w",
+)  # fmt: skip
+THROWING_INCLUDES = ("libunwind/include", "libunwind/src")
+CXX_INCLUDES = ("libcxxabi/include", "libcxxabi/src", "libcxx/include", "libcxx/src")
+
+CPP = Path(__file__).parent.parent
+BUILT = CPP.parent / "bindings" / "greetlab" / "views" / "play" / "engine.wasm"
+
+
+def sources() -> list[Path]:
+    """What is compiled, relative to cpp."""
+    found = [path.relative_to(CPP) for room in ROOMS for path in (CPP / room).glob("*.cc")]
+    return sorted(path for path in found if path.as_posix() not in LEFT_OUT)
+
+
+def made_of() -> str:
+    """A digest of all that the engine is made of: sources, headers, the compiler, its flags."""
+    sum = hashlib.sha256()
+    headers = [path.relative_to(CPP) for room in ROOMS for path in (CPP / room).glob("*.h")]
+    for path in sorted([*sources(), *headers]):
+        sum.update(f"{path.as_posix()}\0".encode())
+        sum.update((CPP / path).read_bytes() + b"\0")
+    sum.update(repr((ZIG, FLAGS, LINK, THROWING, THROWING_FLAGS)).encode())
+    return sum.hexdigest()
+
+
+def build(out: Path) -> None:
+    """Compiles it there.
+
+    Raises ImportError without ziglang, RuntimeError, with what the compiler says, if it fails.
+    """
+    import ziglang  # type: ignore[import-not-found]
+
+    zig = Path(ziglang.__file__).parent
+    library = zig / "lib"
+    with tempfile.TemporaryDirectory() as folder:
+        # Its own cache is by the paths that it is called with.
+        cache = CPP.parent / "build" / "zig"
+        environment = {
+            **os.environ,
+            "ZIG_GLOBAL_CACHE_DIR": str(cache),
+            "ZIG_LOCAL_CACHE_DIR": str(cache),
+        }
+
+        def run(*words: str | Path) -> None:
+            done = subprocess.run(
+                [zig / "zig", *words], cwd=CPP, env=environment, capture_output=True, text=True
+            )
+            if done.returncode:
+                raise RuntimeError(f"zig {' '.join(map(str, words))}:\n{done.stderr}")
+
+        def compile(job: tuple[int, tuple[str | Path, ...]]) -> Path:
+            number, words = job
+            made = Path(folder) / f"{number:03}.o"
+            run("cc" if "-std=c17" in words else "c++", *FLAGS, *words, "-c", "-o", made)
+            return made
+
+        jobs: list[tuple[str | Path, ...]] = [
+            ("-std=c++20", "-I", ".", "-Wno-unknown-attributes", path) for path in sources()
+        ]
+        for path, standard in THROWING:
+            names = THROWING_INCLUDES if path.endswith(".c") else CXX_INCLUDES + THROWING_INCLUDES
+            includes = [word for name in names for word in ("-I", library / name)]
+            jobs.append((standard, *THROWING_FLAGS, *includes, library / path))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = list(pool.map(compile, enumerate(jobs)))
+        run("c++", *FLAGS, *LINK, *objects, "-o", Path(folder) / "engine.wasm")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes((Path(folder) / "engine.wasm").read_bytes())
+
+
+def main() -> None:
+    """Makes the engine that is kept in the tree."""
+    build(BUILT)
+    BUILT.with_suffix(".made_of").write_text(made_of() + "\n", encoding="utf-8")
+    print(f"{BUILT.relative_to(CPP.parent)}: {BUILT.stat().st_size:,} bytes", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+// Options by their names, as words: any struct whose `each` has them.
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "core/distribution.h"
+#include "core/duration.h"
+#include "core/printable.h"
+
+namespace greetlab {
+
+inline constexpr std::string_view kNone = "none";
+
+template <class Value>
+struct IsOptional : std::false_type {};
+template <class Value>
+struct IsOptional<std::optional<Value>> : std::true_type {};
+
+/// What words of this type look like: "whole number", "duration", ...
+template <class Value>
+constexpr std::string_view type_name() {
+  if constexpr (IsOptional<Value>::value) return type_name<typename Value::value_type>();
+  if constexpr (std::is_same_v<Value, Duration>) return "duration";
+  if constexpr (std::is_same_v<Value, Distribution>) return "distribution";
+  if constexpr (std::is_same_v<Value, bool>) return "truth";
+  if constexpr (std::is_same_v<Value, std::string>) return "text";
+  return "number";
+}
+
+/// @throws std::invalid_argument for what is none of this type, with what is expected.
+template <class Value>
+Value value_from(std::string_view text) {
+  if constexpr (IsOptional<Value>::value) {
+    if (text == kNone) return std::nullopt;
+    return value_from<typename Value::value_type>(text);
+  } else if constexpr (std::is_same_v<Value, Duration>) {
+    const Duration duration = parse_duration(text);
+    if (duration <= kLongestTime) return duration;
+    throw std::invalid_argument("duration '" + std::string(text) + "': a year at the most");
+  } else if constexpr (std::is_same_v<Value, Distribution>) {
+    return parse_distribution(text);
+  } else if constexpr (std::is_same_v<Value, bool>) {
+    if (text == "true" || text == "false") return text == "true";
+    throw std::invalid_argument("'" + std::string(text) + "': true or false");
+  } else if constexpr (std::is_same_v<Value, std::string>) {
+    return std::string(text);
+  } else {
+    Value number{};
+    const char* const end = text.data() + text.size();
+    const auto [stopped, error] = std::from_chars(text.data(), end, number);
+    if (error == std::errc{} && stopped == end) return number;
+    throw std::invalid_argument("'" + std::string(text) + "': a whole number, " +
+                                std::to_string(std::numeric_limits<Value>::min()) + " to " +
+                                std::to_string(std::numeric_limits<Value>::max()));
+  }
+}
+
+/// The same backwards.
+template <class Value>
+std::string text_of(const Value& value) {
+  if constexpr (IsOptional<Value>::value) {
+    return value ? text_of(*value) : std::string(kNone);
+  } else if constexpr (std::is_same_v<Value, Duration>) {
+    return to_text(value);
+  } else if constexpr (std::is_same_v<Value, Distribution>) {
+    return value.text();
+  } else if constexpr (std::is_same_v<Value, bool>) {
+    return value ? "true" : "false";
+  } else if constexpr (std::is_same_v<Value, std::string>) {
+    return value;
+  } else {
+    return std::to_string(value);
+  }
+}
+
+/// Sets the option of this name.
+/// @param there says which of them can be set.
+/// @throws std::invalid_argument for one that there is not, with those that there are, or for a
+///         word that is no value of it.
+template <class Options, class There>
+void set_option(Options& options, std::string_view name, std::string_view text, There&& there) {
+  bool found = false;
+  std::string names;
+  Options::each(options, [&]<class Value>(std::string_view one, Value& value, const char*) {
+    if (!there(one)) return;
+    names += (names.empty() ? "" : ", ") + std::string(one);
+    if (one != name) return;
+    found = true;
+    try {
+      value = value_from<Value>(text);
+    } catch (const std::invalid_argument& error) {
+      throw std::invalid_argument(std::string(name) + ": " + printable(error.what()));
+    }
+  });
+  if (!found) {
+    throw std::invalid_argument("no option '" + printable(name) + "': there is " + names);
+  }
+}
+
+}  // namespace greetlab
