@@ -3,24 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "trace/teller.h"
+
 namespace greetlab {
 namespace {
 
 constexpr std::uint32_t kToken = 1000;
 
-std::string in_tokens(std::uint32_t milli) {
-  std::string text = std::to_string(milli / kToken);
-  if (const std::uint32_t rest = milli % kToken; rest != 0) {
-    std::string digits = std::to_string(kToken + rest).substr(1);
-    while (digits.back() == '0') digits.pop_back();
-    text += "." + digits;
-  }
-  return text;
-}
-
 std::string throttled(const RetryThrottle& throttle) {
-  return "too much has failed: " + in_tokens(throttle.tokens()) + " of " +
-         in_tokens(throttle.most()) + " retry tokens are left, and it takes more than half of them";
+  return "too much has failed: " + Teller::thousandths(throttle.tokens()) + " of " +
+         Teller::thousandths(throttle.most()) +
+         " retry tokens are left, and it takes more than half of them";
 }
 
 std::string used_up(std::uint32_t most) {

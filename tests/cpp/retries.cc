@@ -383,12 +383,18 @@ void failures_cost_tokens() {
   auto tokens = world.facts<RetryTokens>();
   CHECK(tokens.size() == 3 && tokens[0].tokens == 3000 && tokens[1].tokens == 2000 &&
         tokens[2].tokens == 2500 && tokens[2].most == 4000);
+  world.call();
+  world.answer(4, kDown);  // 1.5
+  const auto refused = world.facts<RetryRefused>();
+  CHECK(world.trace.symbols()
+            .word(refused.at(1).reason)
+            .starts_with("too much has failed: 1.5 of 4 retry tokens are left"));
   for (int i = 0; i < 10; ++i) {
     world.call();
     world.answer(sent.size() - 1, kFine);
   }
   tokens = world.facts<RetryTokens>();
-  CHECK(tokens.back().tokens == 4000 && tokens.size() == 6);  // full: it stays so
+  CHECK(tokens.back().tokens == 4000 && tokens.size() == 9);  // full: it stays so
 }
 
 HedgingPolicy every_100ms() {
