@@ -11,7 +11,7 @@ import { element, set } from "./elements.js";
 /** @typedef {{ name: string, style: Style }} Bar */
 
 /** matplotlib's markers, as the flow draws them. @type {Record<string, string>} */
-const SHAPES = {
+const OUTLINES = {
   "o": "M8 1a7 7 0 1 0 .01 0z",
   "^": "M8 1l7.5 13.5h-15z",
   "s": "M2 2h12v12h-12z",
@@ -28,7 +28,7 @@ export function shape({ color, marker }) {
   const fill = color === "#000000" ? "currentColor" : color;
   made.innerHTML = `<svg class="gl-shape" viewBox="0 0 16 16" aria-hidden="true"><path/></svg>`;
   const path = /** @type {Element} */ (made.content.querySelector("path"));
-  path.setAttribute("d", SHAPES[marker] ?? SHAPES.o);
+  path.setAttribute("d", OUTLINES[marker] ?? OUTLINES.o);
   path.setAttribute("fill", fill);
   return /** @type {Node} */ (made.content.firstChild);
 }

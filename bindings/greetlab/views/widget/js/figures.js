@@ -19,7 +19,7 @@ import { countBelow } from "./track.js";
  */
 /** @typedef {{ start: number, end: number, seconds: number, pod: string, ok: boolean }} Ended */
 
-const LEAST = 1e-9; // a world goes on at least for so long: at 0 nothing has happened
+const BEGUN = 1e-9; // a world goes on at least for so long: at 0 nothing has happened
 
 /** A world from a link, come to its end.
  * @param {Engine} engine @param {string} link @returns {World}
@@ -37,7 +37,7 @@ export function opened(engine, link) {
 
 /** @param {World} world @param {number} seconds @returns {World} */
 export function come(world, seconds) {
-  while (!world.run(Math.max(seconds, LEAST))) {
+  while (!world.run(Math.max(seconds, BEGUN))) {
     // There is more to do.
   }
   return world;

@@ -64,6 +64,10 @@ export class Sandbox {
     /** @type {Flow | null} */
     this.flow = null;
     this.told = 0;
+    this.podsShown = "";
+    this.menuOf = "";
+    /** @type {Bars[]} */
+    this.bars = [];
     this.levers = new Levers(engine.about,
       (setup) => this.another(linkOf(setup)), (pods) => this.scale(pods));
     this.said = element("p", { class: "gl-said", role: "alert" });
@@ -237,10 +241,8 @@ export class Sandbox {
       this.stage.append(element("p", { class: "gl-empty" },
         "An empty cluster. Choose a world above, or pull a lever."));
     }
-    this.bars = worlds.map((_, side) => {
-      const bars = new Bars(two ? `Who answered in ${SIDES[side]}` : "Who answered", "calls", false);
-      return bars;
-    });
+    this.bars = worlds.map((_, side) =>
+      new Bars(two ? `Who answered in ${SIDES[side]}` : "Who answered", "calls", false));
     this.share.replaceChildren(...this.bars.map((bars, side) => element("div", {},
       element("h3", {}, two ? `${SIDES[side]}: who answered` : "Who answered"), bars.root)));
     set(this.forkButton, two ? "One world" : "Fork");
@@ -337,7 +339,7 @@ export class Sandbox {
     this.menu.hidden = true;
     if (within) {
       /** @type {HTMLElement | null} */
-      (this.pods.querySelector(`[data-pod="${CSS.escape(this.menuOf ?? "")}"]`))?.focus();
+      (this.pods.querySelector(`[data-pod="${CSS.escape(this.menuOf)}"]`))?.focus();
     }
   }
 
@@ -349,7 +351,7 @@ export class Sandbox {
     this.told = time;
     const now = this.figures.map((figures, side) =>
       figures.at(flow?.clock.positions[side][flow.player.position] ?? 0));
-    this.bars?.forEach((bars, side) => {
+    this.bars.forEach((bars, side) => {
       const { answered, failed } = now[side];
       const values = new Map([...answered].filter(([, calls]) => answered.size <= 12 || calls));
       const names = [...values.keys()].slice(0, 24);

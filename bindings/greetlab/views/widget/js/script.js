@@ -30,11 +30,11 @@ export function durationOf(seconds) {
 }
 
 /** @param {string} word */
-const encoded = (word) =>
+const percent = (word) =>
   encodeURIComponent(word).replaceAll("%2F", "/").replaceAll("%3A", ":").replaceAll("%2C", ",");
 
 /** @param {string} word */
-function decoded(word) {
+function plainly(word) {
   try {
     return decodeURIComponent(word);
   } catch {
@@ -43,7 +43,7 @@ function decoded(word) {
 }
 
 /** @param {string} statement @returns {{ verb: string, given: string[], named: Words }} */
-function read(statement) {
+function statementOf(statement) {
   const [verb = "", ...words] = statement.split("+");
   /** @type {string[]} */
   const given = [];
@@ -51,16 +51,16 @@ function read(statement) {
   const named = {};
   for (const word of words) {
     const at = word.indexOf("=");
-    if (at < 0) given.push(decoded(word));
-    else named[decoded(word.slice(0, at))] = decoded(word.slice(at + 1));
+    if (at < 0) given.push(plainly(word));
+    else named[plainly(word.slice(0, at))] = plainly(word.slice(at + 1));
   }
-  return { verb: decoded(verb), given, named };
+  return { verb: plainly(verb), given, named };
 }
 
 /** @param {string} verb @param {string[]} given @param {Words} named */
 function written(verb, given, named) {
-  return [verb, ...given.map(encoded),
-    ...Object.entries(named).map(([name, value]) => `${encoded(name)}=${encoded(value)}`)].join("+");
+  return [verb, ...given.map(percent),
+    ...Object.entries(named).map(([name, value]) => `${percent(name)}=${percent(value)}`)].join("+");
 }
 
 /** @param {string} link @returns {Setup} */
@@ -70,11 +70,11 @@ export function setupOf(link) {
   const atOnce = begun < 0 ? statements : statements.slice(0, begun);
   /** @type {Setup} */
   const setup = {
-    world: read(first).named, service: "", channel: {}, load: {}, clients: 0, others: [],
+    world: statementOf(first).named, service: "", channel: {}, load: {}, clients: 0, others: [],
     later: begun < 0 ? [] : statements.slice(begun),
   };
   for (const statement of atOnce) {
-    const { verb, given, named } = read(statement);
+    const { verb, given, named } = statementOf(statement);
     if (verb === "open") {
       if (!setup.clients++) Object.assign(setup, { service: given[0] ?? "", channel: named });
     } else if (verb === "load") {
