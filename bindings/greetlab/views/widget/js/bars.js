@@ -105,12 +105,14 @@ export class Bars {
 
   /** What came out, beside the guess. @param {Map<string, number>} values */
   fill(values) {
+    const all = [...values.values()].reduce((sum, value) => sum + value, 0) || 1;
     for (const [name, { row, slider, fill, said }] of this.rows) {
       const value = values.get(name) ?? 0;
       row.classList.add("gl-came");
       fill.style.width = `${Math.min(100, (100 * value) / this.most)}%`;
       const shown = value.toLocaleString("en");
-      set(said, this.moved.size ? `${shown} · you: ${slider.value}` : shown);
+      const share = this.guessed ? "" : ` · ${Math.round((100 * value) / all)} %`;
+      set(said, this.moved.size ? `${shown} · you: ${slider.value}` : shown + share);
     }
   }
 

@@ -25,7 +25,9 @@ const LASTS = 12; // seconds that a scene plays, about
 export function styleOf({ styles, failed }, name, place = 0) {
   if (name === "failed") return { color: failed, marker: "x" };
   const number = /^pod-(\d+)$/.exec(name)?.[1];
-  return number ? styles[(Number(number) - 1) % styles.length] : styles[(place + 3) % 6];
+  // No pod: no pod's colour.
+  if (!number) return { color: "#000000", marker: styles[place % styles.length].marker };
+  return styles[(Number(number) - 1) % styles.length];
 }
 
 /** The speed at which a flow lasts about so long. @param {Flow} flow @param {number} seconds */
@@ -113,13 +115,13 @@ export class Essay {
           onclick: () => this.go(i, true),
         }, String(i + 1)))),
       element("div", { class: "gl-scene-text" }, title,
-        ...scene.words.map((words) => element("p", {}, words)),
+        ...scene.words.map((words) => element("p", {}, unbroken(words))),
         element("p", { class: "gl-watch" }, element("b", {}, "Watch for "), scene.watch)),
       element("div", { class: "gl-guess" },
         element("p", { class: "gl-ask" }, element("b", {}, scene.ask), " Drag the bars."),
         this.bars.root, this.counted,
         element("div", { class: "gl-doing" }, this.runButton, this.levers)),
-      this.came, this.why, this.stage,
+      element("div", { class: "gl-result" }, this.came, this.why), this.stage,
       element("div", { class: "gl-onwards" },
         ...(this.number ? [element("button", { type: "button",
           onclick: () => this.go(this.number - 1, true) }, "← Back")] : []),
@@ -220,17 +222,17 @@ export class Essay {
     const { chosen, came, why } = this;
     if (!came || !why) return;
     const far = this.distance(now);
-    set(came, `${scene.came(now, chosen)}${far}`);
+    set(came, unbroken(`${scene.came(now, chosen)}${far}`));
     why.hidden = false;
     why.replaceChildren(
-      element("h3", {}, "Why it happened"), element("p", {}, scene.because),
+      element("h3", {}, "Why it happened"), element("p", {}, unbroken(scene.because)),
       element("details", {},
         element("summary", {}, "The last of these calls, and what led to it"),
         element("ol", {}, ...(this.chain ?? []).map(({ seconds, sentence }, depth) =>
           element("li", {}, element("span", { class: "gl-at" }, `${seconds.toFixed(3)} s`),
             element("span", {}, `${depth ? "because " : ""}${sentence}`))))));
     /** @type {HTMLElement | null} */ (this.root.querySelector(".gl-take"))?.removeAttribute("hidden");
-    this.page.say(`${came.textContent} ${scene.because}`);
+    this.page.say(`${scene.came(now, chosen)}${far} ${scene.because}`);
   }
 
   /** What the bars show. @param {Now[]} now @returns {Map<string, number>} */
@@ -258,6 +260,9 @@ export class Essay {
     this.flow = null;
   }
 }
+
+/** A name is not to be broken at its hyphen. @param {string} text */
+const unbroken = (text) => text.replaceAll("pod-", "pod\u2011");
 
 /** @param {string} a @param {string} b */
 const failedLast = (a, b) => Number(a === "failed") - Number(b === "failed") || (a < b ? -1 : 1);
