@@ -29,7 +29,7 @@ export function shape({ color, marker }) {
   made.innerHTML = `<svg class="gl-shape" viewBox="0 0 16 16" aria-hidden="true"><path/></svg>`;
   const path = /** @type {Element} */ (made.content.querySelector("path"));
   path.setAttribute("d", OUTLINES[marker] ?? OUTLINES.o);
-  path.setAttribute("fill", fill);
+  path.setAttribute("style", `fill: ${fill}`);
   return /** @type {Node} */ (made.content.firstChild);
 }
 

@@ -22,8 +22,8 @@ const LASTS = 12; // seconds that a scene plays, about
 /** How a bar is drawn: a pod as everywhere, by its number; others by their place.
  * @param {Palette} palette @param {string} name @param {number} [place] @returns {Style}
  */
-export function styleOf({ styles, failed }, name, place = 0) {
-  if (name === "failed") return { color: failed, marker: "x" };
+export function styleOf({ styles }, name, place = 0) {
+  if (name === "failed") return { color: "var(--pg-bad)", marker: "x" };
   const number = /^pod-(\d+)$/.exec(name)?.[1];
   // No pod: no pod's colour.
   if (!number) return { color: "#000000", marker: styles[place % styles.length].marker };
@@ -250,6 +250,9 @@ export class Essay {
     if (!guess || this.scene.unit === "p99") return "";
     const values = this.values(now);
     const off = [...guess].reduce((sum, [name, one]) => sum + Math.abs(one - (values.get(name) ?? 0)), 0);
+    const sum = [...guess.values()].reduce((all, one) => all + one, 0);
+    const { ended } = now[0];
+    if (Math.abs(sum - ended) > ended / 20) return ` Your guess was for ${sum} of ${ended}.`;
     const calls = Math.round(off / 2);
     return calls ? ` ${calls} of ${now[0].ended} went elsewhere than you guessed.` : " As you guessed.";
   }
