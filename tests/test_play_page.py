@@ -11,7 +11,7 @@ import greetlab as gl
 from greetlab.views.play import document
 
 PLAY = "document.getElementById('play').play"
-SIZES = [(390, "light"), (390, "dark"), (1280, "light"), (1920, "dark")]
+SIZES = [(390, "light"), (1280, "dark"), (1920, "light")]
 WORLD = "v1+pods=3+seed=7;open+greetserver-headless+policy=round_robin"
 CALLS = "load+client-1+calls=100+interval=100ms;@10s"
 # Deque's own script, where somebody has put it: npm install axe-core.
@@ -116,10 +116,10 @@ def test_a_lever_of_a_scene_runs_it_anew(show):
     page.click(".gl-main")
     until(page, "document.querySelector('.gl-outcome').textContent")  # without motion: the end
     assert page.inner_text(".gl-outcome").startswith("1 of 90 calls failed")
-    page.click("text=falls silent")
+    page.click("label:has-text('falls silent')")
     failed = int(page.inner_text(".gl-outcome").split(" ")[0])
     assert failed > 20
-    page.click("text=a PING after 1 s")
+    page.click("label:has-text('a PING after 1 s')")
     assert int(page.inner_text(".gl-outcome").split(" ")[0]) < 8
 
 
@@ -188,12 +188,12 @@ def test_a_lever_makes_another_world_and_its_link(show):
     assert "20.6 ms" in page.inner_text(".gl-figures") or "20.5" in page.inner_text(".gl-figures")
 
 
-@pytest.mark.parametrize("policy", gl.POLICIES)
-def test_every_policy_has_its_levers(show, policy):
+def test_every_policy_has_its_levers(show):
     page = show(f"#{WORLD};{CALLS}")
-    page.select_option("select[aria-label=Policy]", policy)
-    assert page.inner_text(".gl-said") == ""
-    assert f"policy={policy}" in page.url
+    for policy in gl.POLICIES:
+        page.select_option("select[aria-label=Policy]", policy)
+        assert page.inner_text(".gl-said") == ""
+        assert f"policy={policy}" in page.url
 
 
 def test_a_lever_that_makes_no_sense_is_a_sentence(show):
@@ -213,7 +213,7 @@ def test_two_pods_more_from_this_moment_on(show):
     page.focus("input[aria-label=Pods]")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    assert page.url.count("+scale+") == 2
+    assert re.search(r";@\w+\+scale\+4;scale\+5;@10s$", page.url)
     until(page, f"{PLAY}.flow.player.position >= 199")  # it stays where it was
     at(page, "end")
     assert shares(page) == {"pod-1": 33, "pod-2": 33, "pod-3": 34, "pod-4": 0, "pod-5": 0}
@@ -231,12 +231,10 @@ def test_a_pod_is_killed_by_a_click_in_the_picture(show):
     )
     middle = (box["x"] + box["w"] / 2) * zoom, (box["y"] + box["h"] / 2) * zoom
     page.mouse.click(left + middle[0], down + middle[1])
-    assert "pod-2 at" in page.inner_text(".gl-menu")
+    assert page.inner_text(".gl-menu p").split() == ["pod-2", "at", "3.90", "s"]
     page.click(".gl-menu >> text=kill")
     assert re.search(r";@\w+\+kill\+pod-2", page.url)
     assert "kill pod-2" in page.inner_text(".gl-hear")
-    assert page.inner_text("[data-pod=pod-2]") == "pod-2"  # at the moment itself it still is
-    at(page, "end")
     assert "killed" in page.inner_text("[data-pod=pod-2]")
     page.focus("[data-pod=pod-2]")
     page.keyboard.press("Enter")

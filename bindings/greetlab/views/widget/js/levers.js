@@ -81,7 +81,7 @@ export class Levers {
   lever(option, of) {
     const truth = option.type === "truth";
     const input = element("input", truth ? { type: "checkbox" }
-      : { type: "text", placeholder: option.usual, spellcheck: "false", autocomplete: "off" });
+      : { type: "text", placeholder: option.usual === "0h" ? "0" : option.usual, spellcheck: "false", autocomplete: "off" });
     input.addEventListener("change", () => {
       if (!this.setup) return;
       const value = truth ? String(input.checked) : input.value.trim();
@@ -183,7 +183,9 @@ function number(label, min, max) {
 
 /** @param {string} text @param {HTMLElement[]} levers */
 function labelled(text, ...levers) {
-  return element("label", { class: "gl-lever" }, element("span", {}, text), ...levers);
+  // A long name may be broken after its underscores.
+  const parts = text.split(/(?<=_)/).flatMap((part) => [part, element("wbr")]);
+  return element("label", { class: "gl-lever" }, element("span", {}, ...parts), ...levers);
 }
 
 /** @param {HTMLElement} lever @param {string} help */

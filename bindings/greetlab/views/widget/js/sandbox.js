@@ -83,6 +83,7 @@ export class Sandbox {
     this.forkButton = element("button", { type: "button", onclick: () => this.fork() }, "Fork");
     this.forkButton.title = "A second world, the same up to this moment, beside this one";
     this.root = element("section", { class: "gl-sandbox", "aria-label": "The sandbox" },
+      element("h2", { class: "gl-hear" }, "The sandbox"),
       element("div", { class: "gl-presets", role: "group", "aria-label": "Worlds to begin with" },
         ...Object.entries(PRESETS).map(([name, link]) => element("button", {
           type: "button", onclick: () => this.open(link),
@@ -224,9 +225,10 @@ export class Sandbox {
     this.closeMenu();
     const { styles, failed } = this.palette;
     const two = worlds.length > 1;
-    const packed = worlds.filter((world) => world.length).map((world, side) =>
+    const there = worlds.every((world) => world.pods.length || world.clients.length);
+    const packed = worlds.map((world, side) =>
       recorded(world, `${two ? `${SIDES[side]} · ` : ""}${title(world)}`, styles, failed));
-    if (packed.length === worlds.length) {
+    if (there) {
       const root = element("div");
       this.stage.append(root);
       this.flow = new Flow(root, packed);

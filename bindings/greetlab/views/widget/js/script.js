@@ -26,7 +26,9 @@ export function secondsOf(text) {
 
 /** @param {number} seconds */
 export function durationOf(seconds) {
-  return seconds >= 10 && Number.isInteger(seconds) ? `${seconds}s` : `${Math.round(seconds * 1e6)}us`;
+  const us = Math.round(seconds * 1e6);
+  if (us % 1e6 === 0) return `${us / 1e6}s`;
+  return us % 1e3 === 0 ? `${us / 1e3}ms` : `${us}us`;
 }
 
 /** @param {string} word */
