@@ -1,6 +1,8 @@
-"""The playground's page in a browser, from a file, with the network off."""
+"""The playground's page in a browser, from a file, with the network off: driven as a person does."""
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 from browser import chromium, colors, picture_folder, until
@@ -9,6 +11,11 @@ import greetlab as gl
 from greetlab.views.play import document
 
 PLAY = "document.getElementById('play').play"
+SIZES = [(390, "light"), (1280, "dark"), (1920, "light")]
+WORLD = "v1+pods=3+seed=7;open+greetserver-headless+policy=round_robin"
+CALLS = "load+client-1+calls=100+interval=100ms;@10s"
+# Deque's own script, where somebody has put it: npm install axe-core.
+AXE = Path(os.environ.get("AXE_CORE", "axe.min.js"))
 
 
 @pytest.fixture(scope="module")
@@ -22,22 +29,29 @@ def pictures(tmp_path_factory):
     return picture_folder(tmp_path_factory, "play")
 
 
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    made = tmp_path_factory.mktemp("page") / "play.html"
+    made.write_text(document(), encoding="utf-8")
+    return made
+
+
 @pytest.fixture
-def show(browser, tmp_path):
+def show(browser, file):
     """Opens the page; in the end, nothing may have gone wrong in it."""
     contexts, wrong = [], []
-    file = tmp_path / "play.html"
-    file.write_text(document(), encoding="utf-8")
 
-    def opened(fragment="", width=1280, height=900):
-        context = browser.new_context(viewport={"width": width, "height": height}, offline=True)
+    def opened(fragment="", width=1280, height=900, **how):
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, offline=True, **how
+        )
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda said: wrong.append(said.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("request", lambda asked: wrong.append(asked.url) if "file:" not in asked.url else 0)
         page.goto(file.as_uri() + fragment)
-        until(page, f"{PLAY} && {PLAY}.world")
+        until(page, PLAY)
         return page
 
     yield opened
@@ -46,45 +60,213 @@ def show(browser, tmp_path):
     assert wrong == []
 
 
+def at(page, position):
+    """The picture at an event; "end": at the last."""
+    page.evaluate(f"{PLAY}.flow.player.to({position if position != 'end' else '1e9'})")
+    until(page, f"!{PLAY}.flow.asked")
+
+
 def shares(page):
-    """Pod to how many calls it answered."""
-    return {
-        name: int(count)
-        for name, count in re.findall(r"([\w-]+): (\d+) of", page.inner_text(".gl-share"))
-    }
+    """Pod to how many calls it answered, as the bars say."""
+    rows = page.eval_on_selector_all(
+        ".gl-shares .gl-barrow", "(rows) => rows.map((row) => row.innerText.split(/\\s+/))"
+    )
+    return {name: int(count) for name, count, *_ in rows}
+
+
+def same_in_python(page):
+    """The page's address is the world that it shows, in Python, too."""
+    digest = page.evaluate(f"{PLAY}.world.digest")
+    assert gl.Cluster.from_link(page.url).trace.core.digest() == digest
+
+
+# --- The essay ------------------------------------------------------------------------------------
+
+
+def test_a_scene_is_guessed_run_and_explained(show):
+    page = show()
+    assert page.url.endswith("#scene-1")
+    assert page.query_selector(".gl-stage canvas") is None  # no answer above the question
+    bars = page.locator(".gl-track input")
+    assert bars.count() == 3
+    box = bars.nth(1).bounding_box()
+    page.mouse.move(box["x"] + 8, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 10, steps=4)
+    page.mouse.up()
+    assert page.inner_text(".gl-counted") == "handed out: 60 of 60 calls"
+    page.click(".gl-main")
+    until(page, f"{PLAY}.flow.player.position > 5")  # it plays
+    assert page.inner_text(".gl-outcome") == ""
+    page.keyboard.press("Tab")
+    at(page, "end")
+    said = page.inner_text(".gl-outcome").replace("\u2011", "-")
+    assert "pod-1 answered all 60 calls. Connections: 1." in said
+    assert "60 of 60 went elsewhere than you guessed" in said
+    assert page.inner_text(".gl-barrow:nth-child(2) .gl-number") == "0 · you: 60"
+    page.click("text=The last of these calls")
+    chain = page.inner_text(".gl-because ol")
+    assert "call 60 goes to 10.96.0.1:50051" in chain
+    assert "because the ClusterIP sends the new connection to" in chain
+    assert "pod-1 answered all 60" in page.inner_text(".gl-hear")
+
+
+def test_a_lever_of_a_scene_runs_it_anew(show):
+    page = show("#scene-8", reduced_motion="reduce")
+    page.click(".gl-main")
+    until(page, "document.querySelector('.gl-outcome').textContent")  # without motion: the end
+    assert page.inner_text(".gl-outcome").startswith("1 of 90 calls failed")
+    page.click("label:has-text('falls silent')")
+    failed = int(page.inner_text(".gl-outcome").split(" ")[0])
+    assert failed > 20
+    page.click("label:has-text('a PING after 1 s')")
+    assert int(page.inner_text(".gl-outcome").split(" ")[0]) < 8
+
+
+def test_the_scenes_follow_each_other_by_keys(show):
+    page = show("#scene-4")
+    page.focus("text=Next:")
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#scene-5")
+    assert page.evaluate("document.activeElement.textContent") == "The cold cure"
+    page.focus(".gl-track input")
+    page.keyboard.press("End")
+    assert "60 of 60" in page.inner_text(".gl-counted")
+    page.focus(".gl-main")
+    page.keyboard.press("Space")
+    at(page, "end")
+    assert "As you guessed." in page.inner_text(".gl-outcome")
+    page.click("text=Take this world to the sandbox")
+    assert "start_interval=300ms" in page.url
+    same_in_python(page)
+    page.click("text=The essay")
+    assert page.url.endswith("#scene-5")
+
+
+def test_every_scene_runs(show):
+    page = show(reduced_motion="reduce")
+    for number in range(1, 10):
+        page.click(f".gl-scenes button:nth-child({number})")
+        page.click(".gl-main")
+        until(page, "document.querySelector('.gl-outcome').textContent")
+        assert page.query_selector_all(".gl-because li")
+
+
+# --- The sandbox ----------------------------------------------------------------------------------
 
 
 def test_the_presets_are_what_they_say(show):
-    page = show()
+    page = show(f"#{WORLD};{CALLS}")
+    page.click("text=sticky")
+    at(page, "end")
     assert sorted(shares(page).values()) == [0, 0, 100]
     page.click("text=cured")
+    at(page, "end")
     assert sorted(shares(page).values()) == [33, 33, 34]
     page.click("text=a pod killed")
+    at(page, "end")
     assert shares(page)["pod-2"] < 20
     assert sum(shares(page).values()) == 100
 
 
 def test_a_lever_makes_another_world_and_its_link(show):
-    page = show()
+    page = show(f"#v1+pods=3+seed=7;open+greetserver;{CALLS}")
     page.select_option("select[aria-label=Service]", "greetserver-headless")
     page.select_option("select[aria-label=Policy]", "round_robin")
     assert "open+greetserver-headless+policy=round_robin" in page.url
+    at(page, "end")
     assert sorted(shares(page).values()) == [33, 33, 34]
-    assert gl.Cluster.from_link(page.url).trace.core.digest() == page.evaluate(
-        f"{PLAY}.world.digest"
-    )
+    page.fill("input[aria-label='Calls a second']", "20")
+    page.keyboard.press("Enter")
+    assert "calls=200+interval=50ms" in page.url
+    page.click("text=How pods serve")
+    page.fill("label:has-text('service_time') input", "20ms")
+    page.keyboard.press("Tab")
+    assert "service_time=20ms" in page.url
+    same_in_python(page)
+    at(page, "end")
+    assert "20.6 ms" in page.inner_text(".gl-figures") or "20.5" in page.inner_text(".gl-figures")
 
 
-def test_a_pod_is_killed_at_the_moment_of_the_picture(show):
-    page = show("#v1+pods=3+seed=7;open+greetserver;load+client-1+calls=50+interval=100ms;@10s")
-    before = page.evaluate(f"{PLAY}.world.digest")
-    page.evaluate(f"{PLAY}.flow.player.to({PLAY}.world.length >> 1)")
-    page.click("text=kill pod-1")
-    assert re.search(r";@[\d]+ns\+kill\+pod-1|;@[\w]+\+kill\+pod-1", page.url)
-    assert page.evaluate(f"{PLAY}.world.digest") != before
-    assert gl.Cluster.from_link(page.url).trace.core.digest() == page.evaluate(
-        f"{PLAY}.world.digest"
+def test_every_policy_has_its_levers(show):
+    page = show(f"#{WORLD};{CALLS}")
+    for policy in gl.POLICIES:
+        page.select_option("select[aria-label=Policy]", policy)
+        assert page.inner_text(".gl-said") == ""
+        assert f"policy={policy}" in page.url
+
+
+def test_a_lever_that_makes_no_sense_is_a_sentence(show):
+    page = show(f"#{WORLD};{CALLS}")
+    before = page.url
+    page.click("text=An end to connections")
+    page.fill("label:has-text('max_connection_age') input >> nth=0", "soon")
+    page.keyboard.press("Tab")
+    assert "soon" in page.inner_text(".gl-said")
+    assert page.url == before
+    assert page.input_value("label:has-text('max_connection_age') input >> nth=0") == ""
+
+
+def test_two_pods_more_from_this_moment_on(show):
+    page = show(f"#{WORLD};{CALLS}")
+    at(page, 200)
+    page.focus("input[aria-label=Pods]")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert re.search(r";@\w+\+scale\+4;scale\+5;@10s$", page.url)
+    until(page, f"{PLAY}.flow.player.position >= 199")  # it stays where it was
+    at(page, "end")
+    assert shares(page) == {"pod-1": 33, "pod-2": 33, "pod-3": 34, "pod-4": 0, "pod-5": 0}
+    same_in_python(page)
+
+
+def test_a_pod_is_killed_by_a_click_in_the_picture(show):
+    page = show(f"#{WORLD};{CALLS}")
+    at(page, 150)
+    box, zoom, down, left = page.evaluate(
+        f"""(() => {{ const {{ flow }} = {PLAY}; const [panel] = flow.panels;
+          panel.scene.scrollIntoView({{ block: "center" }});
+          const place = panel.scene.getBoundingClientRect();
+          return [panel.layout.pods[1].box, flow.zoom, place.top, place.left]; }})()"""
     )
+    middle = (box["x"] + box["w"] / 2) * zoom, (box["y"] + box["h"] / 2) * zoom
+    page.mouse.click(left + middle[0], down + middle[1])
+    assert page.inner_text(".gl-menu p").split() == ["pod-2", "at", "3.90", "s"]
+    page.click(".gl-menu >> text=kill")
+    assert re.search(r";@\w+\+kill\+pod-2", page.url)
+    assert "kill pod-2" in page.inner_text(".gl-hear")
+    assert "killed" in page.inner_text("[data-pod=pod-2]")
+    page.focus("[data-pod=pod-2]")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.dataset.pod") == "pod-2"
+    page.keyboard.press("Enter")
+    page.click(".gl-menu >> text=restart")
+    assert "restart+pod-2" in page.url
+    same_in_python(page)
+
+
+def test_a_fork_is_two_worlds_side_by_side(show):
+    page = show(f"#{WORLD};{CALLS}")
+    at(page, 150)
+    page.click("text=Fork")
+    page.click("[data-pod=pod-3]")
+    page.click(".gl-menu >> text=lose")
+    first, second = page.url.split("#")[1].split("!")
+    assert "lose" not in first
+    assert "lose+pod-3" in second
+    at(page, "end")
+    figures = page.inner_text(".gl-figures")
+    assert re.search(r"failed\s+0\s+[1-9]", figures), figures
+    page.click(".gl-choice label:has-text('A')")
+    page.select_option("select[aria-label=Policy]", "random")
+    assert page.url.count("policy=random") == 1
+    again = show("#" + page.url.split("#")[1])
+    assert again.evaluate(f"{PLAY}.sandbox.worlds.map((world) => world.digest)") == page.evaluate(
+        f"{PLAY}.sandbox.worlds.map((world) => world.digest)"
+    )
+    page.click("text=One world")
+    assert "!" not in page.url
 
 
 def test_a_notebook_s_world_opens_in_the_page(show):
@@ -94,24 +276,48 @@ def test_a_notebook_s_world_opens_in_the_page(show):
     cluster.run(2)
     page = show(cluster.link())
     assert page.evaluate(f"{PLAY}.world.digest") == cluster.trace.core.digest()
+    at(page, "end")
     assert sum(shares(page).values()) == 8
 
 
-def test_a_bad_link_is_a_sentence_and_an_empty_world(show):
+def test_a_bad_link_is_a_sentence_and_an_empty_sandbox(show):
     page = show("#v1;open+<b>bold</b>+policy=fair")
     assert "This link cannot be opened" in page.inner_text(".gl-said")
     assert "policy 'fair': there is pick_first" in page.inner_text(".gl-said")
     assert page.query_selector(".gl-said b") is None
+    assert "An empty cluster" in page.inner_text(".gl-stage")
     page.click("text=cured")
     assert page.inner_text(".gl-said") == ""
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_it_fits(show, pictures, width):
-    page = show(width=width, height=844)
-    page.click("text=a pod killed")
-    page.evaluate(f"{PLAY}.flow.player.to(120)")
-    until(page, "document.querySelector('.gl-scene').width > 100")
+# --- How it looks ---------------------------------------------------------------------------------
+
+
+def wrong_for_axe(page):
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    told = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+    return [
+        (one["id"], [node["target"] for node in one["nodes"]][:3]) for one in told["violations"]
+    ]
+
+
+@pytest.mark.parametrize(("width", "theme"), SIZES)
+def test_it_fits(show, pictures, width, theme):
+    page = show("#scene-7", width=width, color_scheme=theme, reduced_motion="reduce")
+    page.screenshot(path=pictures / f"guess-{width}-{theme}.png", full_page=True)
+    page.click(".gl-main")
+    until(page, "document.querySelector('.gl-outcome').textContent")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.screenshot(path=pictures / f"scene-{width}-{theme}.png", full_page=True)
+    wrong = wrong_for_axe(page) if AXE.exists() else []
+    page.click("text=The sandbox")
+    at(page, 60)
+    page.click("text=Fork")
+    for details in page.query_selector_all(".gl-sandbox-levers summary"):
+        if not details.evaluate("(one) => one.parentElement.open"):
+            details.click()
     assert colors(page, ".gl-scene") > 10
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.screenshot(path=pictures / f"play-{width}.png", full_page=True)
+    page.screenshot(path=pictures / f"sandbox-{width}-{theme}.png", full_page=True)
+    if AXE.exists():
+        assert wrong + wrong_for_axe(page) == []

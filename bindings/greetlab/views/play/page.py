@@ -43,8 +43,10 @@ _PAGE = """<!doctype html>
 </head>
 <body>
 <main class="gl-play">
+<header>
 <h1>Who answers?</h1>
 <p>A client calls a service of some pods. What runs here is the lab's own load-balancing core.</p>
+</header>
 <div id="play"></div>
 </main>
 <noscript>This page runs the lab's core as WebAssembly, and needs scripts for it.</noscript>

@@ -14,7 +14,7 @@ import { Player, SPEEDS } from "./player.js";
 import { drawScene } from "./scene.js";
 import { countBelow } from "./track.js";
 
-/** @import { Pen, Theme } from "./glyphs.js" */
+/** @import { Box, Pen, Theme } from "./glyphs.js" */
 /** @import { View } from "./layout.js" */
 /** @import { Call, Connection, Lookup } from "./model.js" */
 /** @import { Packed } from "./unpack.js" */
@@ -40,6 +40,10 @@ export class Flow {
   /** @param {HTMLElement} root @param {Packed[]} packed */
   constructor(root, packed) {
     this.root = root;
+    // What goes on beside the flow: it is told of each picture, and of a click on a pod.
+    this.drawn = () => {};
+    /** @type {((panel: number, pod: string, event: MouseEvent) => void) | null} */
+    this.podClicked = null;
     this.width = 0;
     this.zoom = 1;
     /** @type {Theme} */
@@ -246,6 +250,7 @@ export class Flow {
       set(panel.says, lesson(panel.model, view.position).replaceAll("-", "\u2011"));
     }
     this.tell();
+    this.drawn();
   }
 
   /** @param {View} view @param {Pen} g @param {Call | undefined} call */
@@ -326,8 +331,7 @@ export class Flow {
     const { marks, paths, boxes, position } = panel.view;
     const near = nearest(marks, (mark) => Math.hypot(mark.x - x, mark.y - y), 13);
     if (near) return { panel, call: near.call, row: lastRow(position, callRows(near.call)) };
-    const inside = boxes.findLast((one) =>
-      x >= one.x && x <= one.x + one.w && y >= one.y && y <= one.y + one.h);
+    const inside = boxes.findLast((one) => within(one, x, y));
     if (inside) {
       const row = inside.lookup ? lastRow(position, lookupRows(inside.lookup)) : inside.row;
       return row >= 0 && row < position ? { panel, row } : null;
@@ -360,6 +364,9 @@ export class Flow {
   /** @param {Panel} panel @param {MouseEvent} event */
   click(panel, event) {
     this.root.focus({ preventScroll: true });
+    const [x, y] = [event.offsetX / this.zoom, event.offsetY / this.zoom];
+    const pod = this.podClicked && panel.layout.pods.find(({ box }) => within(box, x, y));
+    if (pod) return this.podClicked?.(panel.number, pod.pod.name, event);
     const found = this.hit(panel, event);
     if (!found) return this.close();
     this.chosen = found;
@@ -420,6 +427,10 @@ function button(name, label, act) {
     type: "button", class: `gl-${name}`, title: label, "aria-label": label, onclick: act,
   }, ICONS[name] ? icon(name) : "?");
 }
+
+/** @param {Box} box @param {number} x @param {number} y */
+const within = (box, x, y) =>
+  x >= box.x && x <= box.x + box.w && y >= box.y && y <= box.y + box.h;
 
 /** @param {Call} call */
 const callRows = ({ start, queued, picked, end }) => [start, queued, picked, end];

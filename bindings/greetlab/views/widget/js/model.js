@@ -17,6 +17,7 @@ import { Track, countBelow } from "./track.js";
  * @property {string} marker
  * @property {number} number
  * @property {Track<string | null>} state
+ * @property {Track<number>} waiting calls, in its queue
  * @property {number[]} answered
  */
 /** @typedef {{ start: number, end: number, name: string, count: number, status: string }} Lookup */
@@ -89,6 +90,7 @@ export class Model {
       ...pod,
       number,
       state: new Track(null),
+      waiting: new Track(0),
       answered: [],
     }));
     this.podByName = new Map(this.pods.map((pod) => [pod.name, pod]));
@@ -243,7 +245,7 @@ export class Model {
 
 /** What is only a call's progress, by the thousand. */
 export const CALL_KINDS = new Set([
-  "CallStarted", "CallQueued", "Picked", "CallEnded", "FrameSeen",
+  "CallStarted", "CallQueued", "Picked", "PodServed", "CallEnded", "FrameSeen",
 ]);
 
 /** @param {string} text */
@@ -317,6 +319,9 @@ function callOf(model, row) {
 const HANDLERS = {
   PodChanged(model, row, field) {
     model.podByName.get(field("pod"))?.state.set(row, field("change"));
+  },
+  PodServed(model, row, field) {
+    model.podByName.get(model.who(row))?.waiting.set(row, field("waiting"));
   },
   EndpointsChanged(model, row, field) {
     model.endpoints.set(row, split(field("addresses")));

@@ -5,7 +5,7 @@ import { countBelow } from "./track.js";
 
 /** @import { Clock } from "./clock.js" */
 
-export const SPEEDS = [0.125, 0.25, 0.5, 1, 2, 4, 8, 16];
+export const SPEEDS = [0.125, 0.25, 0.5, 1, 2, 4, 8, 16, 64, 250, 1000];
 
 /** Where we are: `position` events have happened, and `u` is the moment of the picture. */
 export class Player {

@@ -36,31 +36,51 @@ export function recorded(world, title, styles, failed) {
   const addresses = new Map(); // of each pod
   /** @type {Set<string>} */
   const virtual = new Set();
+  // Thousands of rows: what there is to know of a kind is found out once.
+  const kinds = about.kinds.map(({ name, fields: layout }) => ({
+    name,
+    fields: Object.entries(layout).map(([field, [width, offset, meaning]]) => ({
+      field, width, offset, meaning, text: meaning === "word" || meaning in about.words,
+      into: /** @type {number[]} */ ([]),
+    })),
+  }));
+  /** @type {Map<number, number>} */
+  const codes = new Map(); // of a symbol
+  /** @param {number} symbol */
+  const codeOf = (symbol) => {
+    let known = codes.get(symbol);
+    if (known === undefined) codes.set(symbol, (known = code(world.word(symbol))));
+    return known;
+  };
+  const { engine, events } = world;
   for (let row = 0; row < length; ++row) {
-    const event = world.event(row);
-    const { kind, fields: told } = event;
-    const layout = about.kinds[event.get("kind")].fields;
-    columns.time.push(event.get("at"));
-    columns.cause.push(event.get("cause") - 1);
-    columns.who.push(code(event.who));
-    columns.kind.push(event.get("kind"));
-    columns.certainty.push(event.get("certainty"));
+    const { name, fields: layout } = kinds[events.get(row, "kind")];
+    columns.time.push(events.get(row, "at"));
+    columns.cause.push(events.get(row, "cause") - 1);
+    columns.who.push(codeOf(events.get(row, "who")));
+    columns.kind.push(events.get(row, "kind"));
+    columns.certainty.push(events.get(row, "certainty"));
     columns.shown.push(1);
-    const { sentence } = event;
+    const { sentence } = world.event(row);
     const known = sentences.get(sentence) ?? sentences.size;
     sentences.set(sentence, known);
     columns.sentence.push(known);
-    fields[kind] ??= {};
-    for (const [name, [, , meaning]] of Object.entries(layout)) {
-      const value = told[name];
-      const text = typeof value === "string";
-      fields[kind][name] = text;
-      // As in a packed trace: times and durations are nanoseconds there.
-      const timed = meaning === "time" || meaning === "duration";
-      const number = timed ? Math.round(Number(value) * 1e9) : Number(value);
-      (columns[`${kind}.${name}`] ??= []).push(text ? code(value) : number);
+    const from = events.from + row * events.layout.stride;
+    for (const { width, offset, meaning, text, into } of layout) {
+      const number = engine.number(width, from + offset);
+      if (meaning === "word") into.push(codeOf(number));
+      else into.push(text ? code(world.value(number, meaning)) : number);
     }
-    if (kind === "PodChanged") addresses.set(String(told.pod), String(told.address).split(","));
+    if (name === "PodChanged") {
+      const told = world.event(row).fields;
+      addresses.set(String(told.pod), String(told.address).split(","));
+    }
+    if (fields[name]) continue;
+    fields[name] = {};
+    for (const { field, text, into } of layout) {
+      fields[name][field] = text;
+      columns[`${name}.${field}`] = into;
+    }
   }
   /** @type {Record<string, Record<string, string>>} */
   const tables = {};

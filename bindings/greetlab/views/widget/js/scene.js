@@ -137,19 +137,23 @@ function drawPod(view, g, theme, pod, place, strength) {
   g.save();
   if (!there) g.globalAlpha = 0.4;
   if (strength > 0) halo(g, place, pod, strength);
-  box(g, place, 10, theme.card, dead ? theme.bad : theme.line, dead ? [4, 4] : []);
+  const waiting = dead ? 0 : pod.waiting.at(position);
+  box(g, place, 10, theme.card, dead || waiting ? theme.bad : theme.line, dead ? [4, 4] : []);
+  if (waiting) redden(g, theme, place, 10, waiting);
   const small = h < 58;
   const line = small ? y + h / 2 - 2 : y + Math.min(24, h * 0.36);
-  glyph(g, theme, pod, x + 19, line, small ? 6 : 8, { alpha: dead ? 0.35 : 1 });
+  const from = layout.narrow ? x + 30 : x + 36;
+  glyph(g, theme, pod, from - 17, line, small ? 6 : 8, { alpha: dead ? 0.35 : 1 });
   const size = small ? 14 : layout.narrow ? 14 : 19;
   const total = write(g, count.toLocaleString("en"), x + w - 12, line, {
     size, weight: 650, align: "right", color: count ? theme.ink : theme.quiet,
   });
-  const room = w - 52 - total;
-  const name = write(g, pod.name, x + 36, line, {
+  const room = x + w - 16 - from - total;
+  const name = write(g, pod.name, from, line, {
     size: layout.narrow ? 12 : 13, weight: 650, color: dead ? theme.quiet : theme.ink, width: room,
   });
-  const note = state && !WELL.has(state) ? state : "";
+  const well = !state || WELL.has(state);
+  const note = waiting ? `${waiting} waiting` : well ? "" : String(state);
   const letters = Math.floor((w - 44) / 6.4);
   const [host = "", second] = pod.addresses.map((address) => tailOf(hostOf(address), letters));
   if (small) {
@@ -177,6 +181,18 @@ function drawPod(view, g, theme, pod, place, strength) {
   view.boxes.push({ ...place, row: pod.state.since(position) });
 }
 
+const RED = 20; // calls that wait: it gets no redder
+
+/** A pod in which calls wait. @param {Pen} g @param {Theme} theme @param {Box} place
+ * @param {number} radius @param {number} waiting
+ */
+function redden(g, theme, place, radius, waiting) {
+  g.save();
+  g.globalAlpha *= 0.08 + 0.32 * Math.min(1, waiting / RED);
+  box(g, place, radius, theme.bad);
+  g.restore();
+}
+
 /** @param {Pen} g @param {Box} place @param {Pod} pod @param {number} strength */
 function halo(g, { x, y, w, h }, pod, strength) {
   g.save();
@@ -200,7 +216,9 @@ function drawTile(view, g, theme, pod, place, strength) {
   const dead = DEAD.has(pod.state.at(position));
   const most = Math.max(...model.pods.map((one) => one.answered.length), 1);
   if (strength > 0) halo(g, place, pod, strength * 0.7);
-  box(g, place, 4, theme.card, dead ? theme.bad : theme.line, dead ? [3, 3] : []);
+  const waiting = dead ? 0 : pod.waiting.at(position);
+  box(g, place, 4, theme.card, dead || waiting ? theme.bad : theme.line, dead ? [3, 3] : []);
+  if (waiting) redden(g, theme, place, 4, waiting);
   g.save();
   g.globalAlpha = dead ? 0.1 : 0.3;
   const fill = pod.color === "#000000" ? theme.quiet : pod.color;

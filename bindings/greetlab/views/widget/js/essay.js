@@ -1,0 +1,271 @@
+// @ts-check
+// --- The essay: one scene at a time: guess, run, see what came out, and why ----------------------
+
+import { Bars } from "./bars.js";
+import { element, set } from "./elements.js";
+import { Figures, opened } from "./figures.js";
+import { Flow } from "./flow.js";
+import { SPEEDS } from "./player.js";
+import { recorded } from "./recorded.js";
+import { SCENES, filled, usual } from "./scenes.js";
+
+/** @import { Engine, World } from "./engine.js" */
+/** @import { Now } from "./figures.js" */
+/** @import { Style } from "./recorded.js" */
+/** @import { Chosen, Scene } from "./scenes.js" */
+
+/** @typedef {{ styles: Style[], failed: string }} Palette */
+
+const SHOWN = 2; // worlds, side by side
+const LASTS = 12; // seconds that a scene plays, about
+
+/** How a bar is drawn: a pod as everywhere, by its number; others by their place.
+ * @param {Palette} palette @param {string} name @param {number} [place] @returns {Style}
+ */
+export function styleOf({ styles }, name, place = 0) {
+  if (name === "failed") return { color: "var(--pg-bad)", marker: "x" };
+  const number = /^pod-(\d+)$/.exec(name)?.[1];
+  // No pod: no pod's colour.
+  if (!number) return { color: "#000000", marker: styles[place % styles.length].marker };
+  return styles[(Number(number) - 1) % styles.length];
+}
+
+/** The speed at which a flow lasts about so long. @param {Flow} flow @param {number} seconds */
+export function pace(flow, seconds) {
+  const speed = flow.player.clock.length / seconds;
+  flow.player.speed = SPEEDS.findLast((one) => one <= Math.max(speed, 0.5)) ?? 1;
+}
+
+/** The last call, to one of these pods if there is one, in its causes. @param {World} world
+ * @param {string[]} [pods]
+ */
+export function chainOf(world, pods = []) {
+  const calls = world.table("calls");
+  let found = -1;
+  let best = false;
+  for (let row = 0; row < calls.rows; ++row) {
+    const picked = calls.get(row, "picked");
+    const good = pods.includes(world.word(calls.get(row, "pod")));
+    if (picked >= 0 && (good || !best)) [found, best] = [picked, good];
+  }
+  if (found < 0) return [];
+  return world.event(found).why().map(({ seconds, sentence }) => ({ seconds, sentence }));
+}
+
+export class Essay {
+  /**
+   * @param {Engine} engine
+   * @param {Palette} palette
+   * @param {{ say: (text: string) => void, open: (link: string) => void, gone: (scene: number) => void }} page
+   */
+  constructor(engine, palette, page) {
+    this.engine = engine;
+    this.palette = palette;
+    this.page = page;
+    this.root = element("section", { class: "gl-essay", "aria-label": "The essay" });
+    this.number = -1;
+    /** @type {Flow | null} */
+    this.flow = null;
+    /** @type {Chosen} */
+    this.chosen = {};
+    /** @type {Figures[]} */
+    this.figures = [];
+  }
+
+  /** @returns {Scene} */
+  get scene() {
+    return SCENES[this.number];
+  }
+
+  /** @param {number} number from 0 @param {boolean} [focus] on its title: somebody went there */
+  go(number, focus = false) {
+    this.leave();
+    this.number = Math.min(Math.max(number, 0), SCENES.length - 1);
+    const { scene } = this;
+    this.chosen = usual(scene);
+    this.bars = new Bars(scene.ask, scene.unit === "p99" ? "ms" : "calls", true);
+    this.bars.show(this.barsOf(scene.bars), scene.most);
+    this.bars.moves = () => this.count();
+    this.counted = element("p", { class: "gl-counted" });
+    this.runButton = element("button", {
+      type: "button", class: "gl-main", onclick: () => this.run(),
+    }, "Run it");
+    this.came = element("p", { class: "gl-outcome" });
+    this.why = element("div", { class: "gl-because", hidden: "" });
+    this.stage = element("div", { class: "gl-stage" });
+    this.levers = element("div", { class: "gl-levers" }, ...scene.levers.map((lever) =>
+      element("fieldset", { class: "gl-choice" },
+        element("legend", {}, lever.label),
+        ...lever.values.map(([value, label]) => {
+          const input = element("input", {
+            type: "radio", name: `gl-${lever.name}`, value,
+            onchange: () => this.turn(lever.name, value),
+          });
+          input.checked = value === this.chosen[lever.name];
+          return element("label", {}, input, label);
+        }))));
+    this.levers.hidden = true;
+    const title = element("h2", { tabindex: "-1" }, scene.title);
+    const last = this.number === SCENES.length - 1;
+    this.root.replaceChildren(
+      element("nav", { class: "gl-scenes", "aria-label": "Scenes" }, ...SCENES.map((one, i) =>
+        element("button", {
+          type: "button", title: one.title, "aria-label": `${i + 1}: ${one.title}`,
+          ...(i === this.number ? { "aria-current": "step" } : {}),
+          onclick: () => this.go(i, true),
+        }, String(i + 1)))),
+      element("div", { class: "gl-scene-text" }, title,
+        ...scene.words.map((words) => element("p", {}, unbroken(words))),
+        element("p", { class: "gl-watch" }, element("b", {}, "Watch for "), scene.watch)),
+      element("div", { class: "gl-guess" },
+        element("p", { class: "gl-ask" }, element("b", {}, scene.ask), " Drag the bars."),
+        this.bars.root, this.counted,
+        element("div", { class: "gl-doing" }, this.runButton, this.levers)),
+      element("div", { class: "gl-result" }, this.came, this.why), this.stage,
+      element("div", { class: "gl-onwards" },
+        ...(this.number ? [element("button", { type: "button",
+          onclick: () => this.go(this.number - 1, true) }, "← Back")] : []),
+        element("button", { type: "button", class: "gl-take", hidden: "",
+          onclick: () => this.page.open(filled(scene.worlds[0].script, this.chosen)) },
+          "Take this world to the sandbox"),
+        ...(last ? [] : [element("button", { type: "button",
+          onclick: () => this.go(this.number + 1, true) }, `Next: ${SCENES[this.number + 1].title} →`)])),
+    );
+    this.count();
+    this.page.gone(this.number);
+    if (focus) {
+      title.focus();
+      title.scrollIntoView({ block: "nearest" });
+    }
+    this.page.say(`Scene ${this.number + 1} of ${SCENES.length}: ${scene.title}.`);
+  }
+
+  /** @param {string[]} names */
+  barsOf(names) {
+    return names.map((name, place) => ({ name, style: styleOf(this.palette, name, place) }));
+  }
+
+  /** How many calls the guess has handed out. */
+  count() {
+    const { scene, bars, counted } = this;
+    if (!bars || !counted) return;
+    const guess = bars.guess();
+    if (scene.unit === "p99") return set(counted, guess ? "milliseconds" : "Or run it without a guess.");
+    const sum = [...(guess?.values() ?? [])].reduce((all, one) => all + one, 0);
+    set(counted, guess ? `handed out: ${sum} of ${scene.most} calls`
+      : "Or run it without a guess.");
+  }
+
+  /** @param {string} name @param {string} value */
+  turn(name, value) {
+    this.chosen = { ...this.chosen, [name]: value };
+    this.run();
+  }
+
+  /** Makes the scene's worlds, and plays them. */
+  run() {
+    const { scene, chosen, engine, palette } = this;
+    if (!this.bars || !this.stage || !this.levers) return;
+    this.leave();
+    this.bars.empty();
+    this.levers.hidden = false;
+    set(/** @type {Element} */ (this.runButton), "Run it again");
+    this.figures = [];
+    const packed = [];
+    /** @type {{ seconds: number, sentence: string }[]} */
+    this.chain = [];
+    for (const [number, { title, script }] of scene.worlds.entries()) {
+      const world = opened(engine, filled(script, chosen));
+      this.figures.push(new Figures(world));
+      if (number < SHOWN) {
+        packed.push(recorded(world, filled(title, chosen), palette.styles, palette.failed));
+      }
+      if (!number) this.chain = chainOf(world, scene.picked);
+      world.free();
+    }
+    const others = this.figures[0].pods.filter((pod) => !scene.bars.includes(pod));
+    if (scene.unit === "calls") {
+      const there = new Set(this.figures[0].pods);
+      const names = [...scene.bars, ...others].filter((name) => name === "failed" || there.has(name) ||
+        this.bars?.moved.has(name));
+      this.bars.show(this.barsOf(names.sort(failedLast)), scene.most);
+    }
+    const root = element("div");
+    this.stage.replaceChildren(root);
+    this.flow = new Flow(root, packed);
+    pace(this.flow, LASTS);
+    this.over = false;
+    set(/** @type {Element} */ (this.came), "");
+    if (this.why) this.why.hidden = true;
+    this.flow.drawn = () => this.drawn();
+    this.page.say("It runs.");
+    if (this.flow.player.calm) this.flow.player.toEnd();
+    else this.flow.player.play();
+  }
+
+  /** The bars as far as the picture is; at its end, what came out and why. */
+  drawn() {
+    const { flow, scene, bars } = this;
+    if (!flow || !bars) return;
+    const ended = flow.player.position >= flow.clock.events;
+    const now = this.figures.map((figures, panel) => {
+      // Worlds that are not shown go on at the pace of the first.
+      const place = flow.clock.positions[Math.min(panel, SHOWN - 1)];
+      const position = place?.[flow.player.position] ?? 0;
+      const shown = panel < SHOWN ? position
+        : figures.position(this.figures[0].seconds(flow.clock.positions[0][flow.player.position]));
+      return figures.at(ended ? figures.length : shown, scene.since);
+    });
+    bars.fill(this.values(now));
+    if (!ended || this.over) return;
+    this.over = true;
+    const { chosen, came, why } = this;
+    if (!came || !why) return;
+    const far = this.distance(now);
+    set(came, unbroken(`${scene.came(now, chosen)}${far}`));
+    why.hidden = false;
+    why.replaceChildren(
+      element("h3", {}, "Why it happened"), element("p", {}, unbroken(scene.because)),
+      element("details", {},
+        element("summary", {}, "The last of these calls, and what led to it"),
+        element("ol", {}, ...(this.chain ?? []).map(({ seconds, sentence }, depth) =>
+          element("li", {}, element("span", { class: "gl-at" }, `${seconds.toFixed(3)} s`),
+            element("span", {}, `${depth ? "because " : ""}${sentence}`))))));
+    /** @type {HTMLElement | null} */ (this.root.querySelector(".gl-take"))?.removeAttribute("hidden");
+    this.page.say(`${scene.came(now, chosen)}${far} ${scene.because}`);
+  }
+
+  /** What the bars show. @param {Now[]} now @returns {Map<string, number>} */
+  values(now) {
+    const { scene } = this;
+    if (scene.unit === "p99") {
+      return new Map(scene.worlds.map(({ title }, i) => [title, Math.round((now[i].p99 || 0) * 1e3)]));
+    }
+    return new Map([...now[0].answered, ["failed", now[0].failed]]);
+  }
+
+  /** How far the guess is from it, in words. @param {Now[]} now */
+  distance(now) {
+    const guess = this.bars?.guess();
+    if (!guess || this.scene.unit === "p99") return "";
+    const values = this.values(now);
+    const off = [...guess].reduce((sum, [name, one]) => sum + Math.abs(one - (values.get(name) ?? 0)), 0);
+    const sum = [...guess.values()].reduce((all, one) => all + one, 0);
+    const { ended } = now[0];
+    if (Math.abs(sum - ended) > ended / 20) return ` Your guess was for ${sum} of ${ended}.`;
+    const calls = Math.round(off / 2);
+    return calls ? ` ${calls} of ${now[0].ended} went elsewhere than you guessed.` : " As you guessed.";
+  }
+
+  /** What moves is stopped. */
+  leave() {
+    this.flow?.destroy();
+    this.flow = null;
+  }
+}
+
+/** A name is not to be broken at its hyphen. @param {string} text */
+const unbroken = (text) => text.replaceAll("pod-", "pod\u2011");
+
+/** @param {string} a @param {string} b */
+const failedLast = (a, b) => Number(a === "failed") - Number(b === "failed") || (a < b ? -1 : 1);
