@@ -1,6 +1,11 @@
 """What the whole suite shares."""
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says nothing on a busy machine; the test has a time of its own.
+settings.register_profile("greetlab", deadline=None)
+settings.load_profile("greetlab")
 
 pytest_plugins = ["quick", "told"]
 
