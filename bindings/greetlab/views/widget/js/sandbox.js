@@ -7,7 +7,7 @@ import { EngineError } from "./engine.js";
 import { pace, styleOf } from "./essay.js";
 import { Figures, come, opened } from "./figures.js";
 import { Flow } from "./flow.js";
-import { Levers } from "./levers.js";
+import { Levers, inhabited } from "./levers.js";
 import { recorded } from "./recorded.js";
 import { linkOf, setupOf } from "./script.js";
 
@@ -168,7 +168,7 @@ export class Sandbox {
   scale(pods) {
     const { setup } = this.levers;
     if (this.now() > 0.001 || !setup) this.act("scale", [pods]);
-    else this.another(linkOf({ ...setup, world: { ...setup.world, pods: String(pods) } }));
+    else this.another(linkOf(inhabited({ ...setup, world: { ...setup.world, pods: String(pods) } })));
   }
 
   /** @param {() => World} make @returns {boolean} */
