@@ -11,8 +11,8 @@ export const SERVICES = ["greetserver", "greetserver-headless", "watch:///greets
 /** What a person calls them. @type {Record<string, string>} */
 const SERVICE_NAMES = {
   greetserver: "ClusterIP",
-  "greetserver-headless": "headless, from DNS",
-  "watch:///greetserver-headless": "headless, watched",
+  "greetserver-headless": "headless",
+  "watch:///greetserver-headless": "headless, watch",
 };
 const MOST_CALLS = 20_000; // the picture keeps every one
 
