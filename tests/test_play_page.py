@@ -136,7 +136,7 @@ def test_the_scenes_follow_each_other_by_keys(show):
     page.keyboard.press("Space")
     at(page, "end")
     assert "As you guessed." in page.inner_text(".gl-outcome")
-    page.click("text=Take this world to the sandbox")
+    page.click("text=Take it to the sandbox")
     assert "start_interval=300ms" in page.url
     same_in_python(page)
     page.click("text=The essay")

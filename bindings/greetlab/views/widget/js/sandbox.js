@@ -4,7 +4,7 @@
 import { Bars, shape } from "./bars.js";
 import { element, set } from "./elements.js";
 import { EngineError } from "./engine.js";
-import { pace, styleOf } from "./essay.js";
+import { BETWEEN, pace, styleOf } from "./essay.js";
 import { Figures, come, opened } from "./figures.js";
 import { Flow } from "./flow.js";
 import { Levers, inhabited } from "./levers.js";
@@ -29,7 +29,6 @@ export const PRESETS = {
     "@4s+kill+pod-2", "@5s+restart+pod-2", "@10s"].join(";"),
 };
 const NO_WORLD = "v1+pods=0";
-const BETWEEN = "!"; // two worlds in a fragment: neither's words have one
 const SIDES = ["A", "B"];
 
 /** What can be done to a pod. @type {[string, string, Value[]][]} */
