@@ -123,7 +123,7 @@ export class Levers {
   /** As the link says. @param {Setup} setup @param {number} pods that there are now */
   show(setup, pods) {
     this.setup = setup;
-    this.pods.value = String(pods);
+    this.count(pods);
     this.service.value = setup.service || SERVICES[0];
     const policy = setup.channel.policy ?? "pick_first";
     if (this.policy.value !== policy || !this.fields.childElementCount) this.policy.value = policy;
@@ -153,6 +153,13 @@ export class Levers {
       } });
     input.value = this.setup?.channel[word] ?? "";
     return labelled(name, input);
+  }
+
+  /** @param {number} pods that there are now */
+  count(pods) {
+    this.pods.max = String(Math.max(20, pods));
+    this.pods.value = String(pods);
+    this.tell();
   }
 
   tell() {

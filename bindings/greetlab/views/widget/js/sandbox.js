@@ -30,6 +30,7 @@ export const PRESETS = {
 };
 const NO_WORLD = "v1+pods=0";
 const SIDES = ["A", "B"];
+const MOST_SHOWN = 12; // pods by name; the picture shows more
 
 /** What can be done to a pod. @type {[string, string, Value[]][]} */
 const TO_A_POD = [
@@ -295,7 +296,7 @@ export class Sandbox {
 
   showPods() {
     const states = this.states();
-    const shown = [...states].slice(0, 24);
+    const shown = [...states].slice(0, MOST_SHOWN);
     const key = JSON.stringify([this.side, shown]);
     if (this.podsShown === key && this.pods.childElementCount) return;
     this.podsShown = key;
@@ -354,8 +355,13 @@ export class Sandbox {
       figures.at(flow?.clock.positions[side][flow.player.position] ?? 0));
     this.bars.forEach((bars, side) => {
       const { answered, failed } = now[side];
-      const values = new Map([...answered].filter(([, calls]) => answered.size <= 12 || calls));
-      const names = [...values.keys()].slice(0, 24);
+      const values = new Map(answered);
+      const names = [...values.keys()];
+      if (names.length > MOST_SHOWN) {
+        // Of so many the busiest; the picture has them all.
+        names.sort((a, b) => (answered.get(b) ?? 0) - (answered.get(a) ?? 0));
+        names.length = MOST_SHOWN;
+      }
       if (failed) {
         names.push("failed");
         values.set("failed", failed);
@@ -385,8 +391,7 @@ export class Sandbox {
         ...now.map((one) => element("td", {}, of(one))))));
     this.showPods();
     if (!flow?.player.playing) {
-      this.levers.pods.value = String(this.serving());
-      this.levers.tell();
+      this.levers.count(this.serving());
     }
   }
 
