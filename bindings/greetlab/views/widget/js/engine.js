@@ -1,5 +1,5 @@
 // @ts-check
-// --- The engine: the lab's own C++ core as WebAssembly (cpp/wasm), and its worlds ----------------
+// --- The engine: the lab's own C++ core as WebAssembly (cpp/wasm), and its worlds -----------------
 //
 // What there is to know of its memory it says itself (`about`): no layout, fact, option or command
 // is repeated here. It imports nothing, so it runs from a page that was opened by a double click.

@@ -17,6 +17,8 @@ import { SCENES, filled, usual } from "./scenes.js";
 /** @typedef {{ styles: Style[], failed: string }} Palette */
 
 const SHOWN = 2; // worlds, side by side
+/** Two worlds in a fragment: neither's words have one. */
+export const BETWEEN = "!";
 const LASTS = 12; // seconds that a scene plays, about
 
 /** How a bar is drawn: a pod as everywhere, by its number; others by their place.
@@ -92,6 +94,7 @@ export class Essay {
     }, "Run it");
     this.came = element("p", { class: "gl-outcome" });
     this.why = element("div", { class: "gl-because", hidden: "" });
+    this.result = element("div", { class: "gl-result" }, this.came, this.why);
     this.stage = element("div", { class: "gl-stage" });
     this.levers = element("div", { class: "gl-levers" }, ...scene.levers.map((lever) =>
       element("fieldset", { class: "gl-choice" },
@@ -121,13 +124,14 @@ export class Essay {
         element("p", { class: "gl-ask" }, element("b", {}, scene.ask), " Drag the bars."),
         this.bars.root, this.counted,
         element("div", { class: "gl-doing" }, this.runButton, this.levers)),
-      element("div", { class: "gl-result" }, this.came, this.why), this.stage,
+      this.stage, this.result,
       element("div", { class: "gl-onwards" },
         ...(this.number ? [element("button", { type: "button",
           onclick: () => this.go(this.number - 1, true) }, "← Back")] : []),
         element("button", { type: "button", class: "gl-take", hidden: "",
-          onclick: () => this.page.open(filled(scene.worlds[0].script, this.chosen)) },
-          "Take this world to the sandbox"),
+          onclick: () => this.page.open(scene.worlds.slice(0, SHOWN)
+            .map(({ script }) => filled(script, this.chosen)).join(BETWEEN)) },
+          "Take it to the sandbox"),
         ...(last ? [] : [element("button", { type: "button",
           onclick: () => this.go(this.number + 1, true) }, `Next: ${SCENES[this.number + 1].title} →`)])),
     );
@@ -199,6 +203,7 @@ export class Essay {
     if (this.why) this.why.hidden = true;
     this.flow.drawn = () => this.drawn();
     this.page.say("It runs.");
+    if (isNarrow()) this.stage.scrollIntoView();
     if (this.flow.player.calm) this.flow.player.toEnd();
     else this.flow.player.play();
   }
@@ -233,6 +238,7 @@ export class Essay {
             element("span", {}, `${depth ? "because " : ""}${sentence}`))))));
     /** @type {HTMLElement | null} */ (this.root.querySelector(".gl-take"))?.removeAttribute("hidden");
     this.page.say(`${scene.came(now, chosen)}${far} ${scene.because}`);
+    if (isNarrow()) this.result?.scrollIntoView({ block: "nearest" });
   }
 
   /** What the bars show. @param {Now[]} now @returns {Map<string, number>} */
@@ -263,6 +269,9 @@ export class Essay {
     this.flow = null;
   }
 }
+
+/** Whether all stands in one column, and what comes next may be out of sight. */
+const isNarrow = () => innerWidth < 1000;
 
 /** A name is not to be broken at its hyphen. @param {string} text */
 const unbroken = (text) => text.replaceAll("pod-", "pod\u2011");

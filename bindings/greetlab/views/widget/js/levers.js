@@ -11,8 +11,8 @@ export const SERVICES = ["greetserver", "greetserver-headless", "watch:///greets
 /** What a person calls them. @type {Record<string, string>} */
 const SERVICE_NAMES = {
   greetserver: "ClusterIP",
-  "greetserver-headless": "headless, from DNS",
-  "watch:///greetserver-headless": "headless, watched",
+  "greetserver-headless": "headless",
+  "watch:///greetserver-headless": "headless, watch",
 };
 const MOST_CALLS = 20_000; // the picture keeps every one
 
@@ -94,8 +94,7 @@ export class Levers {
   /** @param {Partial<Setup>} part */
   change(part) {
     if (!this.setup) return;
-    const setup = { ...this.setup, clients: Math.max(this.setup.clients, 1), ...part };
-    this.changed({ ...setup, service: setup.service || SERVICES[0] });
+    this.changed(inhabited({ ...this.setup, ...part }));
   }
 
   load() {
@@ -103,11 +102,10 @@ export class Levers {
     const rate = Number(this.rate.value) || 10;
     const seconds = Number(this.seconds.value) || 10;
     const clients = Math.min(Math.max(Math.round(Number(this.clients.value)) || 1, 1), 1000);
+    const setup = inhabited(this.setup);
     const chance = this.arrival.value === "chance";
     const bounded = Math.min(rate, MOST_CALLS / seconds);
-    this.changed(loaded(
-      { ...this.setup, clients, service: this.setup.service || SERVICES[0] },
-      { rate: bounded, seconds, chance }));
+    this.changed(loaded({ ...setup, clients }, { rate: bounded, seconds, chance }));
   }
 
   /** The policy's own options, and all the others of the channel. @returns {Words} */
@@ -125,14 +123,14 @@ export class Levers {
   /** As the link says. @param {Setup} setup @param {number} pods that there are now */
   show(setup, pods) {
     this.setup = setup;
-    this.pods.value = String(pods);
+    this.count(pods);
     this.service.value = setup.service || SERVICES[0];
     const policy = setup.channel.policy ?? "pick_first";
     if (this.policy.value !== policy || !this.fields.childElementCount) this.policy.value = policy;
-    this.clients.value = String(setup.clients);
+    this.clients.value = String(Math.max(setup.clients, 1));
     const rate = rateOf(setup);
     this.rate.value = rate === null ? "" : String(Number(rate.toPrecision(3)));
-    this.seconds.value = String(endOf(setup));
+    this.seconds.value = String(Math.max(endOf(setup), 1));
     this.arrival.value = (setup.load.interval ?? "").startsWith("exponential") ? "chance" : "even";
     for (const { option, of, input } of this.options) {
       const value = setup[of][option.name];
@@ -157,9 +155,27 @@ export class Levers {
     return labelled(name, input);
   }
 
+  /** @param {number} pods that there are now */
+  count(pods) {
+    this.pods.max = String(Math.max(20, pods));
+    this.pods.value = String(pods);
+    this.tell();
+  }
+
   tell() {
     set(this.said, this.pods.value);
   }
+}
+
+/** A lever that is pulled in an empty world makes one in which it can be seen.
+ * @param {Setup} setup @returns {Setup}
+ */
+export function inhabited(setup) {
+  if (setup.clients) return setup;
+  const pods = setup.world.pods === "0" ? "3" : setup.world.pods ?? "3";
+  return loaded({
+    ...setup, clients: 1, service: setup.service || SERVICES[0], world: { ...setup.world, pods },
+  }, { rate: 10, seconds: Math.max(endOf(setup), 10), chance: false });
 }
 
 /** With another value of an option; as usual: without it.

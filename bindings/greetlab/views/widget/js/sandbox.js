@@ -4,10 +4,10 @@
 import { Bars, shape } from "./bars.js";
 import { element, set } from "./elements.js";
 import { EngineError } from "./engine.js";
-import { pace, styleOf } from "./essay.js";
+import { BETWEEN, pace, styleOf } from "./essay.js";
 import { Figures, come, opened } from "./figures.js";
 import { Flow } from "./flow.js";
-import { Levers } from "./levers.js";
+import { Levers, inhabited } from "./levers.js";
 import { recorded } from "./recorded.js";
 import { linkOf, setupOf } from "./script.js";
 
@@ -29,8 +29,8 @@ export const PRESETS = {
     "@4s+kill+pod-2", "@5s+restart+pod-2", "@10s"].join(";"),
 };
 const NO_WORLD = "v1+pods=0";
-const BETWEEN = "!"; // two worlds in a fragment: neither's words have one
 const SIDES = ["A", "B"];
+const MOST_SHOWN = 12; // pods by name; the picture shows more
 
 /** What can be done to a pod. @type {[string, string, Value[]][]} */
 const TO_A_POD = [
@@ -168,7 +168,7 @@ export class Sandbox {
   scale(pods) {
     const { setup } = this.levers;
     if (this.now() > 0.001 || !setup) this.act("scale", [pods]);
-    else this.another(linkOf({ ...setup, world: { ...setup.world, pods: String(pods) } }));
+    else this.another(linkOf(inhabited({ ...setup, world: { ...setup.world, pods: String(pods) } })));
   }
 
   /** @param {() => World} make @returns {boolean} */
@@ -296,7 +296,7 @@ export class Sandbox {
 
   showPods() {
     const states = this.states();
-    const shown = [...states].slice(0, 24);
+    const shown = [...states].slice(0, MOST_SHOWN);
     const key = JSON.stringify([this.side, shown]);
     if (this.podsShown === key && this.pods.childElementCount) return;
     this.podsShown = key;
@@ -355,8 +355,13 @@ export class Sandbox {
       figures.at(flow?.clock.positions[side][flow.player.position] ?? 0));
     this.bars.forEach((bars, side) => {
       const { answered, failed } = now[side];
-      const values = new Map([...answered].filter(([, calls]) => answered.size <= 12 || calls));
-      const names = [...values.keys()].slice(0, 24);
+      const values = new Map(answered);
+      const names = [...values.keys()];
+      if (names.length > MOST_SHOWN) {
+        // Of so many the busiest; the picture has them all.
+        names.sort((a, b) => (answered.get(b) ?? 0) - (answered.get(a) ?? 0));
+        names.length = MOST_SHOWN;
+      }
       if (failed) {
         names.push("failed");
         values.set("failed", failed);
@@ -386,8 +391,7 @@ export class Sandbox {
         ...now.map((one) => element("td", {}, of(one))))));
     this.showPods();
     if (!flow?.player.playing) {
-      this.levers.pods.value = String(this.serving());
-      this.levers.tell();
+      this.levers.count(this.serving());
     }
   }
 

@@ -144,13 +144,14 @@ function drawPod(view, g, theme, pod, place, strength) {
   const line = small ? y + h / 2 - 2 : y + Math.min(24, h * 0.36);
   const from = layout.narrow ? x + 30 : x + 36;
   glyph(g, theme, pod, from - 17, line, small ? 6 : 8, { alpha: dead ? 0.35 : 1 });
-  const size = small ? 14 : layout.narrow ? 14 : 19;
-  const total = write(g, count.toLocaleString("en"), x + w - 12, line, {
+  const size = small || layout.compact ? 14 : 19;
+  const margin = layout.narrow ? 8 : 12;
+  const total = write(g, count.toLocaleString("en"), x + w - margin, line, {
     size, weight: 650, align: "right", color: count ? theme.ink : theme.quiet,
   });
-  const room = x + w - 16 - from - total;
+  const room = x + w - margin - 4 - from - total;
   const name = write(g, pod.name, from, line, {
-    size: layout.narrow ? 12 : 13, weight: 650, color: dead ? theme.quiet : theme.ink, width: room,
+    size: layout.narrow ? 11 : 13, weight: 650, color: dead ? theme.quiet : theme.ink, width: room,
   });
   const well = !state || WELL.has(state);
   const note = waiting ? `${waiting} waiting` : well ? "" : String(state);
