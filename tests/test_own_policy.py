@@ -203,3 +203,16 @@ def test_several_threads_may_call_at_once():
                 thread.join()
         assert done == [50] * 8
         assert set(states) == {"READY"}
+
+
+def test_one_of_your_own_is_the_same_as_no_other():
+    """Nobody can tell what it does: a new service config with it is another one."""
+
+    class Mine(gl.Policy):
+        def pick(self, ready, call):
+            return ready[0]
+
+    mine = _core.python_policy(Mine, "round_robin")
+    assert mine != _core.PolicyConfig("round_robin")
+    assert _core.PolicyConfig("round_robin") != mine
+    assert mine != _core.python_policy(Mine, "round_robin")
