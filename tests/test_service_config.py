@@ -436,12 +436,12 @@ def test_another_policy_out_of_dns_takes_the_place_of_the_one_before():
     channel = cluster.channel("greetserver-headless", dns_service_config=True, cooldown=0)
     assert len(channel.greet("Ada", times=9).by_pod) == 1
     cluster.publish_config(ROUND_ROBIN)
-    cluster._do(lambda cluster: cluster.channels[0]._channel.look_again())
+    channel._look_again()
     channel.wait_ready(all=True)
     cluster.run(1)
     assert len(channel.greet("Ada", times=9).by_pod) == 3
     cluster.publish_config(None)
-    cluster._do(lambda cluster: cluster.channels[0]._channel.look_again())
+    channel._look_again()
     cluster.run(1)
     assert len(channel.greet("Ada", times=9).by_pod) == 1
     assert "has no service config any more" in str(channel.trace.last("ServiceConfigTaken"))
