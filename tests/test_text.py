@@ -167,8 +167,10 @@ def test_the_pages_scripts_make_elements_of_constants_only():
     scripts = ROOT / "bindings" / "greetlab" / "views" / "widget" / "js"
     makes = re.compile(r".*(?:innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\().*")
     found = [line for path in scripts.glob("*.js") for line in makes.findall(path.read_text())]
-    assert len(found) == 1
-    assert "ICONS[name]" in found[0]
+    assert found
+    for line in found:
+        assert line.count("${") == line.count("${ICONS[name]}"), line
+        assert re.search(r"(?:innerHTML|outerHTML) = `", line), line
 
 
 # A trace that was written by hand.

@@ -45,7 +45,7 @@ PYTHON_TESTS = (
 )  # fmt: skip
 """Those that put policies on the bench or run the core in the sim; the quickest to fail first."""
 BELOW = ("trace", "core")
-ABOVE = ("lb/testing", "sim", "load")
+ABOVE = ("wasm", "lb/testing", "sim", "load")
 """Rooms that lb stands on, and those that stand on it."""
 PROGRAM = 15.0
 """Seconds that a program of tests/cpp may take: each takes less than one."""
