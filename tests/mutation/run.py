@@ -41,7 +41,7 @@ PYTHON_TESTS = (
     "test_sim", "test_identities", "test_golden", "test_keepalive", "test_idle", "test_waits",
     "test_capacity", "test_lifecycle", "test_rollout_sim", "test_ring_hash",
     "test_outlier_detection", "test_weighted_round_robin", "test_health_checking", "test_watch",
-    "test_retries", "test_service_config",
+    "test_retries",
 )  # fmt: skip
 """Those that put policies on the bench or run the core in the sim; the quickest to fail first."""
 BELOW = ("trace", "core")
