@@ -69,6 +69,7 @@ class Peer:
                     self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                 if isinstance(event, kind):
                     return event
+            self.flush()  # what was read is acknowledged before more is waited for: windows open
             received = self.socket.recv(65536)
             if not received:
                 raise ConnectionError("the client has gone")
