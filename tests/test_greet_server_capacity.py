@@ -147,7 +147,7 @@ def test_waits_are_those_of_the_formula():
         pytest.skip(f"this machine is too busy: 20 ms take {service * 1e3:.1f} ms")
     waits = np.array([run.latency_ns[50:].mean() / 1e9 - service for run in runs])
     band = 3.25 * waits.std(ddof=1) / math.sqrt(len(waits))  # Student's t, 9 degrees, 99 %
-    # A busy machine makes a call longer at some moments and not at others: while the loads ran it was
-    # as long as it was drawn at the least, and as it was alone at the most.
+    # A busy machine makes a call longer at some moments and not at others: while the loads ran it
+    # was as long as it was drawn at the least, and as it was alone at the most.
     assert erlang_c(servers, 0.02, every) - band < waits.mean()
     assert waits.mean() < erlang_c(servers, service, every) + band
