@@ -58,7 +58,9 @@ def test_it_serves_so_many_at_a_time_first_come_first_served_and_burns_nothing(s
         before = cpu(server)
         calls = channel.load(8, concurrency=8)
         assert cpu(server) - before < 0.08  # of 240 ms in which six calls or fewer wait
-    assert list(calls.serial) == list(range(1, 9))
+    # Two at a time: which of the two is done first, two timers say.
+    pairs = [set(calls.serial[row : row + 2]) for row in range(0, 8, 2)]
+    assert pairs == [{1, 2}, {3, 4}, {5, 6}, {7, 8}]
     rounds = np.round(calls.latency_ns / 60e6, 1)
     assert (np.floor(rounds) >= [1, 1, 2, 2, 3, 3, 4, 4]).all()
     assert calls.seconds < 0.4
