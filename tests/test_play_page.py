@@ -169,6 +169,12 @@ def test_the_presets_are_what_they_say(show):
     assert sum(shares(page).values()) == 100
 
 
+def test_the_levers_say_how_many_pods_there_are_from_the_beginning(show):
+    page = show(f"#{WORLD};{CALLS}")
+    at(page, 0)
+    assert page.input_value("input[aria-label=Pods]") == "3"
+
+
 def test_a_lever_makes_another_world_and_its_link(show):
     page = show(f"#v1+pods=3+seed=7;open+greetserver;{CALLS}")
     page.select_option("select[aria-label=Service]", "greetserver-headless")

@@ -282,9 +282,10 @@ export class Sandbox {
   states() {
     const model = this.flow?.models[this.side];
     const position = this.flow?.clock.positions[this.side][this.flow.player.position] ?? 0;
-    // What was before everything else stands at the beginning: their start.
+    // What comes before everything else, an event a pod, stands at the beginning: their start.
+    const begun = Math.max(position, model?.pods.length ?? 0, 1);
     return new Map((model?.pods ?? []).map((pod) =>
-      [pod.name, pod.state.at(Math.max(position, 1)) ?? (pod.state.since(Infinity) < 0 ? "started" : null)]));
+      [pod.name, pod.state.at(begun) ?? (pod.state.since(Infinity) < 0 ? "started" : null)]));
   }
 
   serving() {
