@@ -1,6 +1,7 @@
 """A client that is told of its service's endpoints (watch:///), and looks nothing up."""
 
 import pytest
+from support import wait_until
 
 import greetlab as gl
 
@@ -178,7 +179,7 @@ def test_in_the_local_cluster_too():
         channel.wait_ready(all=True)
         assert set(channel.greet(times=10).by_pod.values()) == {2}
         local.drain("pod-1")
-        channel.trace  # noqa: B018 (the news have been heard)
+        wait_until(lambda: told(channel)[-1].count == 4)  # a drain returns before the news are out
         assert "pod-1" not in channel.greet(times=20).by_pod
         assert not lookups(channel)
         assert [event.change for event in told(channel)][:2] == ["LISTED", "MODIFIED"]
