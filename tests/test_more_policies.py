@@ -177,3 +177,50 @@ def test_what_makes_no_sense_is_refused_in_words(policy, kind, said):
 def test_gRPCs_own_channel_has_two_policies(policy):  # noqa: N802
     with pytest.raises(ValueError, match="gRPC's own channel takes pick_first or round_robin"):
         gl.Channel("static:127.0.0.1:1", policy=policy, engine="grpc")
+
+
+# --- What each does that is told nothing ----------------------------------------------------------
+
+SECOND = 10**9
+
+
+@pytest.mark.parametrize(
+    ("policy", "usual"),
+    [
+        ("pick_first", {"shuffleAddressList": 0}),  # gRFC A62
+        ("least_request", {"choiceCount": 2}),  # A48
+        ("ring_hash_experimental", {"minRingSize": 1024, "maxRingSize": 4096}),  # A42, A76
+        (
+            "weighted_round_robin",  # A58
+            {
+                "enableOobLoadReport": 0,
+                "oobReportingPeriod": 10 * SECOND,
+                "blackoutPeriod": 10 * SECOND,
+                "weightExpirationPeriod": 180 * SECOND,
+                "weightUpdatePeriod": SECOND,
+                "errorUtilizationPenalty": 1_000_000,
+            },
+        ),
+        (
+            "outlier_detection_experimental",  # A50; a factor in thousandths
+            {
+                "interval": 10 * SECOND,
+                "baseEjectionTime": 30 * SECOND,
+                "maxEjectionTime": 300 * SECOND,
+                "maxEjectionPercent": 10,
+                "successRateEjection": 0,
+                "successRateEjection.stdevFactor": 1900,
+                "successRateEjection.enforcementPercentage": 100,
+                "successRateEjection.minimumHosts": 5,
+                "successRateEjection.requestVolume": 100,
+                "failurePercentageEjection": 0,
+                "failurePercentageEjection.threshold": 85,
+                "failurePercentageEjection.enforcementPercentage": 100,
+                "failurePercentageEjection.minimumHosts": 5,
+                "failurePercentageEjection.requestVolume": 50,
+            },
+        ),
+    ],
+)
+def test_who_is_told_nothing_does_as_the_grfc_says(policy, usual):
+    assert _core.PolicyConfig(policy).fields == usual
