@@ -290,6 +290,22 @@ def test_a_child_that_tracks_its_calls_goes_on_doing_so():
     assert used(bench) == set("abde")
 
 
+@pytest.mark.parametrize("child", ["round_robin", "least_request"])
+def test_calls_count_for_the_endpoint_that_the_address_is_of_now(child):
+    bench = _core.PolicyBench(config(child))
+    bench.update(["a+b", "c", "d", "e", "f"])
+    for name in "acdef":
+        bench.ready(name)
+    for name in bench.picks(50):
+        bench.done(name, "OK")
+    bench.update(list("abcdef"))
+    bench.ready("b")
+    for name in bench.picks(900):
+        bench.done(name, "UNAVAILABLE" if name == "a" else "OK")
+    bench.run(10)
+    assert used(bench) == set("bcdef")
+
+
 def test_an_endpoint_of_two_addresses_is_ejected_as_one():
     bench = _core.PolicyBench(config())
     bench.update(["a+b", "c", "d", "e", "f"])

@@ -105,6 +105,14 @@ def test_one_that_comes_twice_counts_twice():
     assert counts["b"] / counts["a"] == pytest.approx(2, rel=0.2)
 
 
+def test_a_ring_has_at_most_4096_places():
+    # (C-core: grpc.lb.ring_hash.ring_size_cap.) One place more would be some key's.
+    keys = [str(n) for n in range(20_000)]
+    most = owners("abc", keys, minRingSize=4096)
+    assert owners("abc", keys, minRingSize=5000, maxRingSize=9000) == most
+    assert owners("abc", keys, minRingSize=4090) != most
+
+
 def test_two_values_of_the_header_are_one_key():
     ring = bench()
     ring.update(list("abcdefgh"))
