@@ -177,6 +177,14 @@ def test_the_success_rate_needs_its_calls_too(calls, ejected):
     assert ("c" not in used(bench)) == ejected
 
 
+def test_a_volume_of_one_judges_by_one_call():
+    bench = connected(by_success_rate(successRateEjection__requestVolume=1), TEN)
+    for name in bench.picks(10):
+        bench.done(name, "UNAVAILABLE" if name == "c" else "OK")
+    bench.run(10)
+    assert used(bench) == set(TEN) - {"c"}
+
+
 # How many, and for how long.
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import greetlab as gl
 from greetlab import _core
+from greetlab.trace.trace import Trace
 
 RING = "ring_hash_experimental"
 BY_USER = {RING: {"requestHashHeader": "user-id"}}
@@ -111,6 +112,20 @@ def test_a_ring_has_at_most_4096_places():
     most = owners("abc", keys, minRingSize=4096)
     assert owners("abc", keys, minRingSize=5000, maxRingSize=9000) == most
     assert owners("abc", keys, minRingSize=4090) != most
+
+
+def test_each_has_a_whole_number_of_places_and_all_together_at_least_the_smallest_ring():
+    # Three with a third each: 1024 / 3 rounded up is 342, times three.
+    keys = [str(n) for n in range(5000)]
+    assert owners("abc", keys, minRingSize=1024) == owners("abc", keys, minRingSize=1026)
+    assert owners("abc", keys, minRingSize=1024) != owners("abc", keys, minRingSize=1027)
+
+
+def test_it_takes_a_list_at_once():
+    ring = bench()
+    ring.update(list("abc"))
+    taken = Trace(ring.trace()).last("AddressListTaken")
+    assert (taken.count, taken.pending) == (3, False)
 
 
 def test_two_values_of_the_header_are_one_key():

@@ -287,6 +287,19 @@ def test_a_channel_does_as_its_service_config_says():
     assert "does as the service config of the channel itself says" in str(taken)
 
 
+def test_a_timeout_counts_from_the_call_and_not_from_the_channel():
+    cluster = gl.Cluster.sim(pods=1, seed=1)
+    config = for_all(timeout="0.5s")
+    channel = cluster.channel("greetserver-headless", service_config=config)
+    channel.wait_ready()
+    cluster.run(60)
+    assert channel.greet("Ada").ok == 1
+    cluster.slow("pod-1", 1)
+    began = cluster.seconds
+    assert channel.greet("Ada").ok == 0
+    assert cluster.seconds - began == pytest.approx(0.5)
+
+
 def test_policy_is_its_short_form_and_must_say_the_same():
     cluster = gl.Cluster.sim(pods=1, seed=1)
     cluster.channel("greetserver", policy="round_robin", service_config=json.dumps(ROUND_ROBIN))

@@ -488,6 +488,17 @@ def test_bad_input_gets_a_sentence(bad, said):
         bad()
 
 
+def test_a_closed_channel_ends_its_calls_in_the_order_in_which_they_began():
+    cluster = gl.Cluster.sim(pods=3, seed=1)
+    channel = cluster.channel("greetserver-headless", policy="round_robin").wait_ready(all=True)
+    for pod in cluster.pods:
+        cluster.slow(pod.name, 5)
+    channel.start(500, concurrency=500, timeout=20)
+    cluster.run(1)
+    channel.close()
+    assert [ended.call for ended in channel.trace.of("CallEnded")] == list(range(1, 501))
+
+
 def test_a_closed_channel_says_so_and_its_calls_are_cancelled():
     cluster = sim()
     channel = fair(cluster)

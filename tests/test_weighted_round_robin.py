@@ -198,6 +198,26 @@ def test_no_one_has_more_than_ten_times_the_mean_or_less_than_a_hundredth():
     assert shares(bench)["c"] == pytest.approx(0.00666 / 2, abs=0.0005)
 
 
+def static_stride(weights):
+    """All turns of gRFC A58's scheduler before it begins anew (static_stride_scheduler.cc)."""
+    most = 65535
+    return "".join(
+        "abcdefgh"[place]
+        for turn in range(most)
+        for place, weight in enumerate(weights)
+        if (weight * turn + place * (most // 2)) % most >= most - weight
+    )
+
+
+@pytest.mark.parametrize("rates", [(80, 100), (100, 37, 73), (100, 25, 50)])
+def test_the_turns_are_the_static_strides(rates):
+    names = "abc"[: len(rates)]
+    bench = connected(names)
+    weighed(bench, {name: load(rate, 1) for name, rate in zip(names, rates, strict=True)})
+    turns = static_stride([round(rate * 65535 / max(rates)) for rate in rates])
+    assert "".join(bench.picks(len(turns))) in turns * 2  # it begins anywhere
+
+
 def test_equal_neighbours_do_not_stand_back_together():
     bench = connected("abcd")
     weighed(bench, {"a": load(80, 1), "b": load(80, 1), "c": load(80, 1), "d": load(100, 1)})

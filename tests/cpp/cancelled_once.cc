@@ -1,4 +1,4 @@
-// A call that was cancelled after a connection had refused it is not sent again.
+// A call that was cancelled after a connection had refused it is not sent again; the next one is.
 #include <cstdio>
 #include <memory>
 #include <vector>
@@ -65,5 +65,15 @@ int main() {
   while (clock.step()) {
   }
   std::printf("sent %zu times, ended %zu times\n", sent.size(), ended.size());
-  return sent.size() == 1 && ended == std::vector{Code::cancelled} ? 0 : 1;
+  if (sent.size() != 1 || ended != std::vector{Code::cancelled}) return 1;
+  Letter next;
+  channel.call(next, {}, [&](const CallResult& result) { ended.push_back(result.status.code); });
+  while (clock.step()) {
+  }
+  if (sent.size() != 2) return std::puts("the next one was not sent"), 1;
+  sent[1]({{Code::unavailable, "GOAWAY received"}, Symbol::none, true}, EventId::none);
+  while (clock.step()) {
+  }
+  std::printf("the next one was sent %zu times\n", sent.size() - 1);
+  return sent.size() == 3 && ended.size() == 1 ? 0 : 1;
 }
