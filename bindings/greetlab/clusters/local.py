@@ -29,11 +29,13 @@ from greetlab.channels.options import DEFAULTS, ChannelOptions, channel_title, t
 from greetlab.channels.service_config import AnyServiceConfig, txt_record
 from greetlab.clusters.cluster import (
     CLUSTER_IP_SERVICE,
+    ENVOY_SERVICE,
     HEADLESS_SERVICE,
     WATCH,
     Cluster,
     Pod,
 )
+from greetlab.clusters.envoy import EnvoyProxy
 from greetlab.clusters.faults import Faults
 from greetlab.clusters.local_pods import Delays, LocalPod, LocalPods
 from greetlab.clusters.loopback import Network, families
@@ -103,6 +105,8 @@ class LocalCluster(Cluster, Faults):
         "{ip}" stands for the pod's own.
     mtls: the pods take only clients that show a certificate of the authority's:
         `cluster.authority.issue("client-1")` makes one.
+    proxy: "envoy": a real Envoy (`pip install 'greetlab[envoy]'`) stands before the pods as a third
+        service, "greetserver-envoy", and balances requests; `sidecar` makes one for one client.
     dns_ttl: of every DNS answer, in seconds. CoreDNS's default is 5, its usual Corefile says 30.
     seed: of every random choice in it (the ClusterIP's, the order of DNS answers, the pods' draws);
         None = another one each time.
@@ -138,6 +142,7 @@ class LocalCluster(Cluster, Faults):
         tls: bool = False,
         tls_names: Sequence[str] | None = None,
         mtls: bool = False,
+        proxy: str | None = None,
         dns_ttl: int = 5,
         seed: int | None = None,
         **serving: Unpack[PodOptions],
@@ -172,6 +177,10 @@ class LocalCluster(Cluster, Faults):
         self._flags += _core.pod_flags(**serving)
         if (tls_names is not None or mtls) and not tls:
             raise ValueError("tls_names and mtls: of pods that speak TLS; give tls=True, too")
+        if proxy not in (None, "envoy"):
+            raise ValueError(f"proxy {proxy!r}: it is 'envoy', or None")
+        if proxy and tls:
+            raise ValueError("proxy: it reads the calls, and these pods speak TLS: leave tls out")
         self._tls_names = _SERVICE_NAMES if tls_names is None else list(tls_names)
         self._mtls = mtls
         self._authority: Authority | None = None
@@ -182,6 +191,7 @@ class LocalCluster(Cluster, Faults):
         self._clients = 0
         self._config_record = ""
         self._closed = False
+        self._envoys: dict[str, EnvoyProxy] = {}
         self._channels: weakref.WeakSet[Channel] = weakref.WeakSet()
         # Children that outlive us would be a bug of ours: this also runs when the interpreter ends.
         self._processes: list[Process] = []
@@ -195,6 +205,8 @@ class LocalCluster(Cluster, Faults):
                 self._authority = Authority()
                 self._cleanup.append(self._authority.close)
             self._start(pods, dns_ttl)
+            if proxy:
+                self._add_envoy(ENVOY_SERVICE)
         except BaseException:
             self.close()
             raise
@@ -260,6 +272,39 @@ class LocalCluster(Cluster, Faults):
             raise ValueError("the pods of this cluster speak no TLS: Cluster.local(tls=True)")
         return self._authority
 
+    @property
+    def envoys(self) -> Mapping[str, EnvoyProxy]:
+        """The Envoys, by the service that each stands behind: their `hosts()` and `stats()` are
+        what the trace of a client cannot have, which ends at the proxy.
+        """
+        return dict(self._envoys)
+
+    def sidecar(self) -> str:
+        """A mesh's sidecar: an Envoy for one client. Returns the name that the client calls.
+
+        In a mesh the client says "greetserver", and the sidecar gets it (iptables, or an address
+        that it knows); here the sidecar has a name of its own, "sidecar-1".
+
+        Raises StartError if there is no Envoy, or it does not start.
+        """
+        with self._lock:
+            self._check_open()
+            if self._authority is not None:
+                raise ValueError("a sidecar reads the calls, and these pods speak TLS")
+            sidecars = sum(name != ENVOY_SERVICE for name in self._envoys)
+            return self._add_envoy(f"sidecar-{sidecars + 1}")
+
+    def _add_envoy(self, name: str) -> str:
+        ip = self._network.proxy(len(self._envoys) + 1)
+        self._network.add([ip])
+        envoy = EnvoyProxy(name, ip, self.service_port, lifeline=self._lifeline)
+        self._processes.append(envoy)
+        envoy.await_serving()
+        with self._lock:
+            self._envoys[name] = envoy
+            self.publish()
+        return name
+
     def lookup(self, name: str, types: Sequence[str] = ("A", "AAAA")) -> Lookup:
         """Looks a name up as a pod of this cluster would: search list, ndots:5 and all."""
         self._check_open()
@@ -324,7 +369,9 @@ class LocalCluster(Cluster, Faults):
         found = self._resolver.lookup(service, [_RECORDS[family] for family in self._families])
         name = found.answer_name or f"{service}.{SEARCH[0]}"
         if port is None:
-            port = self.service_port if found.addresses == self.cluster_ips else self.port
+            proxies = [*self.cluster_ips, *(envoy.ip for envoy in self._envoys.values())]
+            virtual = any(address in proxies for address in found.addresses)
+            port = self.service_port if virtual else self.port
         arguments.number("port", port, 1, 65535)
         return f"dns://{self.dns_address}/{name.rstrip('.')}.:{port}"
 
@@ -535,6 +582,10 @@ class LocalCluster(Cluster, Faults):
                 endpoints=endpoints,
                 config=self._config_record,
             )
+        for name, envoy in self._envoys.items():
+            port_of_its_own = {"grpc": (self.service_port, self.service_port)}
+            self._dns.set_service(name, NAMESPACE, cluster_ip=[envoy.ip], ports=port_of_its_own)
+            envoy.set_endpoints((pod.ips[0], self.port) for pod in listed)
         for number, proxy in enumerate(self._proxies):
             proxy.set_endpoints(with_port(pod.ips[number], self.port) for pod in listed)
         self._tell_endpoints(self._channels)

@@ -56,6 +56,10 @@ class Network:
         """Of `greetserver`."""
         return self._each(f"127.{self.number}.96.1", ":96::1")
 
+    def proxy(self, number: int) -> str:
+        """Of the `number`th Envoy, of the primary family: 127.N.97.1 is the first."""
+        return self._each(f"127.{self.number}.97.{number}", f":97::{number:x}")[0]
+
     def pod(self, number: int) -> list[str]:
         """Of the pod that is made as the `number`th: 127.N.1.1, fd00:7f:N:1::1 is the first."""
         high, low = divmod(number - 1, 254)

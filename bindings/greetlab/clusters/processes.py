@@ -68,7 +68,7 @@ class Process:
         # Without a name in the file system: nothing to clean up, whatever happens.
         self._errors = tempfile.TemporaryFile("a+", errors="replace")  # noqa: SIM115
         self.popen = subprocess.Popen(
-            [str(executables.path(arguments[0])), *arguments[1:]],
+            list(arguments),
             stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -162,7 +162,15 @@ class GreetServer(Process):
         control: str,
         flags: Sequence[str] = (),
     ) -> None:
-        arguments = ["greet-server", "--listen", *ips, "--port", str(port), "--control", control]
+        arguments = [
+            str(executables.path("greet-server")),
+            "--listen",
+            *ips,
+            "--port",
+            str(port),
+            "--control",
+            control,
+        ]
         arguments += ["--pod-name", name, "--pod-ip", ips[0], "--lifeline", str(lifeline.reader)]
         super().__init__(name, [*arguments, *flags], lifeline=lifeline)
 
@@ -179,7 +187,8 @@ class ClusterIpProxy(Process):
     def __init__(
         self, address: str, *, seed: int, lifeline: Lifeline, affinity: str | None = None
     ) -> None:
-        arguments = ["clusterip", "--listen", address, "--seed", str(seed)]
+        program = str(executables.path("clusterip"))
+        arguments = [program, "--listen", address, "--seed", str(seed)]
         if affinity is not None:
             arguments += ["--session-affinity", affinity]
         super().__init__("clusterip", arguments, lifeline=lifeline, stdin=subprocess.PIPE)
