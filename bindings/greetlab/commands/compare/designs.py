@@ -1,0 +1,71 @@
+"""The designs, as data: whom the client calls, how, and what somebody has to operate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, ENVOY_SERVICE, HEADLESS_SERVICE, WATCH
+
+_BOTH = ("sim", "local")
+_LOCAL = ("local",)
+
+
+@dataclass(frozen=True)
+class Design:
+    """One way to have the calls of many clients reach many pods.
+
+    target: what a client calls; None: a sidecar of its own.
+    channel, cluster: options of its channel, and of the cluster.
+    per_call: it opens a channel for each call, and closes it.
+    parts: what is to be operated, apart from clients and pods.
+    worlds: where it can be run.
+    """
+
+    name: str
+    target: str | None
+    parts: Sequence[str]
+    channel: Mapping[str, Any] = field(default_factory=dict)
+    cluster: Mapping[str, Any] = field(default_factory=dict)
+    per_call: bool = False
+    worlds: Sequence[str] = _BOTH
+
+
+_TURNS = {"policy": "round_robin"}
+
+AGE = 2.0
+"""Seconds. In life it is minutes."""
+
+DESIGNS = (
+    Design("ClusterIP, pick_first", CLUSTER_IP_SERVICE, ("kube-proxy",)),
+    Design("a connection per call", CLUSTER_IP_SERVICE, ("kube-proxy",), per_call=True),
+    Design("headless, pick_first", HEADLESS_SERVICE, ("cluster DNS",)),
+    Design("headless, round_robin", HEADLESS_SERVICE, ("cluster DNS",), _TURNS),
+    Design(
+        "  + connection age",
+        HEADLESS_SERVICE,
+        ("cluster DNS", "the pods' MAX_CONNECTION_AGE"),
+        _TURNS,
+        {"max_connection_age": AGE, "max_connection_age_grace": 5.0},
+    ),
+    Design(
+        "a watch, round_robin",
+        WATCH + HEADLESS_SERVICE,
+        ("the Kubernetes API", "a Role for each client"),
+        _TURNS,
+    ),
+    Design(
+        "Envoy as a gateway",
+        ENVOY_SERVICE,
+        ("Envoy", "its control plane"),
+        cluster={"proxy": "envoy"},
+        worlds=_LOCAL,
+    ),
+    Design(
+        "a sidecar Envoy each",
+        None,
+        ("an Envoy in each client's pod", "their control plane"),
+        worlds=_LOCAL,
+    ),
+)

@@ -1,0 +1,71 @@
+"""`greetlab compare`: every design on the same bad day."""
+
+import json
+
+import pytest
+from command_line import greetlab
+
+from greetlab.commands.compare import DESIGNS, run
+
+KNOWN = {design.name.strip(): design for design in DESIGNS}
+
+
+@pytest.fixture(scope="module")
+def sim():
+    return {score.design: score for score in run(["sim"], seed=3)}
+
+
+def test_each_design_that_the_sim_has_is_scored(sim):
+    assert set(sim) == {name for name, design in KNOWN.items() if "sim" in design.worlds}
+    assert len({score.calls for score in sim.values()}) == 1  # the same workload
+    assert all(score.p50 < score.p99 and score.parts for score in sim.values())
+
+
+def test_who_keeps_a_connection_never_hears_of_a_new_pod(sim):
+    never = {name for name, score in sim.items() if score.new_pod is None}
+    assert never == {"ClusterIP, pick_first", "headless, pick_first", "headless, round_robin"}
+    assert sim["a watch, round_robin"].new_pod < sim["+ connection age"].new_pod
+
+
+def test_what_each_costs(sim):
+    each = sim["a connection per call"]
+    assert each.connections >= each.calls - each.failed
+    assert each.lookups >= each.calls
+    assert sim["a watch, round_robin"].lookups == 0
+    assert sim["+ connection age"].connections > 2 * sim["headless, round_robin"].connections
+
+
+def test_the_watch_is_fair_and_the_one_connection_is_not(sim):
+    assert sim["a watch, round_robin"].unfairness < 1.2
+    assert sim["headless, pick_first"].unfairness > 2
+
+
+def test_the_same_seed_is_the_same_day(sim):
+    [again] = run(["sim"], seed=3, designs=[KNOWN["+ connection age"]])
+    assert again == sim["+ connection age"]
+
+
+@pytest.mark.parametrize("name", ["a connection per call", "a watch, round_robin",
+                                  "Envoy as a gateway", "a sidecar Envoy each"])  # fmt: skip
+def test_in_real_processes_too(name):
+    if KNOWN[name].worlds == ("local",):
+        pytest.importorskip("envoy", reason="no Envoy: pip install 'greetlab[envoy]'")
+    [score] = run(["local"], seed=3, designs=[KNOWN[name]], pace=0.1)
+    assert score.calls > 100
+    assert score.failed < score.calls / 3
+    assert score.new_pod is not None
+    assert score.cpu > 0
+    assert (score.connections >= score.calls - score.failed) == KNOWN[name].per_call
+
+
+def test_a_score_is_json_too(sim):
+    assert {json.dumps(score.as_dict(), allow_nan=False) for score in sim.values()}
+
+
+def test_the_command_prints_a_table():
+    said = greetlab("compare", "--in", "sim")
+    assert said.status == 0
+    assert all(name in said.said for name, design in KNOWN.items() if "sim" in design.worlds)
+    assert "never" in said.said
+    assert "unfair" in said.said
+    assert greetlab("compare", "--in", "mars").status == 2
