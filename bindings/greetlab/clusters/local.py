@@ -11,6 +11,7 @@ With IPv6 (`ip`) it has fd00:7f:N::/48 as well, or instead, which does need root
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import random
@@ -19,7 +20,7 @@ import socket
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
@@ -32,6 +33,7 @@ from greetlab.clusters.cluster import (
     ENVOY_SERVICE,
     HEADLESS_SERVICE,
     WATCH,
+    XDS,
     Cluster,
     Pod,
 )
@@ -46,6 +48,8 @@ from greetlab.clusters.processes import (
     Process,
     await_first_line,
 )
+from greetlab.clusters.xds import PORT as XDS_PORT
+from greetlab.clusters.xds import ControlPlane
 from greetlab.dns.lookup import Lookup, pod_resolver, pod_search, with_port
 
 if TYPE_CHECKING:
@@ -107,6 +111,8 @@ class LocalCluster(Cluster, Faults):
         `cluster.authority.issue("client-1")` makes one.
     proxy: "envoy": a real Envoy (`pip install 'greetlab[envoy]'`) stands before the pods as a third
         service, "greetserver-envoy", and balances requests; `sidecar` makes one for one client.
+    xds: an xDS control plane (`pip install 'greetlab[xds]'`) tells gRPC's own clients who the
+        endpoints are: `channel("xds:///greetserver", engine="grpcio")`; and the Envoys, too.
     dns_ttl: of every DNS answer, in seconds. CoreDNS's default is 5, its usual Corefile says 30.
     seed: of every random choice in it (the ClusterIP's, the order of DNS answers, the pods' draws);
         None = another one each time.
@@ -143,6 +149,7 @@ class LocalCluster(Cluster, Faults):
         tls_names: Sequence[str] | None = None,
         mtls: bool = False,
         proxy: str | None = None,
+        xds: bool = False,
         dns_ttl: int = 5,
         seed: int | None = None,
         **serving: Unpack[PodOptions],
@@ -192,6 +199,7 @@ class LocalCluster(Cluster, Faults):
         self._config_record = ""
         self._closed = False
         self._envoys: dict[str, EnvoyProxy] = {}
+        self._control_plane: ControlPlane | None = None
         self._channels: weakref.WeakSet[Channel] = weakref.WeakSet()
         # Children that outlive us would be a bug of ours: this also runs when the interpreter ends.
         self._processes: list[Process] = []
@@ -205,6 +213,8 @@ class LocalCluster(Cluster, Faults):
                 self._authority = Authority()
                 self._cleanup.append(self._authority.close)
             self._start(pods, dns_ttl)
+            if xds:
+                self._start_control_plane()
             if proxy:
                 self._add_envoy(ENVOY_SERVICE)
         except BaseException:
@@ -299,10 +309,30 @@ class LocalCluster(Cluster, Faults):
             sidecars = sum(name != ENVOY_SERVICE for name in self._envoys)
             return self._add_envoy(f"sidecar-{sidecars + 1}")
 
+    @property
+    def control_plane(self) -> ControlPlane:
+        """What was asked of it, pushed, and acknowledged: its `events`.
+
+        Raises ValueError where there is none.
+        """
+        if self._control_plane is None:
+            raise ValueError("this cluster has no xDS control plane: Cluster.local(xds=True)")
+        return self._control_plane
+
+    def _start_control_plane(self) -> None:
+        plane = ControlPlane(self._network.dns, CLUSTER_IP_SERVICE)
+        self._cleanup.append(plane.close)
+        with self._lock:
+            self._control_plane = plane
+            self.publish()
+
     def _add_envoy(self, name: str) -> str:
         ip = self._network.proxy(len(self._envoys) + 1)
         self._network.add([ip])
-        envoy = EnvoyProxy(name, ip, self.service_port, lifeline=self._lifeline)
+        plane = None if self._control_plane is None else (self._network.dns, XDS_PORT)
+        envoy = EnvoyProxy(
+            name, ip, self.service_port, lifeline=self._lifeline, control_plane=plane
+        )
         self._processes.append(envoy)
         envoy.await_serving()
         with self._lock:
@@ -337,14 +367,23 @@ class LocalCluster(Cluster, Faults):
             options["seed"] = (self.seed + 2**32 + number) % 2**64
         if options.get("tls") and self._authority is not None:
             options.setdefault("ca", self._authority.ca)
-        channel = Channel(
-            target,
-            name=f"client-{number}",
-            title=f"{service}, {channel_title(options)}",
-            world=self.world,
-            pods=self._names,
-            **options,
-        )
+        asks_xds = service.startswith(XDS)
+        if asks_xds and options.get("engine", "lab") == "lab":
+            raise ValueError(
+                f"{service}: the lab's own channel speaks no xDS; engine='grpcio' and 'grpc' do"
+            )
+        bootstrap = self.control_plane.bootstrap(f"client-{number}") if asks_xds else ""
+        with _environment({"GRPC_XDS_BOOTSTRAP_CONFIG": bootstrap} if asks_xds else {}):
+            channel = Channel(
+                target,
+                name=f"client-{number}",
+                title=f"{service}, {channel_title(options)}",
+                world=self.world,
+                pods=self._names,
+                **options,
+            )
+            if asks_xds:
+                channel._await_ready(False, None, 0)  # it reads it when it first connects
         with self._lock:
             if self._closed:  # meanwhile
                 channel.close()
@@ -365,7 +404,7 @@ class LocalCluster(Cluster, Faults):
         be tried. What is watched ("watch:///...") is no name of DNS, and stays as it is.
         """
         self._check_open()
-        if service.startswith(WATCH):
+        if service.startswith((WATCH, XDS)):
             if port is not None:
                 raise ValueError(f"port {port}: who watches {service} is told the pods' own")
             return service
@@ -587,10 +626,13 @@ class LocalCluster(Cluster, Faults):
                 endpoints=endpoints,
                 config=self._config_record,
             )
+        if self._control_plane is not None:
+            self._control_plane.set_endpoints((pod.ips[0], self.port) for pod in listed)
         for name, envoy in self._envoys.items():
             port_of_its_own = {"grpc": (self.service_port, self.service_port)}
             self._dns.set_service(name, NAMESPACE, cluster_ip=[envoy.ip], ports=port_of_its_own)
-            envoy.set_endpoints((pod.ips[0], self.port) for pod in listed)
+            if self._control_plane is None:
+                envoy.set_endpoints((pod.ips[0], self.port) for pod in listed)
         for number, proxy in enumerate(self._proxies):
             proxy.set_endpoints(with_port(pod.ips[number], self.port) for pod in listed)
         self._tell_endpoints(self._channels)
@@ -638,6 +680,25 @@ class LocalCluster(Cluster, Faults):
     def _check_open(self) -> None:
         if self._closed:
             raise ValueError("this cluster is closed; make another one")
+
+
+@contextlib.contextmanager
+def _environment(told: Mapping[str, str]) -> Iterator[None]:
+    """For as long as gRPC starts, which reads it there."""
+    with _started:
+        before = {name: os.environ.get(name) for name in told}
+        os.environ.update(told)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+_started = threading.RLock()
 
 
 def _claim_network(

@@ -28,8 +28,6 @@ def compare(
     with a real Envoy where there is one, a quarter of a minute a design. Exit status 0, or 2 if it
     could not be run.
     """
-    import importlib.util
-
     from greetlab.commands.compare import DESIGNS, run, score
 
     with failing_in_words("compare"):
@@ -37,8 +35,8 @@ def compare(
         for world in wanted:
             if world not in score.WORLDS:
                 raise ValueError(f"--in {worlds!r}: there is {' and '.join(score.WORLDS)}")
-        envoy = importlib.util.find_spec("envoy") is not None
-        designs = [design for design in DESIGNS if envoy or "sim" in design.worlds]
+        missing = {design.name.strip(): design.needs() for design in DESIGNS if design.needs()}
+        designs = [design for design in DESIGNS if design.name.strip() not in missing]
         scores = list(run(wanted, seed, designs))
     if as_json:
         print_json([one.as_dict() for one in scores])
@@ -52,8 +50,8 @@ def compare(
         console.print(Text(f"{one.design}: operates {' and '.join(one.parts)}", "dim"))
     console.print()
     console.print(Text(_note(), "dim"))
-    if not envoy and "local" in wanted:
-        console.print(Text("No Envoy: pip install 'greetlab[envoy]' adds two designs.", "dim"))
+    for name, extra in missing.items() if "local" in wanted else ():
+        console.print(Text(f"Not run: {name}, which needs pip install 'greetlab[{extra}]'", "dim"))
 
 
 def _table(world: str, scores: list[Score]) -> Table:
@@ -75,8 +73,8 @@ def _table(world: str, scores: list[Score]) -> Table:
             Text("never", "red") if one.new_pod is None else Text(f"{one.new_pod * 1e3:.0f}"),
             Text(f"{one.lookups}"),
         ]
-        if one.cpu is not None:
-            cells.append(Text(f"{one.cpu:.0f}"))
+        if world != "sim":
+            cells.append(Text("-" if one.cpu is None else f"{one.cpu:.0f}"))
         table.add_row(*cells, Text(f"{len(one.parts)}"))
     return table
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, ENVOY_SERVICE, HEADLESS_SERVICE, WATCH
+from greetlab.clusters.cluster import (
+    CLUSTER_IP_SERVICE,
+    ENVOY_SERVICE,
+    HEADLESS_SERVICE,
+    WATCH,
+    XDS,
+)
 
 _BOTH = ("sim", "local")
 _LOCAL = ("local",)
@@ -20,7 +27,7 @@ class Design:
     channel, cluster: options of its channel, and of the cluster.
     per_call: it opens a channel for each call, and closes it.
     parts: what is to be operated, apart from clients and pods.
-    worlds: where it can be run.
+    worlds: where it can be run. extra: of the package, that it takes.
     """
 
     name: str
@@ -30,6 +37,12 @@ class Design:
     cluster: Mapping[str, Any] = field(default_factory=dict)
     per_call: bool = False
     worlds: Sequence[str] = _BOTH
+    extra: str = ""
+
+    def needs(self) -> str:
+        """The extra of the package that it needs, and that is not installed; "": it can be run."""
+        module = {"envoy": "envoy", "xds": "grpc"}.get(self.extra)
+        return self.extra if module and importlib.util.find_spec(module) is None else ""
 
 
 _TURNS = {"policy": "round_robin"}
@@ -56,16 +69,27 @@ DESIGNS = (
         _TURNS,
     ),
     Design(
+        "xDS, proxyless gRPC",
+        XDS + CLUSTER_IP_SERVICE,
+        ("an xDS control plane", "a bootstrap file for each client"),
+        {"engine": "grpcio"},
+        {"xds": True},
+        worlds=_LOCAL,
+        extra="xds",
+    ),
+    Design(
         "Envoy as a gateway",
         ENVOY_SERVICE,
         ("Envoy", "its control plane"),
         cluster={"proxy": "envoy"},
         worlds=_LOCAL,
+        extra="envoy",
     ),
     Design(
         "a sidecar Envoy each",
         None,
         ("an Envoy in each client's pod", "their control plane"),
         worlds=_LOCAL,
+        extra="envoy",
     ),
 )

@@ -1,0 +1,205 @@
+"""A small xDS control plane: it tells proxyless gRPC, and Envoy, who the endpoints are.
+
+One stream for each client (ADS), on which it asks for what it needs, step by step: the listener it
+calls (LDS), its routes (RDS), their cluster (CDS), the cluster's endpoints (EDS). Each answer has a
+version and a nonce; the client says ACK by asking again with both, or NACK with an error.
+(https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol, the state-of-the-world variant;
+for gRPC: gRFC A27.) Messages are PyPI's xds-protos, the server is grpcio's.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from greetlab.clusters.processes import StartError
+from greetlab.dns.lookup import with_port
+from greetlab.text import plain
+
+PORT = 18000
+_METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
+_CLIENTS = 64
+"""Streams at a time: each has a thread."""
+_KEPT = 10_000
+
+
+@dataclass(frozen=True)
+class XdsEvent:
+    """Something that was said on a client's stream.
+
+    time_ns: CLOCK_MONOTONIC. client: the node that it says it is. what: "asked", "pushed", "ACK" or
+    "NACK". kind: "LDS", "RDS", "CDS" or "EDS". version: of the resources. detail: the resources'
+    names, or why not.
+    """
+
+    time_ns: int
+    client: str
+    what: str
+    kind: str
+    version: str
+    detail: str
+
+    def __str__(self) -> str:
+        version = f" version {self.version}" if self.version else ""
+        return plain(f"{self.client}: {self.what} {self.kind}{version} ({self.detail})")
+
+
+class ControlPlane:
+    """Serves until it is closed.
+
+    ip: where it listens, at port 18000. service: the name that clients call ("xds:///greetserver").
+
+    Raises StartError if grpcio or xds-protos is missing, or the port is taken.
+    """
+
+    def __init__(self, ip: str, service: str) -> None:
+        try:
+            import grpc
+
+            from greetlab.clusters.xds_resources import Resources
+        except ImportError as error:
+            raise StartError(
+                f"there is no {error.name}: pip install 'greetlab[xds]' has the control plane"
+            ) from error
+        self.address = with_port(ip, PORT)
+        self.events: deque[XdsEvent] = deque(maxlen=_KEPT)
+        """What was said, oldest first; the newest 10,000 are kept."""
+        self._resources = Resources(service)
+        self._version = 1
+        self._streams: set[_Stream] = set()
+        self._lock = threading.Lock()
+        self._server = grpc.server(
+            ThreadPoolExecutor(_CLIENTS, "greetlab-xds"), options=[("grpc.so_reuseport", 0)]
+        )
+        handler = grpc.stream_stream_rpc_method_handler(
+            self._serve, self._resources.read_request, self._resources.write_response
+        )
+        _, service_name, method = _METHOD.split("/")
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(service_name, {method: handler}),)
+        )
+        try:
+            self._server.add_insecure_port(self.address)
+        except RuntimeError as error:
+            raise StartError(f"the xDS control plane did not start: {error}") from error
+        self._server.start()
+
+    def set_endpoints(self, addresses: Iterable[tuple[str, int]]) -> None:
+        """Replaces the endpoints, and tells those who asked for them."""
+        with self._lock:
+            self._version += 1
+            self._resources.endpoints = list(addresses)
+            for stream in self._streams:
+                stream.push("EDS")
+
+    def bootstrap(self, client: str) -> str:
+        """What a gRPC client is told at its start (GRPC_XDS_BOOTSTRAP_CONFIG), as JSON."""
+        return json.dumps(
+            {
+                "xds_servers": [
+                    {
+                        "server_uri": self.address,
+                        "channel_creds": [{"type": "insecure"}],
+                        "server_features": ["xds_v3"],
+                    }
+                ],
+                "node": {"id": client},
+            }
+        )
+
+    def of(self, what: str, kind: str | None = None) -> Sequence[XdsEvent]:
+        """The events of one sort: "ACK", "EDS"."""
+        events = list(self.events)
+        return [e for e in events if e.what == what and kind in (None, e.kind)]
+
+    def close(self) -> None:
+        """Ends every stream. Closing twice is fine."""
+        with self._lock:
+            for stream in self._streams:
+                stream.end()
+        self._server.stop(None).wait()
+
+    def _serve(self, requests: Iterator[Any], context: Any) -> Iterator[Any]:
+        stream = _Stream(self)
+        context.add_callback(stream.end)
+        with self._lock:
+            self._streams.add(stream)
+        reader = threading.Thread(
+            target=stream.read, args=(requests,), name="greetlab-xds", daemon=True
+        )
+        reader.start()
+        try:
+            yield from stream.responses()
+        finally:
+            with self._lock:
+                self._streams.discard(stream)
+
+
+class _Stream:
+    """One client's. What it subscribed to, and what it was sent."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._plane = plane
+        self._client = "?"
+        self._nonces = itertools.count(1)
+        self._wanted: dict[str, list[str]] = {}
+        self._todo: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def read(self, requests: Iterator[Any]) -> None:
+        """Until the client ends the stream."""
+        try:
+            for request in requests:
+                self._hear(request)
+        except Exception:  # grpcio has no narrower one: the client is gone
+            pass
+        self.end()
+
+    def push(self, kind: str) -> None:
+        """Sends it again, if it is wanted."""
+        if kind in self._wanted:
+            self._todo.put(kind)
+
+    def end(self) -> None:
+        """Sends nothing more."""
+        self._todo.put(None)
+
+    def responses(self) -> Iterator[Any]:
+        """What is sent, as it is due."""
+        while (kind := self._todo.get()) is not None:
+            plane = self._plane
+            with plane._lock:
+                version, names = str(plane._version), self._wanted[kind]
+                made = plane._resources.response(kind, names, version, str(next(self._nonces)))
+            told = plane._resources.summary(kind)
+            self._note("pushed", kind, version, told)
+            yield made
+
+    def _hear(self, request: Any) -> None:
+        kind = self._plane._resources.kind(request.type_url)
+        names = sorted(request.resource_names)
+        self._client = request.node.id or self._client
+        if request.response_nonce:
+            if request.HasField("error_detail"):
+                said = request.error_detail.message
+                self._note("NACK", kind, request.version_info, said)
+            else:
+                self._note("ACK", kind, request.version_info, ", ".join(names) or "all")
+            if names == self._wanted.get(kind):
+                return
+        else:
+            self._note("asked", kind, "", ", ".join(names) or "all")
+        self._wanted[kind] = names
+        if names or kind in ("LDS", "CDS"):  # of those two "none" means all (the wildcard)
+            self._todo.put(kind)
+
+    def _note(self, what: str, kind: str, version: str, detail: str) -> None:
+        now = time.monotonic_ns()
+        self._plane.events.append(XdsEvent(now, self._client, what, kind, version, detail))

@@ -1,0 +1,95 @@
+"""The xDS control plane: proxyless gRPC, old and new, and a real Envoy are told by it."""
+
+import pytest
+from support import wait_until
+
+import greetlab as gl
+from greetlab.clusters import xds
+from greetlab.clusters.processes import StartError
+
+pytest.importorskip("grpc", reason="no control plane: pip install 'greetlab[xds]'")
+pytest.importorskip("envoy.service", reason="no control plane: pip install 'greetlab[xds]'")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with gl.Cluster.local(pods=3, xds=True, proxy="envoy", seed=1) as made:
+        yield made
+
+
+def acknowledged(plane, client, version):
+    return any(e.client == client and e.version == version for e in plane.of("ACK", "EDS"))
+
+
+@pytest.mark.parametrize("engine", ["grpcio", "grpc"])
+def test_proxyless_grpc_is_told_step_by_step_and_then_of_every_change(cluster, engine):
+    cluster.scale(3)
+    plane = cluster.control_plane
+    with cluster.channel("xds:///greetserver", engine=engine) as channel:
+        channel.wait_ready()
+        wait_until(lambda: len(set(channel.greet("Ada", times=9).by_pod)) == 3)
+        assert sorted(channel.greet("Ada", times=60).by_pod.values()) == [20, 20, 20]
+        mine = [e for e in plane.events if e.client == channel.name]
+        assert [(e.what, e.kind) for e in mine][:12] == [
+            (what, kind) for kind in ("LDS", "RDS", "CDS", "EDS")
+            for what in ("asked", "pushed", "ACK")
+        ]  # fmt: skip
+        assert mine[10].detail == "3 endpoints"
+        cluster.scale(5)
+        pushed = [e for e in plane.of("pushed", "EDS") if e.client == channel.name][-1]
+        wait_until(lambda: acknowledged(plane, channel.name, pushed.version))
+        wait_until(lambda: len(channel.greet("Ada", times=10).by_pod) == 5)
+        assert [*channel.greet("Ada", times=60).by_pod.values()] == [12] * 5
+        assert not plane.of("NACK")
+
+
+def test_an_envoy_is_told_by_the_same(cluster):
+    cluster.scale(3)
+    wait_until(lambda: len(cluster.envoys["greetserver-envoy"].hosts()) == 3)
+    with cluster.channel("greetserver-envoy") as channel:
+        assert sorted(channel.greet("Ada", times=60).by_pod.values()) == [20, 20, 20]
+    assert any(e.client == "greetserver-envoy" for e in cluster.control_plane.of("ACK", "EDS"))
+
+
+def test_a_service_that_there_is_not_has_no_listener(cluster):
+    with cluster.channel("xds:///elsewhere", engine="grpcio") as channel:
+        calls = channel.greet("Ada", timeout=0.5)
+    assert calls.ok == 0
+    told = [e for e in cluster.control_plane.events if e.client == channel.name]
+    assert (told[0].what, told[0].kind, told[0].detail) == ("asked", "LDS", "elsewhere")
+
+
+def test_a_nack_is_kept_with_its_reason(cluster):
+    import grpc
+    from envoy.service.discovery.v3 import discovery_pb2 as messages
+
+    plane = cluster.control_plane
+    eds = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
+    ask = messages.DiscoveryRequest(type_url=eds, resource_names=["greetserver"])
+    ask.node.id = "odd\x1b[31m"
+    refuse = messages.DiscoveryRequest(type_url=eds, resource_names=["greetserver"])
+    refuse.response_nonce = "1"
+    refuse.error_detail.message = "I do not like\nthis"
+    with grpc.insecure_channel(plane.address) as channel:
+        stream = channel.stream_stream(
+            xds._METHOD, messages.DiscoveryRequest.SerializeToString,
+            messages.DiscoveryResponse.FromString,
+        )(iter([ask, refuse]))  # fmt: skip
+        assert next(stream).nonce == "1"
+        wait_until(lambda: plane.of("NACK", "EDS"))
+        [nack] = plane.of("NACK", "EDS")
+        stream.cancel()
+    assert nack.detail == "I do not like\nthis"
+    assert str(nack) == r"odd\x1b[31m: NACK EDS (I do not like\nthis)"
+
+
+def test_what_is_missing_is_said(cluster):
+    with gl.Cluster.local(pods=1) as plain:
+        with pytest.raises(ValueError, match=r"no xDS control plane: Cluster.local\(xds=True\)"):
+            plain.channel("xds:///greetserver", engine="grpcio")
+        with pytest.raises(ValueError, match="no xDS control plane"):
+            _ = plain.control_plane
+    with pytest.raises(ValueError, match="engine"):
+        cluster.channel("xds:///greetserver")
+    with pytest.raises(StartError, match="control plane did not start"):
+        xds.ControlPlane(cluster.control_plane.address.rpartition(":")[0], "greetserver")
