@@ -95,14 +95,18 @@ def test_it_ends_with_a_python_that_was_killed():
     script = (
         "import greetlab as gl, signal\n"
         "cluster = gl.Cluster.local(pods=1, proxy='envoy')\n"
-        "print(cluster.envoys['greetserver-envoy'].popen.pid, flush=True)\n"
+        "proxy = cluster.envoys['greetserver-envoy']\n"
+        "print(proxy.popen.pid, proxy._folder.name, flush=True)\n"
         "signal.pause()\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as python:
-        group = int(python.stdout.readline())
+        number, folder = python.stdout.readline().decode().split()
+        group = int(number)
         assert members(group)
+        assert Path(folder).exists()
         python.send_signal(signal.SIGKILL)
         wait_until(lambda: not members(group))
+        assert not Path(folder).exists()
 
 
 def test_what_is_missing_is_said(monkeypatch):

@@ -27,9 +27,18 @@ _SERVES = "starting workers"
 _KEPT = 50
 """Last lines of its log."""
 _TYPE = "type.googleapis.com/envoy."
-_WATCHED = "(read _ < /dev/fd/$1; read was < /proc/$$/comm; [ \"$was\" = envoy ] && kill -9 $$) " \
-    ">/dev/null 2>&1 & shift; exec \"$@\" 2>&1"  # fmt: skip
-"""Becomes Envoy, which knows of no lifeline; a child of its own waits for the lifeline's end."""
+_WATCHED = """
+(
+  read _ < /dev/fd/$1
+  read was < /proc/$$/comm && [ "$was" = envoy ] && kill -9 $$
+  rm -rf "$2"
+) >/dev/null 2>&1 &
+shift 2
+exec "$@" 2>&1
+"""
+"""Becomes Envoy, which knows of no lifeline; a child of its own waits for the lifeline's end, which
+may be that of a Python that was killed.
+"""
 
 
 def program() -> Path:
@@ -78,7 +87,7 @@ class EnvoyProxy(Process):
         )
         super().__init__(
             name,
-            ["sh", "-c", _WATCHED, "envoy", str(lifeline.reader), str(envoy),
+            ["sh", "-c", _WATCHED, "envoy", str(lifeline.reader), self._folder.name, str(envoy),
              "-c", str(self._file("envoy.json")), "--disable-hot-restart", "--concurrency", "1",
              "--log-level", "info"],
             lifeline=lifeline,
