@@ -180,8 +180,8 @@ def navigation() -> str:
     lines += [f"    - {heading(WORK / 'docs/labs' / lab / 'README.md')}: labs/{lab}/README.md"
               for lab in LABS]  # fmt: skip
     lines += ["  - Reference:", "    - The Python API: api.md", "    - Glossary: glossary.md"]
-    lines += [f"    - {title[page]}: {page}"
-              for page in ("k8s/README.md", "cpp/README.md", "bench/README.md", "CONTRIBUTING.md")]  # fmt: skip
+    last = ("k8s/README.md", "cpp/README.md", "bench/README.md", "CONTRIBUTING.md")
+    lines += [f"    - {title[page]}: {page}" for page in last]
     return "\n".join(lines) + "\n"
 
 
