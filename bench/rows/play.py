@@ -42,7 +42,7 @@ def _step(command: list[str | Path]) -> Sample:
 def _pages(effort: Effort) -> Iterator[Mapping[str, Run]]:
     chromium = processes.require_program("chromium", "chromium")
     frames = str(effort.calls(600))
-    command = [sys.executable, "-m", "bench.clients.frames", chromium, frames]
+    command: list[str | Path] = [sys.executable, "-m", "bench.clients.frames", chromium, frames]
     yield {
         PLAYING: partial(_step, [*command, THOUSAND]),
         STILL: partial(_step, command),
