@@ -111,6 +111,13 @@ void bind_channel(py::module_& module) {
             self.load->cancel();
           },
           "Gives up what is in flight and what was not started.")
+      .def(
+          "stop",
+          [](const SimLoad& self) {
+            const Turn turn(*self.world);
+            self.load->stop();
+          },
+          "Starts no more of them; what is in flight goes on.")
       .def_readwrite("on_cancel", &SimLoad::on_cancel, "Called before it is given up.")
       .def_property_readonly(
           "log",
@@ -249,6 +256,14 @@ The virtual cluster. Use it through greetlab.Cluster.sim(). Durations are second
              step_while(self, [&] { return !load.load->done(); });
            }),
            py::arg("load"), "Lets time pass until every call of the load has ended.")
+      .def(
+          "change",
+          [](const std::shared_ptr<World>& self, const py::kwargs& given) {
+            const Turn turn(*self);
+            self->change(options_from<SimConfig>(given, self->config()));
+          },
+          "Options from now on; which of them can change: `can_change`.")
+      .def_static("can_change", &SimCluster::can_change, py::arg("option"))
       .def("scale", in_turn<SimCluster>(&SimCluster::scale), py::arg("pods"))
       .def("kill", in_turn<SimCluster>(&SimCluster::kill), py::arg("pod"))
       .def("lose", in_turn<SimCluster>(&SimCluster::lose), py::arg("pod"))

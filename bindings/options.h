@@ -92,8 +92,7 @@ std::string type_in_words() {
 /// The struct's defaults, and what of it is `given` by name.
 /// @throws pybind11::type_error for an option that there is not, or a value of another type.
 template <class Options>
-Options options_from(const pybind11::dict& given) {
-  Options options;
+Options options_from(const pybind11::dict& given, Options options = {}) {
   std::size_t taken = 0;
   std::vector<std::string> names;
   std::string there;

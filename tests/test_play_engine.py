@@ -137,7 +137,14 @@ def random_world(number):
             ])  # fmt: skip
             if chance.random() < 0.2:
                 named += [("key_header", "user-id"), ("keys", "7")]
-        elif verb == "cancel":
+        elif verb == "change":
+            named = some([
+                ("endpoint_lag", TIMES), ("readiness_delay", TIMES), ("watch_lag", TIMES),
+                ("pre_stop", TIMES), ("grace", TIMES), ("service_time", ["0", "2ms..9ms"]),
+                ("max_connection_age", ["300ms", "none"]), ("dns_round_trip", TIMES),
+                ("dns_ttl", ["0", "5"]), ("dns_cache", ["true", "false"]),
+            ])  # fmt: skip
+        elif verb in ("cancel", "stop"):
             if not loads:
                 continue
             given = [f"load-{chance.randint(1, loads)}"]

@@ -176,12 +176,14 @@ def test_the_levers_say_how_many_pods_there_are_from_the_beginning(show):
 
 
 def test_a_lever_makes_another_world_and_its_link(show):
-    page = show(f"#v1+pods=3+seed=7;open+greetserver;{CALLS}")
+    page = show(f"#v1+pods=3+seed=7;open+greetserver;{CALLS}", reduced_motion="reduce")
+    at(page, 0)  # the beginning: here every lever is the world's
     page.select_option("select[aria-label=Service]", "greetserver-headless")
     page.select_option("select[aria-label=Policy]", "round_robin")
     assert "open+greetserver-headless+policy=round_robin" in page.url
     at(page, "end")
     assert sorted(shares(page).values()) == [33, 33, 34]
+    at(page, 0)
     page.fill("input[aria-label='Calls a second']", "20")
     page.keyboard.press("Enter")
     assert "calls=200+interval=50ms" in page.url
@@ -192,6 +194,129 @@ def test_a_lever_makes_another_world_and_its_link(show):
     same_in_python(page)
     at(page, "end")
     assert "20.6 ms" in page.inner_text(".gl-figures") or "20.5" in page.inner_text(".gl-figures")
+
+
+def lever(page, name, value):
+    """Pulls one: its group is unfolded, its words are typed."""
+    unfold(page)
+    page.fill(f".gl-lever:has-text('{name}') input >> nth=0", value)
+    page.keyboard.press("Tab")
+    assert page.inner_text(".gl-said") == ""
+
+
+def test_levers_act_on_the_running_world_from_this_moment_on(show):
+    page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
+    at(page, 150)
+    lever(page, "service_time", "30ms")
+    assert re.search(r";@\w+\+change\+service_time=30ms;@10s$", page.url)
+    assert "service time 30ms" in page.inner_text(".gl-hear")
+    lever(page, "endpoint_lag", "2s")
+    assert page.url.endswith(";change+endpoint_lag=2s;@10s")
+    at(page, 20)  # before it
+    assert page.input_value(".gl-lever:has-text('service_time') input") == ""
+    at(page, "end")
+    assert page.input_value(".gl-lever:has-text('service_time') input") == "30ms"
+    assert "30." in page.inner_text(".gl-figures tr:has-text('p50')")
+    assert page.inner_text(".gl-note") == ""
+    same_in_python(page)
+
+
+def test_another_rate_and_more_clients_from_this_moment_on(show):
+    page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
+    at(page, 150)
+    lever(page, "calls a second", "50")
+    assert re.search(
+        r";@\w+\+stop\+load-1;load\+client-1\+calls=3\d\d\+interval=20ms;@10s$", page.url
+    )
+    at(page, "end")
+    many = sum(shares(page).values())
+    assert 300 < many < 360  # 40 as it was, and 50 a second since
+    assert re.search(r"failed\s+0\b", page.inner_text(".gl-figures"))  # what was in flight went on
+    assert page.input_value("input[aria-label='Calls a second']") == "50"
+    at(page, 400)
+    lever(page, "clients", "3")
+    assert page.url.count("open+greetserver-headless+policy=round_robin") == 3
+    at(page, "end")
+    assert re.search(r"connections open\s+9\b", page.inner_text(".gl-figures"))
+    lever(page, "seconds", "12")
+    assert page.url.endswith(";@12s")
+    same_in_python(page)
+
+
+def test_what_a_running_world_cannot_be_told_makes_another_and_says_so(show):
+    page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
+    at(page, 150)
+    page.click("[data-pod=pod-2]")
+    page.click(".gl-menu >> text=kill")
+    page.select_option("select[aria-label=Policy]", "random")
+    assert "another one, in which the same was done" in page.inner_text(".gl-note")
+    assert "policy=random" in page.url
+    assert "kill+pod-2" in page.url
+    until(page, f"{PLAY}.sandbox.now() > 3.8")  # the moment is the same
+    page.click("text=cured")
+    assert page.inner_text(".gl-note") == ""
+
+
+def test_retries_have_levers_and_one_brings_what_it_needs(show):
+    page = show(f"#{WORLD};fail+pod-2+0.5;{CALLS}", reduced_motion="reduce")
+    if not page.evaluate(f"{PLAY}.sandbox.engine.about.options.config"):
+        pytest.skip("this engine has no words for a service config")
+    at(page, "end")
+    assert not re.search(r"failed\s+0\b", page.inner_text(".gl-figures"))
+    lever(page, "retryPolicy.maxAttempts", "5")
+    assert "retryPolicy.retryableStatusCodes=UNAVAILABLE" in page.url
+    at(page, "end")
+    assert re.search(r"failed\s+0\b", page.inner_text(".gl-figures"))
+    same_in_python(page)
+
+
+def test_back_and_forward_go_through_scenes_and_presets_but_not_levers(show):
+    page = show("#scene-2", reduced_motion="reduce")
+    page.click("text=Next:")
+    page.click("text=The sandbox")
+    page.click("text=cured")
+    page.fill("input[aria-label='Calls a second']", "20")
+    page.keyboard.press("Tab")
+    pulled = page.url
+    page.click("text=a pod killed")
+    page.go_back()
+    until(page, f"location.href === {pulled!r} && {PLAY}.world.link() === location.hash")
+    page.go_back()
+    until(page, f"!location.hash.includes('headless') && {PLAY}.world.link() === location.hash")
+    page.go_back()
+    until(page, "document.querySelector('h2').textContent === 'Headless, and pick_first'")
+    page.go_back()
+    until(page, "document.querySelector('h2').textContent === 'round_robin changes nothing'")
+    page.go_forward()
+    page.go_forward()
+    until(page, f"!{PLAY}.sandbox.root.hidden && location.hash.startsWith('#v1')")
+
+
+def test_the_essay_goes_on_to_two_hundred_clients(show):
+    page = show("#scene-9", reduced_motion="reduce")
+    page.click("text=Next: two hundred clients")
+    assert "hardly anybody comes back to it" in page.inner_text(".gl-note")
+    later = page.evaluate(f"""Object.fromEntries(
+      {PLAY}.sandbox.figures[0].at(undefined, 5).answered)""")
+    assert 4 * later["pod-2"] < min(later["pod-1"], later["pod-3"]), later
+
+
+def test_of_200_pods_each_can_be_acted_on(show):
+    page = show(
+        "#v1+pods=200+seed=7;open+greetserver-headless+policy=round_robin;"
+        "load+client-1+calls=400+interval=1ms;@1s",
+        reduced_motion="reduce",
+    )
+    at(page, "end")
+    assert page.inner_text(".gl-shares h3") == "Who answered: the busiest 12 of 200 pods"
+    page.select_option("select[aria-label='Another pod']", "pod-150")
+    page.click(".gl-menu >> text=kill")
+    assert "kill+pod-150" in page.url
+
+
+def test_a_bar_beside_a_long_name_can_be_dragged_on_a_small_screen(show):
+    page = show("#scene-9", width=390)
+    assert page.locator(".gl-track input").nth(3).bounding_box()["width"] > 200
 
 
 def test_every_policy_has_its_levers(show):
@@ -296,6 +421,28 @@ def test_a_bad_link_is_a_sentence_and_an_empty_sandbox(show):
     assert page.inner_text(".gl-said") == ""
     at(page, "end")
     assert sum(shares(page).values()) == 100
+
+
+def test_a_thousand_requests_a_second_are_drawn_in_time(show):
+    """`./run bench frames` measures the frames; here it is the work of one, with room to spare."""
+    page = show(
+        "#v1+pods=5+seed=7;open+greetserver-headless+policy=round_robin;"
+        "load+client-1+calls=15000+interval=1ms;@15s"
+    )
+    page.evaluate(f"{PLAY}.flow.player.pause()")
+    worst = page.evaluate(f"""(() => {{
+      const {{ flow }} = {PLAY};
+      const took = [];
+      for (let i = 0; i < 60; ++i) {{
+        flow.player.u = 10 + i / 60;
+        flow.player.position = flow.clock.positionAt(flow.player.u);
+        const began = performance.now();
+        flow.draw();
+        took.push(performance.now() - began);
+      }}
+      return took.sort((a, b) => a - b)[56];
+    }})()""")
+    assert worst < 40  # ms; 4 on a quiet machine
 
 
 # --- How it looks ---------------------------------------------------------------------------------

@@ -75,6 +75,11 @@ void Load::cancel() {
   }
 }
 
+void Load::stop() {
+  const auto self = shared_from_this();
+  give_up_the_rest();
+}
+
 void Load::give_up_the_rest() {
   next_.cancel();
   next_call_.clear();

@@ -70,6 +70,9 @@ class Load final : public std::enable_shared_from_this<Load> {
   /// Gives up what is in flight, and what was not started. All of it ends with CANCELLED.
   void cancel();
 
+  /// Starts no more of them; what is in flight goes on. The others end with CANCELLED.
+  void stop();
+
   bool done() const { return ended_ == config_.calls; }
   std::size_t ended() const { return ended_; }
   const CallLog& log() const { return log_; }

@@ -76,6 +76,32 @@ SimCluster::SimCluster(SimConfig config, ReadTxtConfig read_config)
   if (config_.pods == 0) publish(EventId::none);  // the services are there all the same
 }
 
+bool SimCluster::can_change(std::string_view option) {
+  static constexpr std::array<std::string_view, 12> kCan{
+      "start_interval", "readiness_delay", "endpoint_lag",       "watch_lag",
+      "pre_stop",       "grace",           "service_time",       "dns_round_trip",
+      "dns_ttl",        "dns_cache",       "max_connection_age", "max_connection_age_grace"};
+  return std::ranges::find(kCan, option) != kCan.end();
+}
+
+void SimCluster::change(const SimConfig& config) {
+  config_.start_interval = config.start_interval;
+  config_.readiness_delay = config.readiness_delay;
+  config_.endpoint_lag = config.endpoint_lag;
+  config_.watch_lag = config.watch_lag;
+  config_.pre_stop = config.pre_stop;
+  config_.grace = config.grace;
+  config_.pod.service_time = config.pod.service_time;
+  for (SimPod& pod : pods_) pod.service_time = config.pod.service_time;
+  config_.dns.round_trip = config.dns.round_trip;
+  config_.dns.ttl = config.dns.ttl;
+  config_.dns.cache = config.dns.cache;
+  dns_.change(dns_config(config_));
+  config_.network.max_connection_age = config.network.max_connection_age;
+  config_.network.max_connection_age_grace = config.network.max_connection_age_grace;
+  network_.change(config_.network);
+}
+
 SimCluster::~SimCluster() {
   trace_.listen(nullptr);  // the end of the world is nobody's event
   channels_.clear();

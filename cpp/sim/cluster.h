@@ -122,6 +122,15 @@ class SimCluster {
   /// This share of its calls fails, so.
   void fail(std::string_view pod, const Failing& failing);
 
+  const SimConfig& config() const { return config_; }
+  /// Whether an option may become another one while the world runs: what an operator can change of
+  /// a cluster without another cluster, and what holds for whatever begins after that.
+  static bool can_change(std::string_view option);
+  /// From now on it is as `config` says, where it can change; the rest of `config` does not count.
+  /// Calls that are being served, connections that are there and what is under way stay as they
+  /// began.
+  void change(const SimConfig& config);
+
   /// The DNS has this TXT record for both services' configs from now on (gRFC A2); empty: none.
   void publish_config(const std::string& record);
 
@@ -164,7 +173,7 @@ class SimCluster {
   std::optional<std::vector<SliceEndpoint>> slice_endpoints(std::string_view service) const;
   EventId tell(const SimPod& pod, std::string_view change, EventId cause = EventId::none);
 
-  const SimConfig config_;
+  SimConfig config_;
   const ReadTxtConfig read_config_;
   VirtualClock clock_;
   Rng rng_;

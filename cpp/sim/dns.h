@@ -38,6 +38,9 @@ class SimDns {
   /// All of them outlive it.
   SimDns(Clock& clock, Rng& rng, Trace& trace, SimDnsConfig config);
 
+  /// From now on. What a cache has it keeps, for as long as it was to.
+  void change(const SimDnsConfig& config) { config_ = config; }
+
   /// The addresses of an absolute name, without the final dot. None: the name is not there.
   void set(const std::string& name, std::vector<std::string> addresses);
 
@@ -68,7 +71,7 @@ class SimDns {
   Clock& clock_;
   Rng& rng_;
   Trace& trace_;
-  const SimDnsConfig config_;
+  SimDnsConfig config_;
   std::map<std::string, std::vector<std::string>> table_;
   std::map<std::string, std::string> configs_;
   std::map<std::string, Cached> cache_;

@@ -46,6 +46,9 @@ class Network final : public Connector {
  public:
   /// All of them outlive it.
   Network(Clock& clock, Rng& rng, Trace& trace, NetworkConfig config);
+
+  /// For connections that are made from now on.
+  void change(const NetworkConfig& config) { config_ = config; }
   ~Network() override;
 
   std::unique_ptr<Link> dial(const Dial& dial, Link::Watcher& watcher) override;
@@ -84,7 +87,7 @@ class Network final : public Connector {
   Clock& clock_;
   Rng& rng_;
   Trace& trace_;
-  const NetworkConfig config_;
+  NetworkConfig config_;
   std::map<Address, SimPod*> pods_;  // by each of its addresses
   std::map<Address, EndpointPick> cluster_ips_;
   std::uint64_t opened_ = 0;

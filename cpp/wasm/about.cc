@@ -303,6 +303,7 @@ std::string about() {
     });
     json.key("options").object([&] {
       options<SimConfig>(json, "world", all);
+      options<SimConfig>(json, "change", SimCluster::can_change);
       options<ChannelOptions>(json, "channel", is_virtual);
       options<LoadWords>(json, "load", all);
     });

@@ -155,9 +155,9 @@ struct Verbs {
         start_load(world.cluster_, *one.channel, std::move(config), std::move(dial_anew)));
   }
 
-  static void cancel(World& world, const S& s) {
+  static Load& load_of(World& world, const S& s) {
     for (std::size_t i = 0; i < world.loads_.size(); ++i) {
-      if ("load-" + std::to_string(i + 1) == s.given[0]) return world.loads_[i]->cancel();
+      if ("load-" + std::to_string(i + 1) == s.given[0]) return *world.loads_[i];
     }
     refuse("no load '" + printable(s.given[0]) + "': there " +
            (world.loads_.empty()
@@ -254,6 +254,17 @@ std::span<const Verb> verbs() {
        Verbs::run<[](World& world, const S& s) {
          world.cluster().set_serving(s.given[0], given<bool>(s, 1));
        }>},
+      {"change",
+       {},
+       "change",
+       "from now on: what of the world's options can change while it runs",
+       Verbs::run<[](World& world, const S& s) {
+         SimConfig config = world.cluster().config();
+         for (const auto& [name, text] : s.named) {
+           set_option(config, name, text, SimCluster::can_change);
+         }
+         world.cluster().change(config);
+       }>},
       {"open", {"service"}, "channel", "a new client, client-1 and so on", Verbs::run<Verbs::open>},
       {"close",
        {"client"},
@@ -275,7 +286,12 @@ std::span<const Verb> verbs() {
        {"load"},
        "",
        "gives up what is in flight of it, and what was not started",
-       Verbs::run<Verbs::cancel>},
+       Verbs::run<[](World& world, const S& s) { Verbs::load_of(world, s).cancel(); }>},
+      {"stop",
+       {"load"},
+       "",
+       "starts no more of it; what is in flight goes on",
+       Verbs::run<[](World& world, const S& s) { Verbs::load_of(world, s).stop(); }>},
       {"lookup",
        {"name"},
        "",

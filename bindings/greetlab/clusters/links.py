@@ -137,10 +137,20 @@ def _client(cluster: SimCluster, name: str) -> SimChannel:
 
 def _cancel(cluster: SimCluster, named: Named, load: str) -> None:
     _none(named)
+    cluster._loads[_number(cluster, load)].cancel()
+
+
+def _number(cluster: SimCluster, load: str) -> int:
     names = [f"load-{number}" for number in range(1, len(cluster._loads) + 1)]
     if load not in names:
         raise ValueError(f"no load {load!r}: there are {len(names)}, load-1 and so on")
-    cluster._loads[names.index(load)].cancel()
+    return names.index(load)
+
+
+def _stop(cluster: SimCluster, named: Named, load: str) -> None:
+    _none(named)
+    number = _number(cluster, load)
+    cluster._do(lambda one: one._loads[number].stop(), Command("stop", [load]))
 
 
 def _to(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -158,12 +168,14 @@ FOLLOWED: dict[str, Callable[..., Any]] = {
     "slow": _to(lambda cluster, pod, longer: cluster.slow(pod, longer)),
     "fail": _fail,
     "set_serving": _to(lambda cluster, pod, word: cluster.set_serving(pod, _truth(word))),
+    "change": lambda cluster, named: cluster.change(**_core.options_from_words("world", named)),
     "open": _open,
     "close": _to(lambda cluster, name: _client(cluster, name).close()),
     "connect": _to(lambda cluster, name: _client(cluster, name)._connect()),
     "look_again": _to(lambda cluster, name: _client(cluster, name)._look_again()),
     "load": _load,
     "cancel": _cancel,
+    "stop": _stop,
     "lookup": _to(lambda cluster, name: cluster.lookup(name)),
 }
 """What a link can have done to a world, by its verb."""

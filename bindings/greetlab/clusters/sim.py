@@ -225,6 +225,15 @@ class SimChannel(GreetChannel):
         return f"{self.name} in the sim"
 
 
+_TIMES = ("start_interval", "readiness_delay", "endpoint_lag", "watch_lag", "pre_stop", "grace")
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    for name in _TIMES:
+        arguments.number(name, options.get(name, 0), 0, 1e6)
+    arguments.time("service_time", options.get("service_time", 0))
+
+
 class SimCluster(Cluster, Faults):
     """Pods, services and clients of a virtual world.
 
@@ -244,16 +253,7 @@ class SimCluster(Cluster, Faults):
         self.seed = secrets.randbits(63) if seed is None else seed
         self._options: dict[str, Any] = {"pods": pods, "seed": self.seed, **options}
         arguments.whole("pods", pods, 0, 10_000)
-        for name in (
-            "start_interval",
-            "readiness_delay",
-            "endpoint_lag",
-            "watch_lag",
-            "pre_stop",
-            "grace",
-        ):
-            arguments.number(name, self._options.get(name, 0), 0, 1e6)
-        arguments.time("service_time", self._options.get("service_time", 0))
+        _check(self._options)
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"seed {seed!r}: it is 0 at least and less than 2**64")
         self._core = _core.SimCluster(**self._options)
@@ -377,8 +377,14 @@ class SimCluster(Cluster, Faults):
 
         link: all of it, or what stands after its "#".
 
-        Raises ValueError, with what is wrong, for what is no such link.
+        Raises ValueError, with what is wrong, for what is no such link; one of two worlds, as a
+        fork in the page makes it, is for the page.
         """
+        if "!" in link:
+            raise ValueError(
+                "a link of two worlds side by side, with '!' between them: a cluster is one world; "
+                "link.split('!')[0] is A, link.split('!')[1] is B"
+            )
         world, commands, end_ns = _core.read_script(link)
         cluster = SimCluster(**{"seed": 0, **_core.options_from_words("world", world)})
         for at_ns, at_once, verb, given, named in commands:
@@ -528,6 +534,28 @@ class SimCluster(Cluster, Faults):
             if not self.step(before=end) and not enough():
                 raise self._too_slow(what, timeout)
         return self
+
+    def change(self, **options: Unpack[SimOptions]) -> None:
+        """Makes the running world another one, from now on: `cluster.change(endpoint_lag=2)`.
+
+        options: of those that it was made with, what can change while it runs: how pods come and
+            go, how long they serve a call, how old connections become, DNS. What has begun (a call
+            that is being served, a connection, a drain) ends as it began.
+
+        Raises ValueError for one that is of the world's making, such as its seed.
+        """
+        _check(options)
+        for name in options:
+            if name in SIM_DEFAULTS and not _core.SimCluster.can_change(name):
+                can = [one for one in SIM_DEFAULTS if _core.SimCluster.can_change(one)]
+                raise ValueError(
+                    f"{name}: a running world keeps it; make another cluster, or change "
+                    f"{', '.join(can)}"
+                )
+        self._do(
+            lambda cluster: cluster._core.change(**options),
+            links.Command("change", [], _core.option_words("world", dict(options))),
+        )
 
     def slow(self, pod: str, latency: arguments.Time) -> None:
         """Makes a pod serve each call this much longer; see `Faults.slow`."""

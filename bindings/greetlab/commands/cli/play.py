@@ -34,7 +34,8 @@ def play(
     with failing_in_words("play"):
         _, _, fragment = link.rpartition("#")
         if fragment:
-            SimCluster.from_link(fragment)  # says what is wrong with it
+            for world in fragment.split("!"):  # two of them, side by side
+                SimCluster.from_link(world)  # says what is wrong with it
         out.write_text(document(), encoding="utf-8")
         address = out.resolve().as_uri() + (f"#{fragment}" if fragment else "")
         if as_json:

@@ -55,6 +55,7 @@ export class Bars {
   show(bars, most) {
     this.most = Math.max(most, 1);
     const names = new Set(bars.map(({ name }) => name));
+    this.root.classList.toggle("gl-long", bars.some(({ name }) => name.length > 12));
     for (const [name, { row }] of this.rows) {
       if (names.has(name)) continue;
       row.remove();

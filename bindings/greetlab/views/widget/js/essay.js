@@ -58,7 +58,8 @@ export class Essay {
   /**
    * @param {Engine} engine
    * @param {Palette} palette
-   * @param {{ say: (text: string) => void, open: (link: string) => void, gone: (scene: number) => void }} page
+   * @param {{ say: (text: string) => void, open: (link: string) => void,
+   *   preset: (name: string) => void, gone: (scene: number) => void }} page
    */
   constructor(engine, palette, page) {
     this.engine = engine;
@@ -132,8 +133,10 @@ export class Essay {
           onclick: () => this.page.open(scene.worlds.slice(0, SHOWN)
             .map(({ script }) => filled(script, this.chosen)).join(BETWEEN)) },
           "Take it to the sandbox"),
-        ...(last ? [] : [element("button", { type: "button",
-          onclick: () => this.go(this.number + 1, true) }, `Next: ${SCENES[this.number + 1].title} →`)])),
+        last ? element("button", { type: "button",
+          onclick: () => this.page.preset("200 clients") }, "Next: two hundred clients, in the sandbox →")
+          : element("button", { type: "button",
+            onclick: () => this.go(this.number + 1, true) }, `Next: ${SCENES[this.number + 1].title} →`)),
     );
     this.count();
     this.page.gone(this.number);

@@ -100,17 +100,18 @@ export class Figures {
    */
   at(position = this.length, since = 0) {
     const answered = new Map(this.pods.map((pod) => [pod, 0]));
-    /** @type {number[]} */
-    const took = [];
+    // Ten times a second, while a picture of some thousand calls plays: numbers sort as numbers here.
+    const all = new Float64Array(this.calls.length);
+    let many = 0;
     let failed = 0;
     for (const { start, end, seconds, pod, ok } of this.calls) {
       if (end >= position) break;
       if (start < since) continue;
-      took.push(seconds);
+      all[many++] = seconds;
       if (ok) answered.set(pod, (answered.get(pod) ?? 0) + 1);
       else ++failed;
     }
-    took.sort((a, b) => a - b);
+    const took = all.subarray(0, many).sort();
     /** @param {number} share the least that so large a share is not above */
     const quantile = (share) => took[Math.ceil(took.length * share) - 1] ?? NaN;
     const up = countBelow(this.up, position);

@@ -47,14 +47,22 @@ export function lesson(model, position) {
   if (picker.ready < list.length && picker.ready) {
     return `Only ${picker.ready} of ${list.length} connections are READY: calls go there alone.`;
   }
-  if (picker.ready > 1 && picker.picker === "round_robin") {
+  if (picker.ready > 1 && picker.picker in TAKEN) {
     const pods = new Set(list.map((address) => model.podByAddress.get(address) ?? address)).size;
     return pods < picker.ready
       ? `To DNS each address is an endpoint: ${picker.ready} connections to ${pods} pods.`
-      : `A connection to each of ${picker.ready} pods, and the calls take turns.`;
+      : `A connection to each of ${picker.ready} pods, and ${TAKEN[picker.picker]}.`;
   }
   return "";
 }
+
+/** How a policy chooses. @type {Record<string, string>} */
+const TAKEN = {
+  round_robin: "the calls take turns",
+  random: "each call goes to one of them by chance",
+  least_request: "of some that it draws, the one with the fewest calls in flight",
+  weighted_round_robin: "the calls take turns, more of them where the weight is more",
+};
 
 /** A few pods by name, more by their number, with the verb.
  * @param {Pod[]} pods @param {string} one @param {string} several

@@ -2,10 +2,13 @@
 // --- The sandbox's levers: every option that the engine tells of, in groups that fold -------------
 
 import { element, set } from "./elements.js";
-import { endOf, loaded, rateOf } from "./script.js";
+import { crowd, momentOf } from "./moment.js";
+import { alike, endOf, loaded, rateOf, setupOf } from "./script.js";
 
 /** @import { About, Option } from "./engine.js" */
+/** @import { Deed, Moment } from "./moment.js" */
 /** @import { Setup, Words } from "./script.js" */
+/** @typedef {"world" | "channel" | "load" | "config"} Whose config: its words stand in the channel's */
 
 export const SERVICES = ["greetserver", "greetserver-headless", "watch:///greetserver-headless"];
 /** What a person calls them. @type {Record<string, string>} */
@@ -14,10 +17,11 @@ const SERVICE_NAMES = {
   "greetserver-headless": "headless",
   "watch:///greetserver-headless": "headless, watch",
 };
+const AT_FIRST = 0.001; // seconds: before it a lever is of the beginning
 const MOST_CALLS = 20_000; // the picture keeps every one
 
 /** Of the engine's options, what stands where; of what is in none the page has no lever.
- * @type {{ title: string, of: "world" | "channel" | "load", names: string[] }[]}
+ * @type {{ title: string, of: Whose, names: string[] }[]}
  */
 const GROUPS = [
   { title: "How pods serve", of: "world", names: [
@@ -31,23 +35,48 @@ const GROUPS = [
     "connection_per_call"] },
   { title: "Calls", of: "load", names: [
     "timeout", "wait_for_ready", "concurrency", "key_header", "keys"] },
+  { title: "Retries and health", of: "config", names: [
+    "retryPolicy.maxAttempts", "retryPolicy.initialBackoff", "retryPolicy.maxBackoff",
+    "retryPolicy.backoffMultiplier", "retryPolicy.retryableStatusCodes",
+    "hedgingPolicy.maxAttempts", "hedgingPolicy.hedgingDelay", "hedgingPolicy.nonFatalStatusCodes",
+    "retryThrottling.maxTokens", "retryThrottling.tokenRatio", "healthCheckConfig.serviceName"] },
   { title: "DNS and chance", of: "world", names: [
     "dns_ttl", "dns_cache", "dns_round_trip", "ip", "seed"] },
 ];
 
+/** Of a part of a service config, what is said with any of it (gRFC A6: all of them are needed).
+ * @type {Record<string, Words>}
+ */
+const NEEDED = {
+  retryPolicy: {
+    maxAttempts: "3", initialBackoff: "10ms", maxBackoff: "1s", backoffMultiplier: "2",
+    retryableStatusCodes: "UNAVAILABLE",
+  },
+  hedgingPolicy: { maxAttempts: "3" },
+  retryThrottling: { maxTokens: "10", tokenRatio: "0.1" },
+};
+/** A call has one of them. @type {Record<string, string>} */
+const INSTEAD = { retryPolicy: "hedgingPolicy", hedgingPolicy: "retryPolicy" };
+const HEALTH = "healthCheckConfig.serviceName"; // "": the server as a whole
+
 export class Levers {
   /**
    * @param {About} about
-   * @param {(setup: Setup) => void} changed another world, with the same story
-   * @param {(pods: number) => void} scaled at the moment of the picture
+   * @param {object} does
+   * @param {() => [link: string, seconds: number]} does.moment of the picture
+   * @param {(setup: Setup) => void} does.another world, with the same story
+   * @param {(deeds: Deed[], seconds?: number) => void} does.act now; until then at least
+   * @param {(pods: number) => void} does.scale
    */
-  constructor(about, changed, scaled) {
+  constructor(about, does) {
     this.about = about;
-    this.changed = changed;
-    /** @type {Setup | null} */
-    this.setup = null;
+    this.does = does;
+    /** @type {Moment | null} */
+    this.moment = null;
+    this.shown = "";
+    const live = (/** @type {HTMLElement} */ lever) => (lever.classList.add("gl-now"), lever);
     this.pods = element("input", { type: "range", min: "1", max: "20", "aria-label": "Pods",
-      oninput: () => this.tell(), onchange: () => scaled(Number(this.pods.value)) });
+      oninput: () => this.tell(), onchange: () => does.scale(Number(this.pods.value)) });
     this.service = choice("Service", SERVICES.map((one) => [one, SERVICE_NAMES[one]]));
     this.policy = choice("Policy", about.policies.map(({ name }) => [name, name]));
     this.clients = number("Clients", 1, 1000);
@@ -61,56 +90,97 @@ export class Levers {
     for (const lever of [this.clients, this.rate, this.seconds, this.arrival]) {
       lever.addEventListener("change", () => this.load());
     }
-    /** @type {{ option: Option, of: "world" | "channel" | "load", input: HTMLInputElement }[]} */
+    /** @type {{ option: Option, of: Whose, input: HTMLInputElement }[]} */
     this.options = [];
     this.root = element("form", { class: "gl-sandbox-levers", "aria-label": "Levers",
       onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
+      element("p", { class: "gl-legend" }, element("span", { class: "gl-now" }, "Underlined"),
+        ": acts from this moment on. The others make another world, with the same commands."),
       folded("Service and policy", true,
         labelled("Service", this.service), labelled("policy", this.policy), this.fields),
       folded("Pods and calls", true,
-        labelled("pods, from this moment on", this.pods, this.said),
-        labelled("clients", this.clients), labelled("calls a second", this.rate),
-        labelled("they come", this.arrival), labelled("seconds", this.seconds)),
-      ...GROUPS.map(({ title, of, names }) => folded(title, false,
+        ...[labelled("pods", this.pods, this.said),
+          labelled("clients", this.clients), labelled("calls a second", this.rate),
+          labelled("they come", this.arrival), labelled("seconds", this.seconds)].map(live)),
+      ...GROUPS.filter(({ of }) => about.options[of]).map(({ title, of, names }) => folded(title, false,
         ...about.options[of].filter(({ name }) => names.includes(name))
           .sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name))
           .map((option) => this.lever(option, of)))));
   }
 
-  /** @param {Option} option @param {"world" | "channel" | "load"} of */
+  /** Whether it acts on the running world. @param {Option} option @param {Whose} of */
+  lives({ name }, of) {
+    return of === "load" || (of === "world" && this.about.options.change.some((one) => one.name === name));
+  }
+
+  /** @param {Option} option @param {Whose} of */
   lever(option, of) {
-    const truth = option.type === "truth";
+    const truth = option.type === "truth" || option.name === HEALTH;
     const input = element("input", truth ? { type: "checkbox" }
       : { type: "text", placeholder: option.usual === "0h" ? "0" : option.usual, spellcheck: "false", autocomplete: "off" });
     input.addEventListener("change", () => {
-      if (!this.setup) return;
       const value = truth ? String(input.checked) : input.value.trim();
-      this.change({ [of]: worded(this.setup[of], option.name, value, option.usual) });
+      this.turn(option, of, value);
     });
     this.options.push({ option, of, input });
-    return helped(labelled(option.name, input), option.help);
+    const lever = helped(labelled(option.name, input), option.help);
+    if (this.lives(option, of)) lever.classList.add("gl-now");
+    return lever;
+  }
+
+  /** The world at its beginning, and at the moment of the picture; null there: it has not begun. */
+  now() {
+    const [link, seconds] = this.does.moment();
+    const setup = setupOf(link);
+    return { setup, moment: seconds > AT_FIRST && setup.clients ? momentOf(link, seconds) : null };
+  }
+
+  /** @param {Option} option @param {Whose} of @param {string} value */
+  turn(option, of, value) {
+    const { setup, moment } = this.now();
+    const { name, usual } = option;
+    if (of === "config") return this.change({ channel: configured(setup.channel, name, value) });
+    if (!moment || !this.lives(option, of)) {
+      return this.change({ [of]: worded(setup[of], name, value, usual) });
+    }
+    if (of === "world") return this.does.act([["change", [], { [name]: value || usual }]]);
+    const load = worded(moment.setup.load, name, value, usual);
+    this.again({ ...moment, setup: { ...moment.setup, load } }, {});
+  }
+
+  /** Its calls begin anew, with other words. @param {Moment} moment
+   * @param {Partial<Parameters<typeof crowd>[1]>} other
+   */
+  again(moment, other) {
+    const [link] = this.does.moment();
+    const { setup } = moment;
+    const seconds = other.seconds ?? endOf(setupOf(link));
+    this.does.act(crowd(moment, {
+      clients: setup.clients, rate: rateOf(setup), seconds, chance: byChance(setup), ...other,
+    }), other.seconds);
   }
 
   /** @param {Partial<Setup>} part */
   change(part) {
-    if (!this.setup) return;
-    this.changed(inhabited({ ...this.setup, ...part }));
+    const { setup } = this.now();
+    this.does.another(alike(inhabited({ ...setup, ...part })));
   }
 
   load() {
-    if (!this.setup) return;
+    const { setup: first, moment } = this.now();
     const rate = Number(this.rate.value) || 10;
     const seconds = Number(this.seconds.value) || 10;
     const clients = Math.min(Math.max(Math.round(Number(this.clients.value)) || 1, 1), 1000);
-    const setup = inhabited(this.setup);
     const chance = this.arrival.value === "chance";
     const bounded = Math.min(rate, MOST_CALLS / seconds);
-    this.changed(loaded({ ...setup, clients }, { rate: bounded, seconds, chance }));
+    if (moment) return this.again(moment, { clients, rate: bounded, seconds, chance });
+    const setup = inhabited(first);
+    this.does.another(loaded({ ...setup, clients }, { rate: bounded, seconds, chance }));
   }
 
   /** The policy's own options, and all the others of the channel. @returns {Words} */
   policyWords() {
-    const kept = Object.entries(this.setup?.channel ?? {})
+    const kept = Object.entries(this.now().setup.channel)
       .filter(([name]) => name !== "policy" && !name.startsWith("policy."));
     const type = this.about.policies.find(({ name }) => name === this.policy.value);
     const needed = (type?.fields ?? []).filter(({ usual }) => usual === undefined)
@@ -120,9 +190,12 @@ export class Levers {
     return Object.fromEntries([["policy", this.policy.value], ...needed, ...texts, ...kept]);
   }
 
-  /** As the link says. @param {Setup} setup @param {number} pods that there are now */
-  show(setup, pods) {
-    this.setup = setup;
+  /** As the link says. @param {number} pods that there are now */
+  show(pods) {
+    const [link, seconds] = this.does.moment();
+    const { setup } = momentOf(link, seconds);
+    const end = endOf(setup);
+    this.shown = JSON.stringify(setup);
     this.count(pods);
     this.service.value = setup.service || SERVICES[0];
     const policy = setup.channel.policy ?? "pick_first";
@@ -130,28 +203,36 @@ export class Levers {
     this.clients.value = String(Math.max(setup.clients, 1));
     const rate = rateOf(setup);
     this.rate.value = rate === null ? "" : String(Number(rate.toPrecision(3)));
-    this.seconds.value = String(Math.max(endOf(setup), 1));
-    this.arrival.value = (setup.load.interval ?? "").startsWith("exponential") ? "chance" : "even";
+    this.seconds.value = String(Math.max(Number(end.toPrecision(6)), 1));
+    this.arrival.value = byChance(setup) ? "chance" : "even";
     for (const { option, of, input } of this.options) {
-      const value = setup[of][option.name];
-      if (option.type === "truth") input.checked = (value ?? option.usual) === "true";
+      const value = setup[of === "config" ? "channel" : of][option.name];
+      if (option.name === HEALTH) input.checked = value !== undefined;
+      else if (option.type === "truth") input.checked = (value ?? option.usual) === "true";
       else input.value = value ?? "";
     }
     const type = this.about.policies.find(({ name }) => name === policy);
-    this.fields.replaceChildren(...(type?.texts ?? []).map((name) => this.field(name, "")),
+    this.fields.replaceChildren(...(type?.texts ?? []).map((name) => this.field(name, "", setup)),
       ...(type?.fields ?? []).map(({ name, usual, least, most }) =>
-        helped(this.field(name, usual ?? ""), `${least} to ${most}`)));
+        helped(this.field(name, usual ?? "", setup), `${least} to ${most}`)));
     this.tell();
   }
 
-  /** @param {string} name @param {string} usual */
-  field(name, usual) {
+  /** The picture has gone to another moment, where others may hold. @param {number} pods */
+  moved(pods) {
+    const [link, seconds] = this.does.moment();
+    if (JSON.stringify(momentOf(link, seconds).setup) !== this.shown) this.show(pods);
+    else this.count(pods);
+  }
+
+  /** @param {string} name @param {string} usual @param {Setup} setup */
+  field(name, usual, setup) {
     const word = `policy.${name}`;
     const input = element("input", { type: "text", placeholder: usual, spellcheck: "false",
       autocomplete: "off", onchange: () => {
-        if (this.setup) this.change({ channel: worded(this.setup.channel, word, input.value.trim(), usual) });
+        this.change({ channel: worded(this.now().setup.channel, word, input.value.trim(), usual) });
       } });
-    input.value = this.setup?.channel[word] ?? "";
+    input.value = setup.channel[word] ?? "";
     return labelled(name, input);
   }
 
@@ -186,6 +267,33 @@ function worded(words, name, value, usual) {
   return Object.fromEntries(value === "" || value === usual ? others : [...others, [name, value]]);
 }
 
+/** With another word of a service config: with it comes what it needs, and goes what it replaces;
+ * without one that is needed the others go, too.
+ * @param {Words} channel @param {string} name "retryPolicy.maxAttempts" @param {string} value
+ * @returns {Words}
+ */
+export function configured(channel, name, value) {
+  const [part, field] = name.split(".");
+  if (name === HEALTH) {
+    const { [HEALTH]: _, ...others } = channel;
+    return value === "true" ? { ...others, [HEALTH]: "" } : others;
+  }
+  const needed = NEEDED[part];
+  /** @param {string} one */
+  const of = (one) => (/** @type {[string, string]} */ [word]) => word.startsWith(`${one}.`);
+  const all = Object.entries(channel);
+  const others = all.filter((word) => !of(part)(word) && !of(INSTEAD[part] ?? part)(word));
+  if (!value && field in needed) return Object.fromEntries(others);
+  const said = Object.fromEntries(all.filter(of(part)));
+  for (const [one, usual] of Object.entries(needed)) said[`${part}.${one}`] ??= usual;
+  if (value) said[name] = value;
+  else delete said[name];
+  return { ...Object.fromEntries(others), ...said };
+}
+
+/** Whether the calls come by chance. @param {Setup} setup */
+const byChance = ({ load }) => (load.interval ?? "").startsWith("exponential");
+
 /** @param {string} label @param {[string, string][]} values */
 function choice(label, values) {
   return element("select", { "aria-label": label },
@@ -199,8 +307,8 @@ function number(label, min, max) {
 
 /** @param {string} text @param {HTMLElement[]} levers */
 function labelled(text, ...levers) {
-  // A long name may be broken after its underscores.
-  const parts = text.split(/(?<=_)/).flatMap((part) => [part, element("wbr")]);
+  // A long name may be broken where its words end.
+  const parts = text.split(/(?<=[_.])|(?<=[a-z])(?=[A-Z])/).flatMap((part) => [part, element("wbr")]);
   return element("label", { class: "gl-lever" }, element("span", {}, ...parts), ...levers);
 }
 

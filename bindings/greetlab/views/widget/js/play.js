@@ -4,7 +4,7 @@
 import { element, set } from "./elements.js";
 import { Engine } from "./engine.js";
 import { Essay } from "./essay.js";
-import { Sandbox } from "./sandbox.js";
+import { PRESETS, Sandbox, WATCH } from "./sandbox.js";
 
 /** @import { Palette } from "./essay.js" */
 
@@ -16,9 +16,15 @@ class Playground {
     this.live = element("p", { class: "gl-hear", role: "status", "aria-live": "polite" });
     const say = (/** @type {string} */ text) => set(this.live, text);
     this.essay = new Essay(engine, palette, {
-      say, open: (link) => this.sandboxOf(link), gone: (scene) => this.went(`scene-${scene + 1}`),
+      say, open: (link) => this.sandboxOf(link),
+      preset: (name) => {
+        this.sandboxOf(PRESETS[name], WATCH[name]);
+        this.sandbox.root.querySelector("h2")?.focus();
+      },
+      gone: (scene) => this.went(`scene-${scene + 1}`, true),
     });
-    this.sandbox = new Sandbox(engine, palette, { say, went: (fragment) => this.went(fragment) });
+    this.sandbox = new Sandbox(engine, palette,
+      { say, went: (fragment, anew) => this.went(fragment, anew) });
     this.tabs = [
       element("button", { type: "button", onclick: () => this.scene(Math.max(this.essay.number, 0)) },
         "The essay"),
@@ -27,6 +33,7 @@ class Playground {
     root.replaceChildren(
       element("nav", { class: "gl-tabs", "aria-label": "Parts" }, ...this.tabs),
       this.live, this.essay.root, this.sandbox.root);
+    // Back and Forward, and a link that was typed: it stands in the history already.
     addEventListener("hashchange", () => {
       if (location.hash !== this.shown) this.follow(location.hash);
     });
@@ -44,10 +51,12 @@ class Playground {
 
   /** @param {string} hash */
   follow(hash) {
+    this.following = true;
     const scene = SCENE.exec(hash)?.[1];
     if (scene) this.scene(Number(scene) - 1);
     else if (hash.length > 1) this.sandboxOf(hash);
     else this.scene(0);
+    this.following = false;
   }
 
   /** @param {number} number from 0 */
@@ -57,13 +66,13 @@ class Playground {
     this.essay.go(number);
   }
 
-  /** @param {string} link "": as it was left */
-  sandboxOf(link) {
+  /** @param {string} link "": as it was left @param {string} [watch] */
+  sandboxOf(link, watch) {
     this.part(1);
     this.essay.leave();
-    if (link) this.sandbox.open(link);
+    if (link) this.sandbox.open(link, watch);
     else if (!this.world) this.sandbox.open(SANDBOX);
-    else this.went(this.sandboxShown ?? "");
+    else this.went(this.sandboxShown ?? "", true);
   }
 
   /** @param {number} which */
@@ -76,11 +85,18 @@ class Playground {
     });
   }
 
-  /** The address follows what was done. @param {string} fragment */
-  went(fragment) {
+  /** The address follows what was done.
+   * @param {string} fragment
+   * @param {boolean} anew somewhere to come back to: a scene, a preset; not each turn of a lever
+   */
+  went(fragment, anew) {
     if (!SCENE.test(fragment)) this.sandboxShown = fragment;
     this.shown = `#${fragment}`;
-    history.replaceState(null, "", this.shown);
+    if (anew && !this.following && location.hash !== this.shown) {
+      history.pushState(null, "", this.shown);
+    } else {
+      history.replaceState(null, "", this.shown);
+    }
   }
 }
 

@@ -9,10 +9,11 @@ import { Figures, come, opened } from "./figures.js";
 import { Flow } from "./flow.js";
 import { Levers, inhabited } from "./levers.js";
 import { recorded } from "./recorded.js";
-import { linkOf, setupOf } from "./script.js";
+import { lasting, linkOf, setupOf } from "./script.js";
 
 /** @import { Engine, Value, World } from "./engine.js" */
 /** @import { Palette } from "./essay.js" */
+/** @import { Deed } from "./moment.js" */
 
 const HEADLESS = "greetserver-headless+policy=round_robin";
 const CALLS = "load+client-1+calls=100+interval=100ms";
@@ -27,6 +28,11 @@ export const PRESETS = {
   "200 clients": ["v1+pods=3+seed=7", ...CROWD.map(() => "open+greetserver"),
     ...CROWD.map((i) => `load+client-${i}+calls=5+interval=exponential%202s`),
     "@4s+kill+pod-2", "@5s+restart+pod-2", "@10s"].join(";"),
+};
+/** What is to be seen in one of them. @type {Record<string, string>} */
+export const WATCH = {
+  "200 clients": "Watch for pod-2: it dies at 4 s and is back at 5 s, and hardly anybody comes back to " +
+    "it. Who has a connection that is well keeps it.",
 };
 const NO_WORLD = "v1+pods=0";
 const SIDES = ["A", "B"];
@@ -50,7 +56,7 @@ export class Sandbox {
   /**
    * @param {Engine} engine
    * @param {Palette} palette
-   * @param {{ say: (text: string) => void, went: (fragment: string) => void }} page
+   * @param {{ say: (text: string) => void, went: (fragment: string, anew: boolean) => void }} page
    */
   constructor(engine, palette, page) {
     this.engine = engine;
@@ -68,9 +74,16 @@ export class Sandbox {
     this.menuOf = "";
     /** @type {Bars[]} */
     this.bars = [];
-    this.levers = new Levers(engine.about,
-      (setup) => this.another(linkOf(setup)), (pods) => this.scale(pods));
+    /** @type {HTMLElement[]} */
+    this.titles = [];
+    this.levers = new Levers(engine.about, {
+      moment: () => [this.worlds[this.side].link(), this.now()],
+      another: (setup) => this.another(linkOf(setup)),
+      act: (deeds, seconds) => this.act(deeds, seconds),
+      scale: (pods) => this.scale(pods),
+    });
     this.said = element("p", { class: "gl-said", role: "alert" });
+    this.note = element("p", { class: "gl-note" });
     this.stage = element("div", { class: "gl-stage" });
     this.pods = element("div", { class: "gl-pods", role: "group", "aria-label": "Pods" });
     this.menu = element("div", { class: "gl-menu", role: "group", hidden: "",
@@ -83,19 +96,19 @@ export class Sandbox {
     this.forkButton = element("button", { type: "button", onclick: () => this.fork() }, "Fork");
     this.forkButton.title = "A second world, the same up to this moment, beside this one";
     this.root = element("section", { class: "gl-sandbox", "aria-label": "The sandbox" },
-      element("h2", { class: "gl-hear" }, "The sandbox"),
+      element("h2", { class: "gl-hear", tabindex: "-1" }, "The sandbox"),
       element("div", { class: "gl-presets", role: "group", "aria-label": "Worlds to begin with" },
         ...Object.entries(PRESETS).map(([name, link]) => element("button", {
-          type: "button", onclick: () => this.open(link),
+          type: "button", onclick: () => this.open(link, WATCH[name]),
         }, name))),
       this.said,
       element("div", { class: "gl-two" }, this.levers.root,
         element("div", { class: "gl-right" },
           element("div", { class: "gl-acts" },
             element("span", { class: "gl-moment" }, "At this moment:"), this.pods,
-            element("button", { type: "button", onclick: () => this.act("rollout", []) }, "Roll out"),
+            element("button", { type: "button", onclick: () => this.act([["rollout", [], {}]]) }, "Roll out"),
             this.forkButton, this.sides),
-          this.menu, this.stage,
+          this.note, this.menu, this.stage,
           element("div", { class: "gl-told" }, this.share, this.table))));
   }
 
@@ -106,9 +119,11 @@ export class Sandbox {
 
   /** A link, or two of them: from the beginning; of one that is none a sentence, and an empty world.
    * @param {string} link
+   * @param {string} [watch]
    */
-  open(link) {
+  open(link, watch = "") {
     set(this.said, "");
+    set(this.note, watch);
     this.side = 0;
     /** @type {World[]} */
     const worlds = [];
@@ -116,11 +131,11 @@ export class Sandbox {
       for (const one of link.replace(/^[^#]*#/, "").split(BETWEEN).slice(0, SIDES.length)) {
         worlds.push(opened(this.engine, one));
       }
-      this.show(worlds, 0, true);
+      this.show(worlds, 0, true, true);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       for (const world of worlds) world.free();
-      this.show([opened(this.engine, NO_WORLD)], 0, false);
+      this.show([opened(this.engine, NO_WORLD)], 0, false, true);
       this.refused(`This link cannot be opened: ${error.message}`);
     }
   }
@@ -139,35 +154,42 @@ export class Sandbox {
 
   /** Another world in the place of this one, at the same moment. @param {string} link */
   another(link) {
-    this.replace(() => opened(this.engine, link));
+    const now = this.now();
+    if (!this.replace(() => opened(this.engine, link)) || !this.flow || now <= 0) return;
+    const told = "A running world cannot be told this. So this is another one, in which the same " +
+      `was done, at ${now.toFixed(1)} s.`;
+    set(this.note, told);
+    this.page.say(told);
   }
 
   /** Something is done at the moment of the picture: the same world again up to there, and then
    * another one.
-   * @param {string} verb
-   * @param {Value[]} given
+   * @param {Deed[]} deeds
+   * @param {number} [until] seconds: it ends there, if that is not before its last command
    */
-  act(verb, given) {
+  act(deeds, until) {
     const now = this.now();
-    const { link, end } = { link: this.worlds[this.side].link(), end: this.worlds[this.side].end };
+    const world = this.worlds[this.side];
+    const link = until === undefined ? world.link() : lasting(world.link(), Math.max(until, now));
+    const end = until === undefined ? world.end : Math.max(until, now);
     const done = this.replace(() => {
       const world = this.engine.open(link);
       try {
         come(world, now);
-        world.follow(verb, given);
-        return come(world, end);
+        for (const [verb, given, named] of deeds) world.follow(verb, given, named);
+        return come(world, Math.max(end, world.end));
       } catch (error) {
         world.free();
         throw error;
       }
     });
-    if (done) this.page.say(`At ${now.toFixed(1)} s: ${[verb, ...given].join(" ").replace("_", " ")}.`);
+    if (done) this.page.say(`At ${now.toFixed(1)} s: ${inWords(deeds)}.`);
   }
 
   /** At the beginning it is how many there are; later they come and go. @param {number} pods */
   scale(pods) {
-    const { setup } = this.levers;
-    if (this.now() > 0.001 || !setup) this.act("scale", [pods]);
+    const setup = setupOf(this.worlds[this.side].link());
+    if (this.now() > 0.001) this.act([["scale", [String(pods)], {}]]);
     else this.another(linkOf(inhabited({ ...setup, world: { ...setup.world, pods: String(pods) } })));
   }
 
@@ -176,6 +198,7 @@ export class Sandbox {
     const now = this.now();
     const played = this.flow?.player.playing ?? false;
     set(this.said, "");
+    set(this.note, "");
     this.closeMenu();
     try {
       const world = make();
@@ -187,7 +210,7 @@ export class Sandbox {
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       this.refused(error.message);
-      this.levers.show(setupOf(this.worlds[this.side].link()), this.serving());
+      this.levers.show(this.serving());
       return false;
     }
   }
@@ -213,8 +236,10 @@ export class Sandbox {
     this.page.say(`Two worlds, the same up to ${now.toFixed(1)} s. What you do is done to B.`);
   }
 
-  /** @param {World[]} worlds @param {number} now seconds @param {boolean} play */
-  show(worlds, now, play) {
+  /** @param {World[]} worlds @param {number} now seconds @param {boolean} play
+   * @param {boolean} [anew] they do not come out of those that were here
+   */
+  show(worlds, now, play, anew = false) {
     for (const old of this.worlds) if (!worlds.includes(old)) old.free();
     this.worlds = worlds;
     this.figures = worlds.map((world) => new Figures(world));
@@ -245,8 +270,9 @@ export class Sandbox {
     }
     this.bars = worlds.map((_, side) =>
       new Bars(two ? `Who answered in ${SIDES[side]}` : "Who answered", "calls", false));
+    this.titles = worlds.map(() => element("h3"));
     this.share.replaceChildren(...this.bars.map((bars, side) => element("div", {},
-      element("h3", {}, two ? `${SIDES[side]}: who answered` : "Who answered"), bars.root)));
+      this.titles[side], bars.root)));
     set(this.forkButton, two ? "One world" : "Fork");
     this.sides.hidden = !two;
     this.sides.replaceChildren(element("legend", {}, "levers act on"), ...(two ? SIDES : []).map(
@@ -263,7 +289,7 @@ export class Sandbox {
       player.to(now > 0 ? at : 0);
       if (play && !player.calm) player.play();
     }
-    this.page.went(worlds.map((world) => world.link().slice(1)).join(BETWEEN));
+    this.page.went(worlds.map((world) => world.link().slice(1)).join(BETWEEN), anew);
     this.choose(this.side);
     this.drawn(true);
   }
@@ -274,7 +300,7 @@ export class Sandbox {
     for (const [i, input] of [...this.sides.querySelectorAll("input")].entries()) {
       input.checked = i === side;
     }
-    this.levers.show(setupOf(this.worlds[side].link()), this.serving());
+    this.levers.show(this.serving());
     this.showPods();
   }
 
@@ -311,8 +337,26 @@ export class Sandbox {
           const { left, bottom } = /** @type {Element} */ (event.currentTarget).getBoundingClientRect();
           this.openMenu(pod, left, bottom);
         } }, shape(styleOf(this.palette, pod)), pod, ...(good ? [] : [` ${state}`]));
-    }));
+    }), ...(states.size > MOST_SHOWN ? [this.others([...states.keys()].slice(MOST_SHOWN))] : []));
     if (had) /** @type {HTMLElement | null} */ (this.pods.querySelector(`[data-pod="${CSS.escape(had)}"]`))?.focus();
+  }
+
+  /** @param {number} side @param {number} shown @param {number} all */
+  sharesOf(side, shown, all) {
+    const title = this.worlds.length > 1 ? `${SIDES[side]}: who answered` : "Who answered";
+    return shown < all ? `${title}: the busiest ${shown} of ${all} pods` : title;
+  }
+
+  /** Those for which there is no button: by click in the picture, or here. @param {string[]} pods */
+  others(pods) {
+    const list = element("select", { "aria-label": "Another pod", onchange: () => {
+      const { left, bottom } = list.getBoundingClientRect();
+      const pod = list.value;
+      list.value = "";
+      this.openMenu(pod, left, bottom);
+    } }, element("option", { value: "" }, `${pods.length} more …`),
+    ...pods.map((pod) => element("option", { value: pod }, pod)));
+    return list;
   }
 
   /** @param {string} pod @param {number} x @param {number} y of the window */
@@ -324,7 +368,7 @@ export class Sandbox {
       element("p", {}, shape(styleOf(this.palette, pod)), element("b", {}, pod),
         `${whose} at ${this.now().toFixed(2)} s`),
       ...TO_A_POD.map(([verb, label, more]) => element("button", { type: "button",
-        onclick: () => this.act(verb, [pod, ...more]) }, label)),
+        onclick: () => this.act([[verb, [pod, ...more.map(String)], {}]]) }, label)),
       element("button", { type: "button", onclick: () => this.closeMenu() }, "leave it"));
     this.menu.hidden = false;
     const width = Math.min(300, innerWidth - 24);
@@ -363,6 +407,7 @@ export class Sandbox {
         names.sort((a, b) => (answered.get(b) ?? 0) - (answered.get(a) ?? 0));
         names.length = MOST_SHOWN;
       }
+      set(this.titles[side], this.sharesOf(side, names.length, answered.size));
       if (failed) {
         names.push("failed");
         values.set("failed", failed);
@@ -392,7 +437,7 @@ export class Sandbox {
         ...now.map((one) => element("td", {}, of(one))))));
     this.showPods();
     if (!flow?.player.playing) {
-      this.levers.count(this.serving());
+      this.levers.moved(this.serving());
     }
   }
 
@@ -400,6 +445,14 @@ export class Sandbox {
     this.flow?.player.pause();
     this.closeMenu();
   }
+}
+
+/** What was done, for those who hear it: of the same a few words are enough. @param {Deed[]} deeds */
+function inWords(deeds) {
+  if (deeds.length > 3) return "other calls from now on";
+  return deeds.map(([verb, given, named]) => [verb, ...given,
+    ...Object.entries(named).map(([name, value]) => `${name} ${value}`)].join(" ").replaceAll("_", " "))
+    .join(", ");
 }
 
 /** The Service and the policy, as far as the link says. @param {World} world */

@@ -45,7 +45,7 @@ function plainly(word) {
 }
 
 /** @param {string} statement @returns {{ verb: string, given: string[], named: Words }} */
-function statementOf(statement) {
+export function statementOf(statement) {
   const [verb = "", ...words] = statement.split("+");
   /** @type {string[]} */
   const given = [];
@@ -96,6 +96,15 @@ export function linkOf({ world, service, channel, load, clients, others, later }
   return [written("v1", [], world), ...others, ...opens, ...loads, ...later].join(";");
 }
 
+/** Clients that come later are as those at the beginning. @param {Setup} setup @returns {Setup} */
+export function alike(setup) {
+  return {
+    ...setup,
+    later: setup.later.map((told) => told.replace(/^(@[^+]+\+)?open\+.*$/s,
+      (_, when = "") => when + written("open", [setup.service], setup.channel))),
+  };
+}
+
 /** How many calls a second all of them make; null: each begins when one has ended.
  * @param {Setup} setup
  */
@@ -108,6 +117,13 @@ export function rateOf({ load, clients }) {
 export function endOf({ later }) {
   const last = /^@([^+]+)/.exec(later.at(-1) ?? "")?.[1];
   return secondsOf(last) ?? 0;
+}
+
+/** The same, as far as that. @param {string} link @param {number} seconds @returns {string} */
+export function lasting(link, seconds) {
+  const statements = link.slice(link.indexOf("#") + 1).split(";");
+  if (/^@[^+]+$/.test(statements.at(-1) ?? "")) statements.pop();
+  return [...statements, `@${durationOf(seconds)}`].join(";");
 }
 
 /** Calls as often as that, in all, until the end.
