@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "core/printable.h"
+#include "wasm/host_policy.h"
 #include "wasm/load_words.h"
 #include "wasm/policy_words.h"
 #include "wasm/scripted_world.h"
@@ -117,7 +118,9 @@ struct Verbs {
 
   static void open(World& world, const S& s) {
     ChannelOptions options;
-    options.policy = policy_from(s.named);
+    const std::pair<std::string, std::string> mine{"policy", kOwnPolicy};
+    const bool own = std::ranges::find(s.named, mine) != s.named.end();
+    options.policy = own ? host_policy() : policy_from(s.named);
     for (const auto& [name, text] : s.named) {
       if (!is_policy_word(name)) set_option(options, name, text, is_virtual);
     }

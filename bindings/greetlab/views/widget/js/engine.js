@@ -2,7 +2,7 @@
 // --- The engine: the lab's own C++ core as WebAssembly (cpp/wasm), and its worlds -----------------
 //
 // What there is to know of its memory it says itself (`about`): no layout, fact, option or command
-// is repeated here. It imports nothing, so it runs from a page that was opened by a double click.
+// is repeated here. It needs no system, so it runs from a page that was opened by a double click.
 
 /**
  * The width of a number, its place in the row, what it stands for.
@@ -38,6 +38,16 @@
 const ERROR = -1;
 /** All that the engine asks of a system: to close a file. It has none open. */
 const EBADF = 8;
+
+/** What a picker of one's own answers with where it has failed (cpp/wasm/host_policy.h). */
+const NO_CHOICE = -2;
+export const PICK_ROW = 7;
+
+/**
+ * Whom a call goes to, of the READY connections: its row, or -1, to wait. `rows` is seven numbers
+ * each (cpp/wasm/host_policy.h), read where they lie. It must not throw, nor use the engine.
+ * @typedef {(rows: Float64Array, call: number, client: number) => number} Choose
+ */
 
 /** What was asked for there is not: a sentence for people. */
 export class EngineError extends Error {}
@@ -76,8 +86,14 @@ export class Engine {
    */
   static async load(bytes) {
     const wasi_snapshot_preview1 = { fd_close: () => EBADF };
-    const { instance } = await WebAssembly.instantiate(bytes, { wasi_snapshot_preview1 });
-    return new Engine(instance);
+    /** @type {Engine} */
+    let engine;
+    const host = {
+      pick: (/** @type {number[]} */ ...asked) => engine.pick(asked[0], asked[1], asked[2], asked[3]),
+    };
+    const { instance } = await WebAssembly.instantiate(bytes, { wasi_snapshot_preview1, host });
+    engine = new Engine(instance);
+    return engine;
   }
 
   /** @param {WebAssembly.Instance} instance */
@@ -86,6 +102,8 @@ export class Engine {
       /** @type {unknown} */ (instance.exports)
     );
     this.memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
+    /** What policy=mine does. @type {Choose | null} */
+    this.mine = null;
     this.exports._initialize();
     this.bytes = new Uint8Array(this.memory.buffer);
     this.numbers = new DataView(this.memory.buffer);
@@ -102,6 +120,12 @@ export class Engine {
   open(link) {
     const number = this.call("gl_open", this.put(link));
     return new World(this, number);
+  }
+
+  /** @param {number} from @param {number} count @param {number} call @param {number} client */
+  pick(from, count, call, client) {
+    const rows = new Float64Array(this.memory.buffer, from, count * PICK_ROW);
+    return this.mine ? this.mine(rows, call, client) : NO_CHOICE;
   }
 
   /**
