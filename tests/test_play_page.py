@@ -49,7 +49,12 @@ def show(browser, file):
         page = context.new_page()
         page.on("console", lambda said: wrong.append(said.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda asked: wrong.append(asked.url) if "file:" not in asked.url else 0)
+        page.on(
+            "request",
+            lambda asked: (
+                wrong.append(asked.url) if not asked.url.startswith(("file:", "blob:")) else 0
+            ),
+        )
         page.goto(file.as_uri() + fragment)
         until(page, PLAY)
         return page

@@ -25,6 +25,7 @@ def document() -> str:
         script=join(page.scripts(), "play.js", default="playground"),
         engine=base64.b64encode(engine).decode(),
         palette=json.dumps(palette),
+        judge=json.dumps(join(page.scripts(), "judge.js", default="judging")).replace("</", "<\\/"),
     )
 
 
@@ -35,7 +36,7 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
       content="default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval';
-               style-src 'unsafe-inline'">
+               worker-src blob:; style-src 'unsafe-inline'">
 <title>greetlab: the playground</title>
 <style>
 {style}
@@ -56,7 +57,7 @@ _PAGE = """<!doctype html>
   const packed = Uint8Array.from(atob("{engine}"), (letter) => letter.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const bytes = await new Response(stream).arrayBuffer();
-  playground.start(document.getElementById("play"), bytes, {palette});
+  playground.start(document.getElementById("play"), bytes, {palette}, {judge});
 }}
 </script>
 </body>

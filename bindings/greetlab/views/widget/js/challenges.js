@@ -17,9 +17,10 @@
  * @property {(mine: Figures, other: Figures | null) => string} wrong "": nothing; else a sentence
  */
 
-const PODS = "v1+pods=3+seed={seed}";
-const OPEN = "open+greetserver-headless+policy={policy}";
-const READY = "@1s";
+const THREE = "v1+pods=3+seed={seed}";
+const CLIENT = "open+greetserver-headless+policy={policy}";
+const CONNECTED = "@1s";
+const COLD = 9; // calls
 
 /** @param {Figures} figures @param {number} [since] seconds @returns {Map<string, number>} */
 const shares = (figures, since = 0) => figures.at(undefined, since).answered;
@@ -39,7 +40,7 @@ export const CHALLENGES = [
     title: "At random",
     words: ["Each call goes to any of the pods, by chance: 300 calls, 100 each more or less."],
     starter: "function pick(ready, call) {\n  return ready[0];\n}\n",
-    script: `${PODS};${OPEN};${READY};load+client-1+calls=300+interval=20ms;@8s`,
+    script: `${THREE};${CLIENT};${CONNECTED};load+client-1+calls=300+interval=20ms;@8s`,
     hint: "random() is a number from 0 up to 1, and ready.length says how many there are.",
     wrong: (mine) => {
       const answered = shares(mine);
@@ -55,17 +56,18 @@ export const CHALLENGES = [
   },
   {
     title: "In turns",
-    words: ["round_robin: the first, the second, the third, and the first again."],
+    words: ["round_robin: the first, the second, the third, and the first again. (Judged from the " +
+      "tenth call on: the first go to whoever is READY by then.)"],
     starter: "let turn = 0;\n\nfunction pick(ready, call) {\n  return ready[turn];\n}\n",
-    script: `${PODS};${OPEN};${READY};load+client-1+calls=90+interval=20ms;@4s`,
+    script: `${THREE};${CLIENT};${CONNECTED};load+client-1+calls=90+interval=20ms;@4s`,
     hint: "turn must go on, and begin again: % is the remainder of a division.",
     wrong: (mine) => {
       if (failures(mine)) return failures(mine);
-      const order = turns(mine);
+      const order = turns(mine).slice(COLD);
       const three = order.findIndex((_, i) => i + 2 < order.length &&
         new Set(order.slice(i, i + 3)).size < 3);
       return three < 0 ? ""
-        : `calls ${three + 1} to ${three + 3} went to ${order.slice(three, three + 3).join(", ")}`;
+        : `calls ${COLD + three + 1} to ${COLD + three + 3} went to ${order.slice(three, three + 3).join(", ")}`;
     },
   },
   {
@@ -77,7 +79,7 @@ export const CHALLENGES = [
     ],
     starter: "let turn = 0;\n\nfunction pick(ready, call) {\n  turn = (turn + 1) % ready.length;\n" +
       "  return ready[turn];\n}\n",
-    script: `${PODS}+capacity=2+service_time=10ms;slow+pod-2+90ms;${OPEN};${READY};` +
+    script: `${THREE}+capacity=2+service_time=10ms;slow+pod-2+90ms;${CLIENT};${CONNECTED};` +
       "load+client-1+calls=400+interval=exponential%2015ms;@12s",
     versus: "round_robin",
     hint: "Each of ready has in_flight: how many of your calls it has now.",
@@ -96,7 +98,7 @@ export const CHALLENGES = [
     starter: "function pick(ready, call) {\n  const weights = ready.map((one) => 1);\n" +
       "  let left = random() * weights.reduce((a, b) => a + b);\n" +
       "  return ready.find((one, i) => (left -= weights[i]) < 0);\n}\n",
-    script: `${PODS}+service_time=20ms;slow+pod-2+20ms;slow+pod-3+60ms;${OPEN};${READY};` +
+    script: `${THREE}+service_time=20ms;slow+pod-2+20ms;slow+pod-3+60ms;${CLIENT};${CONNECTED};` +
       "load+client-1+calls=900+interval=10ms;@12s",
     hint: "mean is how many seconds its answers took; 0: it has not answered yet.",
     wrong: (mine) => {
@@ -117,7 +119,7 @@ export const CHALLENGES = [
     ],
     starter: "let turn = 0;\n\nfunction pick(ready, call) {\n  turn = (turn + 1) % ready.length;\n" +
       "  return ready[turn];\n}\n",
-    script: `${PODS};${OPEN};${READY};load+client-1+calls=300+interval=30ms+timeout=1s;` +
+    script: `${THREE};${CLIENT};${CONNECTED};load+client-1+calls=300+interval=30ms+timeout=1s;` +
       "@2s+lose+pod-2;@12s",
     hint: "waiting is how many seconds its oldest call is without an answer; failed, how many failed.",
     wrong: (mine) => {

@@ -5,14 +5,17 @@ import { element, set } from "./elements.js";
 import { Engine } from "./engine.js";
 import { Essay } from "./essay.js";
 import { PRESETS, Sandbox, WATCH } from "./sandbox.js";
+import { Yours, linked } from "./yours.js";
 
 /** @import { Palette } from "./essay.js" */
 
 const SCENE = /^#?scene-(\d+)$/;
 
 class Playground {
-  /** @param {HTMLElement} root @param {Engine} engine @param {Palette} palette */
-  constructor(root, engine, palette) {
+  /** @param {HTMLElement} root @param {Engine} engine @param {Palette} palette
+   * @param {BufferSource} bytes of the engine @param {string} judge a worker's script
+   */
+  constructor(root, engine, palette, bytes, judge) {
     this.live = element("p", { class: "gl-hear", role: "status", "aria-live": "polite" });
     const say = (/** @type {string} */ text) => set(this.live, text);
     this.essay = new Essay(engine, palette, {
@@ -29,10 +32,14 @@ class Playground {
       element("button", { type: "button", onclick: () => this.scene(Math.max(this.essay.number, 0)) },
         "The essay"),
       element("button", { type: "button", onclick: () => this.sandboxOf("") }, "The sandbox"),
+      element("button", { type: "button", onclick: () => this.challenge(this.yours.number) },
+        "Your own policy"),
     ];
+    this.yours = new Yours(judge, bytes, palette,
+      { say, went: (fragment, anew) => this.went(fragment, anew) });
     root.replaceChildren(
       element("nav", { class: "gl-tabs", "aria-label": "Parts" }, ...this.tabs),
-      this.live, this.essay.root, this.sandbox.root);
+      this.live, this.essay.root, this.sandbox.root, this.yours.root);
     // Back and Forward, and a link that was typed: it stands in the history already.
     addEventListener("hashchange", () => {
       if (location.hash !== this.shown) this.follow(location.hash);
@@ -46,14 +53,16 @@ class Playground {
     return this.sandbox.world;
   }
   get flow() {
-    return this.essay.root.hidden ? this.sandbox.flow : this.essay.flow;
+    return [this.essay, this.sandbox, this.yours].find(({ root }) => !root.hidden)?.flow ?? null;
   }
 
   /** @param {string} hash */
   follow(hash) {
     this.following = true;
     const scene = SCENE.exec(hash)?.[1];
+    const yours = linked(hash);
     if (scene) this.scene(Number(scene) - 1);
+    else if (yours) this.challenge(yours.number, yours.source);
     else if (hash.length > 1) this.sandboxOf(hash);
     else this.scene(0);
     this.following = false;
@@ -63,13 +72,23 @@ class Playground {
   scene(number) {
     this.part(0);
     this.sandbox.leave();
+    this.yours.leave();
     this.essay.go(number);
+  }
+
+  /** @param {number} number from 0 @param {string | null} [source] */
+  challenge(number, source = null) {
+    this.part(2);
+    this.essay.leave();
+    this.sandbox.leave();
+    this.yours.go(number, source);
   }
 
   /** @param {string} link "": as it was left @param {string} [watch] */
   sandboxOf(link, watch) {
     this.part(1);
     this.essay.leave();
+    this.yours.leave();
     if (link) this.sandbox.open(link, watch);
     else if (!this.world) this.sandbox.open(SANDBOX);
     else this.went(this.sandboxShown ?? "", true);
@@ -79,6 +98,7 @@ class Playground {
   part(which) {
     this.essay.root.hidden = which !== 0;
     this.sandbox.root.hidden = which !== 1;
+    this.yours.root.hidden = which !== 2;
     this.tabs.forEach((tab, i) => {
       if (i === which) tab.setAttribute("aria-current", "page");
       else tab.removeAttribute("aria-current");
@@ -90,7 +110,7 @@ class Playground {
    * @param {boolean} anew somewhere to come back to: a scene, a preset; not each turn of a lever
    */
   went(fragment, anew) {
-    if (!SCENE.test(fragment)) this.sandboxShown = fragment;
+    if (!SCENE.test(fragment) && !linked(fragment)) this.sandboxShown = fragment;
     this.shown = `#${fragment}`;
     if (anew && !this.following && location.hash !== this.shown) {
       history.pushState(null, "", this.shown);
@@ -106,10 +126,11 @@ const SANDBOX = "v1+pods=3+seed=7;open+greetserver;load+client-1+calls=100+inter
  * @param {HTMLElement} root
  * @param {BufferSource} bytes of the engine
  * @param {Palette} palette
+ * @param {string} judge a worker's script, but for the learner's picker
  */
-async function start(root, bytes, palette) {
+async function start(root, bytes, palette, judge) {
   const engine = await Engine.load(bytes);
-  return Object.assign(root, { play: new Playground(root, engine, palette) });
+  return Object.assign(root, { play: new Playground(root, engine, palette, bytes, judge) });
 }
 
 export default { start };

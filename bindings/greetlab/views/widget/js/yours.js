@@ -13,16 +13,16 @@ import { Flow } from "./flow.js";
 /** @import { News, Verdict } from "./judge.js" */
 
 const PATIENCE = 8; // seconds without news: it will never end
-const LASTS = 12; // seconds that the picture plays, about
-const LINK = /^#?yours-(\d)(?:=(.*))?$/s;
+const PLAYED = 12; // seconds that the picture plays, about
+const YOURS = /^#?yours-(\d)(?:=(.*))?$/s;
 /** Before the learner's first line, in the worker. */
-const HEAD = '\njudging.serve((random) => {\n"use strict";\n';
+const BEFORE = '\njudging.serve((random) => {\n"use strict";\n';
 
 /** The challenge of an address, from 0, and the code in it. @param {string} hash
  * @returns {{ number: number, source: string | null } | null}
  */
 export function linked(hash) {
-  const [, number, code] = LINK.exec(hash) ?? [];
+  const [, number, code] = YOURS.exec(hash) ?? [];
   if (!number || !CHALLENGES[Number(number) - 1]) return null;
   try {
     return { number: Number(number) - 1, source: code === undefined ? null : decodeURIComponent(code) };
@@ -32,7 +32,7 @@ export function linked(hash) {
 }
 
 /** A verdict in words. @param {Verdict} verdict */
-export function inWords({ passed, of, worst }) {
+export function verdictInWords({ passed, of, worst }) {
   if (!worst) return `Passed, in ${passed} of ${of} worlds.`;
   if (worst.thrown) return `${worst.why}.`;
   return `Passed in ${passed} of ${of} worlds. In the world of seed ${worst.seed}: ${worst.why}.`;
@@ -43,7 +43,7 @@ export class Yours {
    * @param {string} judge the worker's script, but for the picker
    * @param {BufferSource} bytes of the engine
    * @param {Palette} palette
-   * @param {{ say: (text: string) => void, went: (fragment: string) => void }} page
+   * @param {{ say: (text: string) => void, went: (fragment: string, anew: boolean) => void }} page
    */
   constructor(judge, bytes, palette, page) {
     this.judge = judge;
@@ -109,7 +109,7 @@ export class Yours {
     this.hint.replaceChildren(element("summary", {}, "A hint"), element("p", {}, hint));
     this.hint.removeAttribute("open");
     set(this.outcome, source === null ? "" : "This came with the link. Read it before you run it.");
-    this.page.went(this.fragment());
+    this.page.went(this.fragment(), true);
   }
 
   /** The address of what stands here. */
@@ -145,13 +145,13 @@ export class Yours {
 
   run() {
     this.leave();
-    this.page.went(this.fragment());
-    const text = `${this.judge}${HEAD}${this.editor.value}\nreturn pick;\n});\n`;
+    this.page.went(this.fragment(), false);
+    const text = `${this.judge}${BEFORE}${this.editor.value}\nreturn pick;\n});\n`;
     const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
     const worker = new Worker(address);
     URL.revokeObjectURL(address);
     this.worker = worker;
-    const lines = `${this.judge}${HEAD}`.split("\n").length - 1;
+    const lines = `${this.judge}${BEFORE}`.split("\n").length - 1;
     worker.onerror = (event) => {
       event.preventDefault();
       const line = event.lineno > lines ? `, line ${event.lineno - lines}` : "";
@@ -179,13 +179,13 @@ export class Yours {
       set(this.outcome, `${verdict.of} of 100 worlds: passed in ${verdict.passed} …`);
       return;
     }
-    this.stop(inWords(verdict));
+    this.stop(verdictInWords(verdict));
     this.outcome.classList.toggle("gl-passed", !verdict.worst);
     if (!packed) return;
     const flow = element("div", {});
     this.stage.replaceChildren(flow);
     this.flow = new Flow(flow, [packed]);
-    pace(this.flow, LASTS);
+    pace(this.flow, PLAYED);
   }
 
   /** @param {string} why in words */
