@@ -138,7 +138,8 @@ def test_every_script_is_on_the_page():
     pages = (script(), play.document())
     for file in (files("greetlab.views.widget") / "js").iterdir():
         idea = re.search(r"^// --- .*", file.read_text(encoding="utf-8"), re.MULTILINE)[0]
-        assert max(page.count(idea) for page in pages) == 1, file.name
+        # What judges a picker stands on the page twice: there, and as a worker's script.
+        assert max(page.count(idea) for page in pages) in (1, 2), file.name
 
 
 def test_the_page_needs_nothing_else(trace):

@@ -186,6 +186,7 @@ export class Yours {
     this.stage.replaceChildren(flow);
     this.flow = new Flow(flow, [packed]);
     pace(this.flow, PLAYED);
+    if (!this.flow.player.calm) this.flow.player.play();
   }
 
   /** @param {string} why in words */
