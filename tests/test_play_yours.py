@@ -50,7 +50,8 @@ def test_what_is_wrong_with_it_is_told_and_can_be_mended(show):  # noqa: F811
     run(page, "function pick(ready) { for (;;); }")
     page.get_by_role("button", name="Stop").click()
     verdict(page, "^Stopped.$")
-    run(page, "fetch('https://example.com').catch(() => {}); function pick(ready) { return ready[0]; }")
+    calls_home = "fetch('https://example.com').catch(() => {});"
+    run(page, f"{calls_home} function pick(ready) {{ return ready[0]; }}")
     verdict(page, "Passed in 0 of 100 worlds")  # and it has reached nobody: see `show`
     page.get_by_role("button", name="Begin anew").click()
     assert page.locator(".gl-editor").input_value().startswith("function pick(ready, call)")
