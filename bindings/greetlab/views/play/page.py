@@ -12,8 +12,11 @@ from greetlab.views.widget import page
 from greetlab.views.widget.modules import join
 
 
-def document() -> str:
-    """The page. Opens by double click; what stands after "#" in its address is a world."""
+def document(first: str = "") -> str:
+    """The page. Opens by double click; what stands after "#" in its address is a world.
+
+    first: what it shows where nothing stands there: "v1+pods=3...", "scene-3"; "": the first scene.
+    """
     play = files("greetlab.views.play")
     engine = gzip.compress((play / "engine.wasm").read_bytes(), 9, mtime=0)
     palette = {
@@ -25,8 +28,14 @@ def document() -> str:
         script=join(page.scripts(), "play.js", default="playground"),
         engine=base64.b64encode(engine).decode(),
         palette=json.dumps(palette),
-        judge=json.dumps(join(page.scripts(), "judge.js", default="judging")).replace("</", "<\\/"),
+        first=_text(f"#{first}" if first else ""),
+        judge=_text(join(page.scripts(), "judge.js", default="judging")),
     )
+
+
+def _text(text: str) -> str:
+    """As a script has it: it cannot end the script, whatever it says."""
+    return json.dumps(text).replace("<", "\\u003c")
 
 
 _PAGE = """<!doctype html>
@@ -57,7 +66,7 @@ _PAGE = """<!doctype html>
   const packed = Uint8Array.from(atob("{engine}"), (letter) => letter.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const bytes = await new Response(stream).arrayBuffer();
-  playground.start(document.getElementById("play"), bytes, {palette}, {judge});
+  playground.start(document.getElementById("play"), bytes, {palette}, {judge}, {first});
 }}
 </script>
 </body>

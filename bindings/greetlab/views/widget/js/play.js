@@ -14,8 +14,9 @@ const SCENE = /^#?scene-(\d+)$/;
 class Playground {
   /** @param {HTMLElement} root @param {Engine} engine @param {Palette} palette
    * @param {BufferSource} bytes of the engine @param {string} judge a worker's script
+   * @param {string} first what to begin with, where the address does not say
    */
-  constructor(root, engine, palette, bytes, judge) {
+  constructor(root, engine, palette, bytes, judge, first) {
     this.live = element("p", { class: "gl-hear", role: "status", "aria-live": "polite" });
     const say = (/** @type {string} */ text) => set(this.live, text);
     this.essay = new Essay(engine, palette, {
@@ -45,7 +46,7 @@ class Playground {
       if (location.hash !== this.shown) this.follow(location.hash);
     });
     this.shown = "";
-    this.follow(location.hash);
+    this.follow(location.hash.length > 1 ? location.hash : first);
   }
 
   // What the tests and the console ask for.
@@ -112,6 +113,7 @@ class Playground {
   went(fragment, anew) {
     if (!SCENE.test(fragment) && !linked(fragment)) this.sandboxShown = fragment;
     this.shown = `#${fragment}`;
+    if (location.protocol === "about:") return; // in a notebook's frame, which has no address
     if (anew && !this.following && location.hash !== this.shown) {
       history.pushState(null, "", this.shown);
     } else {
@@ -127,10 +129,11 @@ const SANDBOX = "v1+pods=3+seed=7;open+greetserver;load+client-1+calls=100+inter
  * @param {BufferSource} bytes of the engine
  * @param {Palette} palette
  * @param {string} judge a worker's script, but for the learner's picker
+ * @param {string} first what to begin with, where the address does not say: "#scene-3", "#v1+pods=3"
  */
-async function start(root, bytes, palette, judge) {
+async function start(root, bytes, palette, judge, first) {
   const engine = await Engine.load(bytes);
-  return Object.assign(root, { play: new Playground(root, engine, palette, bytes, judge) });
+  return Object.assign(root, { play: new Playground(root, engine, palette, bytes, judge, first) });
 }
 
 export default { start };
