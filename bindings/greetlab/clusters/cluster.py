@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack, cast
 
@@ -13,6 +14,7 @@ from greetlab.text import lines, markup
 
 if TYPE_CHECKING:
     from greetlab.channels.greet_channel import GreetChannel
+    from greetlab.clusters.kube.cluster import KubeCluster
     from greetlab.clusters.local import LocalCluster
     from greetlab.clusters.sim import SimCluster
     from greetlab.dns.lookup import Lookup
@@ -69,6 +71,12 @@ class Cluster(ABC):
     def sim(pods: int = 3, seed: int | None = None, **options: Any) -> SimCluster:
         """A virtual world, in which an hour costs milliseconds; see `SimCluster`."""
         return cast("SimCluster", Cluster._of("SIM", pods, seed, **options))
+
+    @staticmethod
+    def kube(pods: int | None = None, **options: Any) -> KubeCluster:
+        """A real Kubernetes, in a context that you name; see `KubeCluster`."""
+        import_module("greetlab.clusters.kube")  # which is for who has one
+        return cast("KubeCluster", Cluster._of("KUBE", pods, **options))
 
     @staticmethod
     def from_link(link: str) -> SimCluster:
