@@ -153,6 +153,7 @@ def test_only_the_one_place_makes_texts_for_a_terminal_and_for_pages():
         "text.py", "views/words.py", "commands/cli/shared.py",
         "commands/demo/screen.py",  # a type
         "commands/demo/report.py", "views/widget/page.py",  # a page in a page; lines
+        "views/play/playground.py",
     }  # fmt: skip
     package = ROOT / "bindings" / "greetlab"
     found = {
