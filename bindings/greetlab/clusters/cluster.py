@@ -21,6 +21,8 @@ CLUSTER_IP_SERVICE = "greetserver"
 HEADLESS_SERVICE = "greetserver-headless"
 WATCH = "watch:///"
 """Before a service's name: the client is told of its endpoints, and looks nothing up."""
+KUBE = "k8s:///"
+"""The same, by a Kubernetes API: before "service.namespace:port"."""
 
 
 @dataclass(frozen=True)
