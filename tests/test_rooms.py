@@ -16,6 +16,7 @@ MAY_INCLUDE = {
     "trace": {"core"},
     "traceio": {"core", "trace"},
     "config": {"core", "lb"},
+    "kube": {"core", "trace", "lb"},
     "lb": {"core", "trace"},
     "sim": {"core", "trace", "lb", "load"},
     "wasm": {"core", "trace", "lb", "load", "sim"},
@@ -26,7 +27,7 @@ MAY_INCLUDE = {
     "greet": {"core", "flags", "rpc"},
     "load": {"core", "trace", "lb"},
     "channel": {"core", "trace", "lb", "load", "flags", "config"},
-    "live": {"core", "trace", "lb", "load", "config", "channel", "dns", "http2"},
+    "live": {"core", "trace", "lb", "load", "config", "kube", "channel", "dns", "http2"},
     "oracle": {"core", "trace", "lb", "load", "channel", "rpc"},
     "engine": {"core", "trace", "lb", "channel", "live", "oracle", "flags"},
     "client": {
