@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -13,6 +14,7 @@
 #include "bindings.h"
 #include "options.h"
 #include "sim/cluster.h"
+#include "wasm/config_words.h"
 #include "wasm/load_words.h"
 #include "wasm/policy_words.h"
 #include "wasm/script.h"
@@ -116,6 +118,20 @@ words by place, words by name)], and how far time had come. Raises ValueError, w
              "ValueError for a learner's own.");
   module.def("policy_from_words", &policy_from, py::arg("words"),
              "The same backwards; words that are not of a policy are left alone.");
+  module.def(
+      "config_from_words",
+      [](const Words& words) { return std::const_pointer_cast<ServiceConfig>(config_from(words)); },
+      py::arg("words"), R"(
+The ServiceConfig of [("timeout", "1s"), ("retryPolicy.maxAttempts", "3"), ...]; other words are left
+alone. None: there is none of these. Raises ValueError.)");
+  module.def(
+      "config_words",
+      [] {
+        std::vector<std::string> names;
+        for (const ConfigWord& word : config_words()) names.emplace_back(word.name);
+        return names;
+      },
+      "The words that a service config has.");
   module.def(
       "time_word", [](const py::object& time) { return distribution(time).text(); },
       py::arg("time"), "\"20ms\" for 0.02; \"5ms..20ms\" for (0.005, 0.02).");

@@ -69,6 +69,31 @@ def random_policy(chance):
             return words
 
 
+def random_config(chance):
+    """Words of a service config, in any order: any that are gRPC's."""
+
+    def words(of, **fields):
+        return [(f"{of}.{name}", chance.choice(values)) for name, values in fields.items()]
+
+    parts = [
+        [("timeout", chance.choice(["20ms", "1.5s"]))],
+        [("waitForReady", "true")],
+        [("name", chance.choice(["greet.GreetService", "greet.GreetService/Greet,other.Other"]))],
+        words("retryThrottling", maxTokens=["4", "10"], tokenRatio=["0.1", "1.0", "0.0015"]),
+        words("healthCheckConfig", serviceName=["", "greet.GreetService", "nobody"]),
+        chance.choice([
+            words("retryPolicy", maxAttempts=["2", "5"], initialBackoff=["5ms", "0.1s"],
+                  maxBackoff=["1s", "1m"], backoffMultiplier=["1.6", "2.0", "2"],
+                  retryableStatusCodes=["UNAVAILABLE", "INTERNAL,UNAVAILABLE"]),
+            words("hedgingPolicy", maxAttempts=["3"], hedgingDelay=["0", "7ms"],
+                  nonFatalStatusCodes=["UNAVAILABLE"]),
+        ]),
+    ]  # fmt: skip
+    told = [word for part in parts if chance.random() < 0.25 for word in part]
+    chance.shuffle(told)
+    return told
+
+
 def random_world(number):
     """A link: any options, any commands."""
     chance = random.Random(number)
@@ -126,6 +151,7 @@ def random_world(number):
                 ("cooldown", TIMES), ("keepalive_time", ["1s"]), ("keepalive_timeout", ["300ms"]),
                 ("idle_timeout", ["1s"]), ("connection_per_call", ["true"]),
             ])  # fmt: skip
+            named += random_config(chance)
         elif verb == "load":
             loads += 1
             given = [client]
@@ -247,6 +273,102 @@ def test_what_a_link_cannot_say_is_said():
     other.channel("greetserver").start(1, metadata={"x-bin": b"\xff"})
     with pytest.raises(ValueError, match=r"bytes in the metadata"):
         other.link()
+
+
+def test_a_service_config_in_words_is_the_one_that_its_json_is():
+    said = [words for number in range(200) if (words := random_config(random.Random(number)))]
+    for words in said:
+        config = _core.config_from_words(words)
+        read = _core.read_service_config(config.text)
+        assert not read.errors, (words, read.errors)
+        assert read.config.text == config.text
+        again = links.config(read.config)
+        assert _core.config_from_words(again).text == config.text, (words, again)
+    assert len(said) > 100
+    assert {name for words in said for name, _ in words} == set(_core.config_words())
+
+
+RETRIES = {
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 4,
+                "initialBackoff": "0.01s",
+                "maxBackoff": "1s",
+                "backoffMultiplier": 2.0,
+                "retryableStatusCodes": ["UNAVAILABLE", "INTERNAL"],
+            },
+        }
+    ],
+    "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
+    "healthCheckConfig": {"serviceName": ""},
+}
+
+
+def test_a_service_config_goes_with_the_link(tmp_path):
+    cluster = gl.Cluster.sim(seed=3)
+    client = cluster.channel(
+        "greetserver-headless", policy="round_robin", service_config=RETRIES, cooldown=1
+    )
+    cluster.fail("pod-1", 0.7)
+    client.load(200)
+    cluster.set_serving("pod-2", False)
+    client.load(200)
+    assert client.trace.of(gl.AttemptEnded)
+    link = cluster.link()
+    assert "+retryPolicy.retryableStatusCodes=UNAVAILABLE,INTERNAL+retryThrottling" in link
+    again = gl.Cluster.from_link(link)
+    assert again.trace.core.digest() == cluster.trace.core.digest()
+    assert again.link() == link
+    file = tmp_path / "links"
+    file.write_text(json.dumps([link]))
+    [told] = node("engine_digests.mjs", file)
+    assert told["digest"] == cluster.trace.core.digest(), difference(link, cluster, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({}, "says nothing has no words; leave it out"),
+        ({"loadBalancingConfig": [{"round_robin": {}}]}, "give the channel the policy"),
+        ({"methodConfig": [{"name": [{"service": "a"}]}, {"name": [{}]}]}, "with 2 methodConfigs"),
+        ({"methodConfig": [{"name": [{}], "maxRequestMessageBytes": 3}]},
+         "maxRequestMessageBytes has no words"),
+        ({"methodConfig": [{"timeout": "1.50s", "name": [{}]}]},
+         r'{"name":\[{}\],"timeout":"1.5s"}\]} has, and means the same'),
+    ],
+)  # fmt: skip
+def test_what_of_a_service_config_a_link_cannot_say_is_said(config, said):
+    cluster = gl.Cluster.sim(seed=1)
+    cluster.channel("greetserver", service_config=config)
+    with pytest.raises(ValueError, match=said):
+        cluster.link()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("retryPolicy.maxAttempts=3", "retryPolicy needs retryPolicy.initialBackoff, the longest"),
+        ("retryPolicy.maxAttempts=6", "retryPolicy.maxAttempts: '6': a whole number, 2 to 5"),
+        ("retryPolicy.maxBackoff=0", "retryPolicy.maxBackoff: '0': more than 0"),
+        ("retryPolicy.backoffMultiplier=02", "'02': a number such as 1.6"),
+        ("retryPolicy.backoffMultiplier=0", "'0': more than 0"),
+        ("hedgingPolicy.nonFatalStatusCodes=OK,NEVER", "'NEVER': one of gRPC's codes"),
+        ("retryThrottling.tokenRatio=0.0001", "'0.0001': 0.001 or more"),
+        ("retryThrottling.maxTokens=1001", "1 to 1000"),
+        ("healthCheckConfig.serviceName=%22", "letters of ASCII"),
+        ("name=/Greet", "'/Greet': a service, or a method"),
+        ("timeout=1s+timeout=1s", "timeout is said twice"),
+        ("timeout=never", "timeout: duration 'never'"),
+        ("hedgingPolicy.maxAttempts=2+retryPolicy.maxAttempts=2+retryPolicy.initialBackoff=1s+"
+         "retryPolicy.maxBackoff=1s+retryPolicy.backoffMultiplier=1+"
+         "retryPolicy.retryableStatusCodes=UNAVAILABLE", "a method has one of the two"),
+    ],
+)  # fmt: skip
+def test_a_bad_service_config_is_a_sentence(words, said):
+    with pytest.raises(ValueError, match=said):
+        gl.Cluster.from_link(f"#v1;open+greetserver+{words}")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@
 
 #include "lb/policies/registry.h"
 #include "trace/fact_text.h"
+#include "wasm/config_words.h"
 #include "wasm/load_words.h"
 #include "wasm/policy_words.h"
 #include "wasm/values.h"
@@ -216,6 +217,16 @@ void words(Json& json) {
   });
 }
 
+void option(Json& json, std::string_view name, std::string_view type, std::string_view usual,
+            std::string_view help) {
+  json.object([&] {
+    json.key("name").string(name);
+    json.key("type").string(type);
+    json.key("usual").string(usual);
+    json.key("help").string(help);
+  });
+}
+
 template <class Options>
 void options(Json& json, std::string_view whose, auto&& there) {
   json.key(whose).array([&] {
@@ -223,12 +234,7 @@ void options(Json& json, std::string_view whose, auto&& there) {
     Options::each(
         usual, [&]<class Value>(std::string_view name, const Value& value, std::string_view help) {
           if (!there(name)) return;
-          json.object([&] {
-            json.key("name").string(name);
-            json.key("type").string(type_name<Value>());
-            json.key("usual").string(text_of(value));
-            json.key("help").string(help);
-          });
+          option(json, name, type_name<Value>(), text_of(value), help);
         });
   });
 }
@@ -305,6 +311,10 @@ std::string about() {
       options<SimConfig>(json, "world", all);
       options<SimConfig>(json, "change", SimCluster::can_change);
       options<ChannelOptions>(json, "channel", is_virtual);
+      json.key("config").array([&] {
+        for (const ConfigWord& word : config_words())
+          option(json, word.name, word.type, kNone, word.help);
+      });
       options<LoadWords>(json, "load", all);
     });
     json.key("policies").array([&] {

@@ -21,21 +21,6 @@ const PolicyType* find(std::string_view name) {
   return found == policies().end() ? nullptr : &*found;
 }
 
-// "1.5": 1'500'000, without a double on the way.
-std::int64_t millionths(std::string_view text) {
-  const std::size_t dot = std::min(text.find('.'), text.size());
-  const std::string_view whole = text.substr(0, dot);
-  std::string digits(dot == text.size() ? "" : text.substr(dot + 1));
-  const bool sound = whole.size() <= 9 && digits.size() <= kDigits &&
-                     digits.find_first_not_of("0123456789") == std::string::npos;
-  if (!sound) {
-    throw std::invalid_argument("'" + std::string(text) + "': a number, with at most " +
-                                std::to_string(kDigits) + " digits after its point");
-  }
-  digits.resize(kDigits, '0');
-  return value_from<std::uint32_t>(whole) * kMillion + value_from<std::uint32_t>(digits);
-}
-
 std::int64_t number_from(const PolicyField& field, std::string_view text) {
   switch (field.unit) {
     case FieldUnit::number: break;
@@ -110,6 +95,20 @@ void write(const PolicyConfig& config, const std::string& prefix,
 }
 
 }  // namespace
+
+std::int64_t millionths(std::string_view text) {
+  const std::size_t dot = std::min(text.find('.'), text.size());
+  const std::string_view whole = text.substr(0, dot);
+  std::string digits(dot == text.size() ? "" : text.substr(dot + 1));
+  const bool sound = whole.size() <= 9 && digits.size() <= kDigits &&
+                     digits.find_first_not_of("0123456789") == std::string::npos;
+  if (!sound) {
+    throw std::invalid_argument("'" + std::string(text) + "': a number, with at most " +
+                                std::to_string(kDigits) + " digits after its point");
+  }
+  digits.resize(kDigits, '0');
+  return value_from<std::uint32_t>(whole) * kMillion + value_from<std::uint32_t>(digits);
+}
 
 std::string field_text(const PolicyField& field, std::int64_t value) {
   switch (field.unit) {

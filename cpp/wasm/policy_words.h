@@ -1,6 +1,7 @@
 // A policy and what it is told, as words.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +23,10 @@ PolicyConfig policy_from(const std::vector<std::pair<std::string, std::string>>&
 /// The same backwards; what it has by default is left out.
 /// @throws std::invalid_argument for a policy that is not in the registry: a learner's own.
 std::vector<std::pair<std::string, std::string>> words_of(const PolicyConfig& config);
+
+/// "1.5": 1'500'000, without a double on the way.
+/// @throws std::invalid_argument for what is no such number.
+std::int64_t millionths(std::string_view text);
 
 /// A field's number as a word: "3", "true", "10s", "1.5".
 struct PolicyField;

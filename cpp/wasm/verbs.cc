@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "core/printable.h"
+#include "wasm/config_words.h"
 #include "wasm/host_policy.h"
 #include "wasm/load_words.h"
 #include "wasm/policy_words.h"
@@ -121,10 +122,12 @@ struct Verbs {
     const std::pair<std::string, std::string> mine{"policy", kOwnPolicy};
     const bool own = std::ranges::find(s.named, mine) != s.named.end();
     options.policy = own ? host_policy() : policy_from(s.named);
+    options.service_config = config_from(s.named);
     for (const auto& [name, text] : s.named) {
-      if (!is_policy_word(name)) set_option(options, name, text, is_virtual);
+      if (is_policy_word(name) || is_config_word(name)) continue;
+      set_option(options, name, text, is_virtual);
     }
-    if (options.dns_service_config) refuse("dns_service_config: the page reads no service configs");
+    if (options.dns_service_config) refuse("dns_service_config: in a link no DNS has one");
     options.target = s.given[0];
     Channel& channel = world.cluster_.open_channel(options);
     world.clients_.push_back({&channel, options, channel.who()});

@@ -5,6 +5,7 @@ The page's engine reads the same words (cpp/wasm/verbs.cc); tests hold the two t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,53 @@ _USUAL = [
 
 # Into words.
 
-NO_CONFIG = "a service config has no words; give its policy to the channel instead"
+NO_DNS_CONFIG = "a service config that DNS has, has no words; give it to the channel instead"
+
+
+def config(told: _core.ServiceConfig) -> Named:
+    """How a link says a channel's service config.
+
+    Raises ValueError, with what of it has no words.
+    """
+    words: Named = []
+    # Numbers stay as they were written.
+    for name, value in json.loads(told.text, parse_int=str, parse_float=str).items():
+        if name == "loadBalancingConfig":
+            raise ValueError(f"a service config's {name} has no words; give the channel the policy")
+        if name != "methodConfig":
+            words += _flat(name, value)
+        elif len(value) == 1:
+            for field, inner in value[0].items():
+                words += [("name", _names(inner))] if field == "name" else _flat(field, inner)
+        else:
+            raise ValueError(
+                f"a service config with {len(value)} methodConfigs has no words; with one it has"
+            )
+    again = _core.config_from_words(words)
+    if again is None or again.text != told.text:
+        it = (
+            "a service config that says nothing"
+            if again is None
+            else f"the service config {told.text}"
+        )
+        instead = "leave it out" if again is None else f"{again.text} has, and means the same"
+        raise ValueError(f"{it} has no words; {instead}")
+    return words
+
+
+def _names(names: list[dict[str, str]]) -> str:
+    """Of [{"service": "greet.GreetService"}]; "" are all methods."""
+    return ",".join("/".join(name.values()) for name in names)
+
+
+def _flat(name: str, value: Any) -> Named:
+    if isinstance(value, dict):
+        return [word for inner in value for word in _flat(f"{name}.{inner}", value[inner])]
+    if name not in _core.config_words():
+        raise ValueError(f"a service config's {name} has no words")
+    if isinstance(value, list):
+        return [(name, ",".join(value))]
+    return [(name, json.dumps(value) if isinstance(value, bool) else str(value))]
 
 
 def load(client: str, load: Load) -> Command | str:
@@ -102,11 +149,15 @@ def _fail(cluster: SimCluster, named: Named, pod: str, rate: str) -> None:
 
 
 def _open(cluster: SimCluster, named: Named, service: str) -> None:
-    others = [(name, word) for name, word in named if name.split(".")[0] != "policy"]
+    others = [
+        (name, word)
+        for name, word in named
+        if name.split(".")[0] != "policy" and name not in _core.config_words()
+    ]
     policy = _core.policy_from_words(named)
     options = _core.options_from_words("channel", others)
     how = "connection per call" if options.get("connection_per_call") else policy.policy
-    cluster._open(service, policy, None, options, how)
+    cluster._open(service, policy, _core.config_from_words(named), options, how)
 
 
 def _load(cluster: SimCluster, named: Named, client: str) -> None:

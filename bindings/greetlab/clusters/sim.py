@@ -349,7 +349,8 @@ class SimCluster(Cluster, Faults):
 
         page: the page's address, to stand before the "#".
 
-        Raises ValueError for what a link cannot say: a policy of your own, bytes in metadata, or
+        Raises ValueError for what a link cannot say: a policy of your own, bytes in metadata, what
+        of a service config has no words (methods that differ, its policy, what DNS has of it), or
         something done in the middle of a moment (after `step`).
         """
         told = []
@@ -467,9 +468,11 @@ class SimCluster(Cluster, Faults):
         words: links.Command | str
         try:
             named = [*_core.policy_words(policy), *_core.option_words("channel", options)]
+            if service_config is not None:
+                named += links.config(service_config)
             words = links.Command("open", [service], named)
-            if service_config is not None or options.get("dns_service_config"):
-                words = links.NO_CONFIG
+            if options.get("dns_service_config"):
+                words = links.NO_DNS_CONFIG
         except (TypeError, ValueError) as error:
             words = str(error)
         made: SimChannel = self._do(make, words)
@@ -583,7 +586,7 @@ class SimCluster(Cluster, Faults):
     def publish_config(self, config: AnyServiceConfig | Sequence[Mapping[str, Any]] | None) -> None:
         """Has the DNS tell clients with `dns_service_config` what to do; see `LocalCluster`."""
         record = txt_record(config)
-        self._do(lambda cluster: cluster._core.publish_config(record), links.NO_CONFIG)
+        self._do(lambda cluster: cluster._core.publish_config(record), links.NO_DNS_CONFIG)
 
     def set_serving(self, pod: str, serving: bool) -> None:
         """Sets what a pod's health says: the readiness probe has it off the endpoints, or back on
