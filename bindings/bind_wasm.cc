@@ -68,9 +68,8 @@ template <class Options>
 py::dict options_of_words(const Words& words) {
   Options options;
   for (const auto& [name, text] : words) {
-    set_option(options, name, text, [](std::string_view one) {
-      return !std::is_same_v<Options, ChannelOptions> || is_virtual(one);
-    });
+    set_option(any_options(options), name, text,
+               std::is_same_v<Options, ChannelOptions> ? is_virtual : any_name);
   }
   py::dict told;
   Options::each(options, [&](const char* name, const auto& value, const char*) {

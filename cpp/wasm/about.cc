@@ -2,8 +2,8 @@
 
 #include <array>
 #include <concepts>
-#include <functional>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <tuple>
 #include <type_traits>
@@ -22,9 +22,15 @@ namespace {
 /// JSON, written from left to right.
 class Json {
  public:
-  // Through std::function: there are some hundred of these, and the page loads them all.
-  void object(const std::function<void()>& inside) { nested('{', '}', inside); }
-  void array(const std::function<void()>& inside) { nested('[', ']', inside); }
+  void begin(char bracket) {
+    comma();
+    text_ += bracket;
+    first_ = true;
+  }
+  void end(char bracket) {
+    text_ += bracket;
+    first_ = false;
+  }
   Json& key(std::string_view name) {
     string(name);
     text_ += ':';
@@ -47,14 +53,6 @@ class Json {
   std::string take() { return std::move(text_); }
 
  private:
-  void nested(char begin, char end, const std::function<void()>& inside) {
-    comma();
-    text_ += begin;
-    first_ = true;
-    inside();
-    text_ += end;
-    first_ = false;
-  }
   void comma() {
     if (!std::exchange(first_, false)) text_ += ',';
   }
@@ -108,37 +106,54 @@ struct ColumnType {
 template <class Value>
 constexpr ColumnType kColumnType{width<Value>(), meaning<Value>()};
 
-/// [width, offset, meaning]
-void write_column(Json& json, std::string_view name, std::size_t offset, const ColumnType& type) {
-  json.key(name).array([&] {
-    json.string(type.width);
-    json.number(offset);
-    json.string(type.meaning);
-  });
+struct Column {
+  std::string_view name;
+  std::size_t offset;
+  const ColumnType* type;
+};
+
+template <class Whole, class Part>
+std::size_t offset_of(const Whole& whole, const Part& part) {
+  return static_cast<std::size_t>(reinterpret_cast<const char*>(&part) -
+                                  reinterpret_cast<const char*>(&whole));
 }
 
 template <class Whole, class Part>
-void column(Json& json, std::string_view name, const Whole& whole, const Part& part) {
-  const auto offset = reinterpret_cast<const char*>(&part) - reinterpret_cast<const char*>(&whole);
-  write_column(json, name, static_cast<std::size_t>(offset), kColumnType<Part>);
+Column column(std::string_view name, const Whole& whole, const Part& part) {
+  return {name, offset_of(whole, part), &kColumnType<Part>};
 }
 
-void begin_table(Json& json, std::string_view name, std::size_t stride,
-                 const std::function<void()>& columns) {
-  json.object([&] {
-    json.key("name").string(name);
-    json.key("stride").number(stride);
-    json.key("columns").object(columns);
-  });
+/// {name: [width, offset, meaning], ...}
+void write_columns(Json& json, std::span<const Column> columns, std::size_t base = 0) {
+  json.begin('{');
+  for (const Column& one : columns) {
+    json.key(one.name).begin('[');
+    json.string(one.type->width);
+    json.number(base + one.offset);
+    json.string(one.type->meaning);
+    json.end(']');
+  }
+  json.end('}');
 }
 
-template <class OneRow>
-void replay_table(Json& json) {
-  const OneRow row{};
-  begin_table(json, OneRow::kName, sizeof(row), [&] {
-    std::apply([&](const auto&... one) { (column(json, one.name, row, row.*one.member), ...); },
-               OneRow::columns());
-  });
+void write_table(Json& json, std::string_view name, std::size_t stride,
+                 std::span<const Column> columns) {
+  json.begin('{');
+  json.key("name").string(name);
+  json.key("stride").number(stride);
+  json.key("columns");
+  write_columns(json, columns);
+  json.end('}');
+}
+
+/// Those of a row or a fact, which have a list of their members.
+template <class Whole, class Members>
+auto columns_of(const Whole& whole, const Members& members) {
+  return std::apply(
+      [&](const auto&... one) {
+        return std::array<Column, sizeof...(one)>{column(one.name, whole, whole.*one.member)...};
+      },
+      members);
 }
 
 /// Calls `f` with each table of the replay, in their order.
@@ -153,110 +168,115 @@ void for_each_table(const Replay& replay, auto&& f) {
 
 void tables(Json& json) {
   const WorldNow world{};
-  begin_table(json, "world", sizeof(world), [&] {
-    column(json, "now", world, world.now);
-    column(json, "next", world, world.next);
-    column(json, "end", world, world.end);
-    column(json, "steps", world, world.steps);
-    column(json, "dropped", world, world.dropped);
-    column(json, "queries", world, world.queries);
-    column(json, "connections", world, world.connections);
-  });
+  write_table(
+      json, "world", sizeof(world),
+      std::array{column("now", world, world.now), column("next", world, world.next),
+                 column("end", world, world.end), column("steps", world, world.steps),
+                 column("dropped", world, world.dropped), column("queries", world, world.queries),
+                 column("connections", world, world.connections)});
   const Event event{};
-  begin_table(json, "events", sizeof(event), [&] {
-    column(json, "at", event, event.at);
-    column(json, "id", event, event.id);
-    column(json, "cause", event, event.cause);
-    column(json, "who", event, event.who);
-    column(json, "certainty", event, event.certainty);
-    column(json, "kind", event, event.kind);
-  });
+  write_table(
+      json, "events", sizeof(event),
+      std::array{column("at", event, event.at), column("id", event, event.id),
+                 column("cause", event, event.cause), column("who", event, event.who),
+                 column("certainty", event, event.certainty), column("kind", event, event.kind)});
   const PodNow pod{};
-  begin_table(json, "pods", sizeof(pod), [&] {
-    column(json, "name", pod, pod.name);
-    column(json, "address", pod, pod.address);
-    column(json, "state", pod, pod.state);
-    column(json, "listed", pod, pod.listed);
-    column(json, "healthy", pod, pod.healthy);
-  });
+  write_table(json, "pods", sizeof(pod),
+              std::array{column("name", pod, pod.name), column("address", pod, pod.address),
+                         column("state", pod, pod.state), column("listed", pod, pod.listed),
+                         column("healthy", pod, pod.healthy)});
   const ClientNow client{};
-  begin_table(json, "clients", sizeof(client), [&] {
-    column(json, "name", client, client.name);
-    column(json, "state", client, client.state);
-    column(json, "open", client, client.open);
+  write_table(json, "clients", sizeof(client),
+              std::array{column("name", client, client.name), column("state", client, client.state),
+                         column("open", client, client.open)});
+  for_each_table(Replay(), [&]<class One>(const std::vector<One>&) {
+    const One row{};
+    write_table(json, One::kName, sizeof(row), columns_of(row, One::columns()));
   });
-  for_each_table(Replay(), [&]<class One>(const std::vector<One>&) { replay_table<One>(json); });
+}
+
+void write_kind(Json& json, std::string_view name, Certainty certainty,
+                std::span<const Column> fields, std::size_t base) {
+  json.begin('{');
+  json.key("name").string(name);
+  json.key("certainty").string(to_string(certainty));
+  json.key("fields");
+  write_columns(json, fields, base);
+  json.end('}');
 }
 
 void kinds(Json& json) {
-  const auto kind = [&]<std::size_t index>(std::integral_constant<std::size_t, index>) {
-    using One = std::variant_alternative_t<index, Fact>;
-    const Event event{{}, {}, {}, {}, {}, 0, Fact(std::in_place_index<index>)};
-    const One& fact = std::get<index>(event.fact);
-    json.object([&] {
-      json.key("name").string(One::kName);
-      json.key("certainty").string(to_string(One::kCertainty));
-      json.key("fields").object([&] {
-        std::apply(
-            [&](const auto&... one) { (column(json, one.name, event, fact.*one.member), ...); },
-            One::fields());
-      });
-    });
+  // Where a fact is in an event does not depend on which it is.
+  const Event event{};
+  const std::size_t base = offset_of(event, std::get<0>(event.fact));
+  const auto kind = [&]<class One>(const One& fact) {
+    write_kind(json, One::kName, One::kCertainty, columns_of(fact, One::fields()), base);
   };
   [&]<std::size_t... index>(std::index_sequence<index...>) {
-    (kind(std::integral_constant<std::size_t, index>{}), ...);
+    (kind(std::variant_alternative_t<index, Fact>{}), ...);
   }(std::make_index_sequence<std::variant_size_v<Fact>>());
 }
 
 template <class Enum>
 void words(Json& json) {
-  json.key(meaning<Enum>()).array([&] {
-    for (std::uint8_t value = 0; value < kWordCount<Enum>; ++value) {
-      json.string(to_string(static_cast<Enum>(value)));
-    }
-  });
+  json.key(meaning<Enum>()).begin('[');
+  for (std::uint8_t value = 0; value < kWordCount<Enum>; ++value) {
+    json.string(to_string(static_cast<Enum>(value)));
+  }
+  json.end(']');
+}
+
+void texts(Json& json, std::string_view name, std::span<const std::string_view> all) {
+  json.key(name).begin('[');
+  for (const std::string_view text : all) json.string(text);
+  json.end(']');
 }
 
 void option(Json& json, std::string_view name, std::string_view type, std::string_view usual,
             std::string_view help) {
-  json.object([&] {
-    json.key("name").string(name);
-    json.key("type").string(type);
-    json.key("usual").string(usual);
-    json.key("help").string(help);
-  });
+  json.begin('{');
+  json.key("name").string(name);
+  json.key("type").string(type);
+  json.key("usual").string(usual);
+  json.key("help").string(help);
+  json.end('}');
 }
 
-template <class Options>
-void options(Json& json, std::string_view whose, auto&& there) {
-  json.key(whose).array([&] {
-    const Options usual;
-    Options::each(
-        usual, [&]<class Value>(std::string_view name, const Value& value, std::string_view help) {
-          if (!there(name)) return;
-          option(json, name, type_name<Value>(), text_of(value), help);
-        });
-  });
+void options(Json& json, std::string_view whose, const std::vector<AnyOption>& all,
+             bool (*there)(std::string_view)) {
+  json.key(whose).begin('[');
+  for (const AnyOption& one : all) {
+    if (there(one.name))
+      option(json, one.name, one.type->name, one.type->text(one.value), one.help);
+  }
+  json.end(']');
 }
 
 void policy(Json& json, const PolicyType& type) {
-  json.object([&] {
-    json.key("name").string(type.name);
-    json.key("child").string(type.child);
-    json.key("texts").array([&] {
-      for (const std::string_view text : type.texts) json.string(text);
-    });
-    json.key("fields").array([&] {
-      for (const PolicyField& field : type.fields) {
-        json.object([&] {
-          json.key("name").string(field.name);
-          if (field.usual) json.key("usual").string(field_text(field, *field.usual));
-          json.key("least").string(field_text(field, field.least));
-          json.key("most").string(field_text(field, field.most));
-        });
-      }
-    });
-  });
+  json.begin('{');
+  json.key("name").string(type.name);
+  json.key("child").string(type.child);
+  texts(json, "texts", type.texts);
+  json.key("fields").begin('[');
+  for (const PolicyField& field : type.fields) {
+    json.begin('{');
+    json.key("name").string(field.name);
+    if (field.usual) json.key("usual").string(field_text(field, *field.usual));
+    json.key("least").string(field_text(field, field.least));
+    json.key("most").string(field_text(field, field.most));
+    json.end('}');
+  }
+  json.end(']');
+  json.end('}');
+}
+
+void command(Json& json, const Verb& verb) {
+  json.begin('{');
+  json.key("name").string(verb.name);
+  texts(json, "given", verb.given);
+  json.key("options").string(verb.options);
+  json.key("help").string(verb.help);
+  json.end('}');
 }
 
 }  // namespace
@@ -292,47 +312,41 @@ Table table(ScriptedWorld& world, std::size_t index) {
 
 std::string about() {
   Json json;
-  const auto all = [](std::string_view) { return true; };
-  json.object([&] {
-    json.key("version").string(Script::kVersion);
-    json.key("tables").array([&] { tables(json); });
-    json.key("kinds").array([&] { kinds(json); });
-    json.key("words").object([&] {
-      words<Certainty>(json);
-      words<Graceful>(json);
-      words<ConnectivityState>(json);
-      words<FrameType>(json);
-      words<Code>(json);
-      json.key(meaning<PodState>()).array([&] {
-        for (const std::string_view state : kPodStates) json.string(state);
-      });
-    });
-    json.key("options").object([&] {
-      options<SimConfig>(json, "world", all);
-      options<SimConfig>(json, "change", SimCluster::can_change);
-      options<ChannelOptions>(json, "channel", is_virtual);
-      json.key("config").array([&] {
-        for (const ConfigWord& word : config_words())
-          option(json, word.name, word.type, kNone, word.help);
-      });
-      options<LoadWords>(json, "load", all);
-    });
-    json.key("policies").array([&] {
-      for (const PolicyType& type : policies()) policy(json, type);
-    });
-    json.key("commands").array([&] {
-      for (const Verb& verb : verbs()) {
-        json.object([&] {
-          json.key("name").string(verb.name);
-          json.key("given").array([&] {
-            for (const std::string_view word : verb.given) json.string(word);
-          });
-          json.key("options").string(verb.options);
-          json.key("help").string(verb.help);
-        });
-      }
-    });
-  });
+  json.begin('{');
+  json.key("version").string(Script::kVersion);
+  json.key("tables").begin('[');
+  tables(json);
+  json.end(']');
+  json.key("kinds").begin('[');
+  kinds(json);
+  json.end(']');
+  json.key("words").begin('{');
+  words<Certainty>(json);
+  words<Graceful>(json);
+  words<ConnectivityState>(json);
+  words<FrameType>(json);
+  words<Code>(json);
+  texts(json, meaning<PodState>(), kPodStates);
+  json.end('}');
+  json.key("options").begin('{');
+  SimConfig world;
+  options(json, "world", any_options(world), any_name);
+  options(json, "change", any_options(world), SimCluster::can_change);
+  ChannelOptions channel;
+  options(json, "channel", any_options(channel), is_virtual);
+  json.key("config").begin('[');
+  for (const ConfigWord& one : config_words()) option(json, one.name, one.type, kNone, one.help);
+  json.end(']');
+  LoadWords load;
+  options(json, "load", any_options(load), any_name);
+  json.end('}');
+  json.key("policies").begin('[');
+  for (const PolicyType& type : policies()) policy(json, type);
+  json.end(']');
+  json.key("commands").begin('[');
+  for (const Verb& verb : verbs()) command(json, verb);
+  json.end(']');
+  json.end('}');
   return json.take();
 }
 

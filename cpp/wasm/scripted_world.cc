@@ -12,10 +12,26 @@ namespace {
 
 SimConfig config_from(const std::vector<std::pair<std::string, std::string>>& words) {
   SimConfig config;
-  for (const auto& [name, text] : words) {
-    set_option(config, name, text, [](std::string_view) { return true; });
-  }
+  const auto options = any_options(config);
+  for (const auto& [name, text] : words) set_option(options, name, text);
   return config;
+}
+
+// So that what is there stands in one place, its words are counted here and nowhere else.
+void check_words(const Verb& verb, const Statement& s) {
+  const std::string name(verb.name);
+  const auto least = static_cast<std::size_t>(std::ranges::count_if(
+      verb.given, [](std::string_view word) { return !word.ends_with('?'); }));
+  if (s.given.size() < least || s.given.size() > verb.given.size()) {
+    std::string form = name;
+    for (const std::string_view word : verb.given) (form += ' ') += word;
+    throw std::invalid_argument(name + " has " + std::to_string(s.given.size()) +
+                                (s.given.size() == 1 ? " word" : " words") +
+                                " after it; it is: " + form);
+  }
+  if (verb.options.empty() && !s.named.empty()) {
+    throw std::invalid_argument(name + " has no option '" + printable(s.named[0].first) + "'");
+  }
 }
 
 }  // namespace
@@ -68,6 +84,7 @@ void ScriptedWorld::follow(Command command) {
     throw std::invalid_argument("no command '" + printable(statement.verb) + "': there is " +
                                 names);
   }
+  check_words(*verb, statement);
   verb->run(*this, statement);
   done_.push_back(std::move(command));
   steps_then_ = cluster_.clock().steps();

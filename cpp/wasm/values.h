@@ -81,28 +81,48 @@ std::string text_of(const Value& value) {
   }
 }
 
+/// What can be done with a value, whatever its type.
+struct AnyType {
+  std::string_view name;
+  void (*set)(void* value, std::string_view text);  ///< As `value_from`.
+  std::string (*text)(const void* value);
+};
+
+template <class Value>
+inline constexpr AnyType kAnyType{
+    type_name<Value>(),
+    [](void* value, std::string_view text) {
+      *static_cast<Value*>(value) = value_from<Value>(text);
+    },
+    [](const void* value) { return text_of(*static_cast<const Value*>(value)); }};
+
+/// An option of any struct: the work is done once for all of them, not once for each type.
+struct AnyOption {
+  std::string_view name;
+  std::string_view help;
+  void* value;
+  const AnyType* type;
+};
+
+/// Of a struct whose `each` has them.
+template <class Options>
+std::vector<AnyOption> any_options(Options& options) {
+  std::vector<AnyOption> all;
+  Options::each(options, [&]<class Value>(std::string_view name, Value& value, const char* help) {
+    all.push_back({name, help, &value, &kAnyType<Value>});
+  });
+  return all;
+}
+
+inline bool any_name(std::string_view) {
+  return true;
+}
+
 /// Sets the option of this name.
 /// @param there says which of them can be set.
 /// @throws std::invalid_argument for one that there is not, with those that there are, or for a
 ///         word that is no value of it.
-template <class Options, class There>
-void set_option(Options& options, std::string_view name, std::string_view text, There&& there) {
-  bool found = false;
-  std::string names;
-  Options::each(options, [&]<class Value>(std::string_view one, Value& value, const char*) {
-    if (!there(one)) return;
-    names += (names.empty() ? "" : ", ") + std::string(one);
-    if (one != name) return;
-    found = true;
-    try {
-      value = value_from<Value>(text);
-    } catch (const std::invalid_argument& error) {
-      throw std::invalid_argument(std::string(name) + ": " + printable(error.what()));
-    }
-  });
-  if (!found) {
-    throw std::invalid_argument("no option '" + printable(name) + "': there is " + names);
-  }
-}
+void set_option(const std::vector<AnyOption>& options, std::string_view name, std::string_view text,
+                bool (*there)(std::string_view) = any_name);
 
 }  // namespace greetlab

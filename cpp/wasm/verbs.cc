@@ -55,9 +55,8 @@ constexpr std::string_view kMetadata = "metadata.";  // before a header's name
 template <class Options>
 Options options_from(const Statement& statement) {
   Options options;
-  for (const auto& [name, text] : statement.named) {
-    set_option(options, name, text, [](std::string_view) { return true; });
-  }
+  const auto all = any_options(options);
+  for (const auto& [name, text] : statement.named) set_option(all, name, text);
   return options;
 }
 
@@ -125,7 +124,7 @@ struct Verbs {
     options.service_config = config_from(s.named);
     for (const auto& [name, text] : s.named) {
       if (is_policy_word(name) || is_config_word(name)) continue;
-      set_option(options, name, text, is_virtual);
+      set_option(any_options(options), name, text, is_virtual);
     }
     if (options.dns_service_config) refuse("dns_service_config: in a link no DNS has one");
     options.target = s.given[0];
@@ -144,7 +143,7 @@ struct Verbs {
       if (name.starts_with(kMetadata)) {
         config.metadata.emplace_back(name.substr(kMetadata.size()), text);
       } else {
-        set_option(config, name, text, [](std::string_view) { return true; });
+        set_option(any_options(config), name, text);
       }
     }
     Metadata all = config.metadata;
@@ -180,24 +179,6 @@ struct Verbs {
     while (!found && cluster.clock().step()) {
     }
   }
-
-  // So that what is there stands in one place, its words are counted here and nowhere else.
-  template <auto follow>
-  static void run(World& world, const S& s) {
-    const Verb& verb = *std::ranges::find(verbs(), s.verb, &Verb::name);
-    const auto least = static_cast<std::size_t>(std::ranges::count_if(
-        verb.given, [](std::string_view word) { return !word.ends_with('?'); }));
-    if (s.given.size() < least || s.given.size() > verb.given.size()) {
-      std::string form(verb.name);
-      for (const std::string_view word : verb.given) (form += ' ') += word;
-      refuse(std::string(verb.name) + " has " + std::to_string(s.given.size()) +
-             (s.given.size() == 1 ? " word" : " words") + " after it; it is: " + form);
-    }
-    if (verb.options.empty() && !s.named.empty()) {
-      refuse(std::string(verb.name) + " has no option '" + printable(s.named[0].first) + "'");
-    }
-    follow(world, s);
-  }
 };
 
 std::span<const Verb> verbs() {
@@ -208,101 +189,94 @@ std::span<const Verb> verbs() {
        {"pods"},
        "",
        "adds pods, or drains the newest ones, until so many serve",
-       Verbs::run<[](World& world, const S& s) {
-         world.cluster().scale(given<std::uint32_t>(s, 0));
-       }>},
+       [](World& world, const S& s) { world.cluster().scale(given<std::uint32_t>(s, 0)); }},
       {"kill",
        {"pod"},
        "",
        "the pod is gone at once: its connections are reset, its address refuses",
-       Verbs::run<[](World& world, const S& s) { world.cluster().kill(s.given[0]); }>},
+       [](World& world, const S& s) { world.cluster().kill(s.given[0]); }},
       {"lose",
        {"pod"},
        "",
        "its machine is gone: its connections fall silent, its address swallows packets",
-       Verbs::run<[](World& world, const S& s) { world.cluster().lose(s.given[0]); }>},
+       [](World& world, const S& s) { world.cluster().lose(s.given[0]); }},
       {"restart",
        {"pod"},
        "",
        "it serves again, at the same address",
-       Verbs::run<[](World& world, const S& s) { world.cluster().restart(s.given[0]); }>},
+       [](World& world, const S& s) { world.cluster().restart(s.given[0]); }},
       {"drain",
        {"pod"},
        "",
        "deletes it, as Kubernetes does",
-       Verbs::run<[](World& world, const S& s) { world.cluster().drain(s.given[0]); }>},
+       [](World& world, const S& s) { world.cluster().drain(s.given[0]); }},
       {"rollout",
        {},
        "rollout",
        "replaces the pods by new ones; max_surge=1 and max_unavailable=0",
-       Verbs::run<[](World& world, const S& s) {
+       [](World& world, const S& s) {
          const auto options = options_from<RolloutOptions>(s);
          world.cluster().rollout(options.max_surge, options.max_unavailable);
-       }>},
+       }},
       {"slow",
        {"pod", "longer"},
        "",
        "it serves each call so much longer: 20ms, 5ms..20ms; 0: no more",
-       Verbs::run<[](World& world, const S& s) {
+       [](World& world, const S& s) {
          world.cluster().slow(s.given[0], given<Distribution>(s, 1));
-       }>},
+       }},
       {"fail",
        {"pod", "rate"},
        "fail",
        "so large a share of its calls fails, 0 to 1; code=UNAVAILABLE and pushback=20ms, or never",
-       Verbs::run<[](World& world, const S& s) {
-         world.cluster().fail(s.given[0], failing_from(s));
-       }>},
+       [](World& world, const S& s) { world.cluster().fail(s.given[0], failing_from(s)); }},
       {"set_serving",
        {"pod", "serving"},
        "",
        "what its health says: true or false",
-       Verbs::run<[](World& world, const S& s) {
+       [](World& world, const S& s) {
          world.cluster().set_serving(s.given[0], given<bool>(s, 1));
-       }>},
+       }},
       {"change",
        {},
        "change",
        "from now on: what of the world's options can change while it runs",
-       Verbs::run<[](World& world, const S& s) {
+       [](World& world, const S& s) {
          SimConfig config = world.cluster().config();
+         const auto options = any_options(config);
          for (const auto& [name, text] : s.named) {
-           set_option(config, name, text, SimCluster::can_change);
+           set_option(options, name, text, SimCluster::can_change);
          }
          world.cluster().change(config);
-       }>},
-      {"open", {"service"}, "channel", "a new client, client-1 and so on", Verbs::run<Verbs::open>},
-      {"close",
-       {"client"},
-       "",
-       "closes its connections, and ends its calls",
-       Verbs::run<Verbs::close>},
+       }},
+      {"open", {"service"}, "channel", "a new client, client-1 and so on", Verbs::open},
+      {"close", {"client"}, "", "closes its connections, and ends its calls", Verbs::close},
       {"connect",
        {"client"},
        "",
        "leaves IDLE, as a call would",
-       Verbs::run<[](World& world, const S& s) { Verbs::client(world, s).channel->connect(); }>},
+       [](World& world, const S& s) { Verbs::client(world, s).channel->connect(); }},
       {"look_again",
        {"client"},
        "",
        "asks the resolver for newer addresses",
-       Verbs::run<[](World& world, const S& s) { Verbs::client(world, s).channel->look_again(); }>},
-      {"load", {"client"}, "load", "starts calls, load-1 and so on", Verbs::run<Verbs::load>},
+       [](World& world, const S& s) { Verbs::client(world, s).channel->look_again(); }},
+      {"load", {"client"}, "load", "starts calls, load-1 and so on", Verbs::load},
       {"cancel",
        {"load"},
        "",
        "gives up what is in flight of it, and what was not started",
-       Verbs::run<[](World& world, const S& s) { Verbs::load_of(world, s).cancel(); }>},
+       [](World& world, const S& s) { Verbs::load_of(world, s).cancel(); }},
       {"stop",
        {"load"},
        "",
        "starts no more of it; what is in flight goes on",
-       Verbs::run<[](World& world, const S& s) { Verbs::load_of(world, s).stop(); }>},
+       [](World& world, const S& s) { Verbs::load_of(world, s).stop(); }},
       {"lookup",
        {"name"},
        "",
        "looks a name up as a pod would, and waits for the answer",
-       Verbs::run<Verbs::lookup>},
+       Verbs::lookup},
   };
   return all;
 }
