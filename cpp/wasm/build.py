@@ -31,14 +31,11 @@ LEFT_OUT = ("core/text_file.cc",)
 
 FLAGS = (
     "-target", "wasm32-wasi", "-mcpu=generic+exception_handling", "-fwasm-exceptions",
-    "-Os", "-DNDEBUG", "-fno-rtti", "-fvisibility=hidden", "-flto",
+    "-Os", "-DNDEBUG", "-fno-rtti", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
     "-D_LIBCPP_ABI_OPTIMIZED_FUNCTION",
 )  # fmt: skip
-"""All in one (LTO) is smaller, and faster by half. What a std::function holds has libc++'s newer
-table of three functions in place of a class of its own with six: there are hundreds."""
-
-NOT_IN_ONE = ("wasm/runtime.cc",)
-"""It has the tag of exceptions, in assembly."""
+"""The last: what a std::function holds has a table of three functions, as in libc++'s newer ABI, in
+place of a class of its own with six. There are hundreds."""
 
 LINK = (
     "-mexec-model=reactor", "-s", "-Wl,--gc-sections", "-Wl,-z,stack-size=1048576",
@@ -122,7 +119,6 @@ def build(out: Path) -> None:
         jobs: list[tuple[str | Path, ...]] = [
             ("-std=c++20", "-I", ".", "-Wno-unknown-attributes", path) for path in sources()
         ]
-        jobs = [(*job, "-fno-lto") if str(job[-1]) in NOT_IN_ONE else job for job in jobs]
         for path, standard in THROWING:
             names = THROWING_INCLUDES if path.endswith(".c") else CXX_INCLUDES + THROWING_INCLUDES
             includes = [word for name in names for word in ("-I", library / name)]
