@@ -27,7 +27,7 @@ def test_a_picker_is_written_judged_and_its_worst_world_drawn(show, pictures):  
     assert page.locator(".gl-yours h2").inner_text() == "The least busy"
     assert page.locator(".gl-stage canvas").count() == 0
     run(page)
-    assert "In the world of seed 1: p99 is" in verdict(page, "^Passed in 0 of 100 worlds")
+    assert "The worst is that of seed " in verdict(page, "^Passed in 0 of 100 worlds")
     assert page.locator(".gl-yours .gl-stage canvas").count() > 0
     run(page, LEAST)
     verdict(page, "Passed, in 100 of 100 worlds")
@@ -50,9 +50,10 @@ def test_what_is_wrong_with_it_is_told_and_can_be_mended(show):  # noqa: F811
     run(page, "function pick(ready) { for (;;); }")
     page.get_by_role("button", name="Stop").click()
     verdict(page, "^Stopped.$")
-    calls_home = "fetch('https://example.com').catch(() => {});"
-    run(page, f"{calls_home} function pick(ready) {{ return ready[0]; }}")
-    verdict(page, "Passed in 0 of 100 worlds")  # and it has reached nobody: see `show`
+    # Not even what needs no network: the policy of the page is the worker's, too.
+    reads = "let read = 'waits'; fetch('data:,x').then(() => { read = 'read'; }, () => {});"
+    run(page, f"{reads} function pick() {{ throw read; }}")
+    verdict(page, "^pick threw waits")
     page.get_by_role("button", name="Begin anew").click()
     assert page.locator(".gl-editor").input_value().startswith("function pick(ready, call)")
 

@@ -55,7 +55,11 @@ for (const [number, source, sentence] of WRONG) {
 
 test("what throws, and what is no connection, is told once and in words", () => {
   const thrown = judged(engine, CHALLENGES[0], made("function pick() { throw new Error('no'); }"));
-  assert.deepEqual(thrown.worst, { seed: 1, why: "pick threw Error: no", thrown: true });
+  assert.equal(thrown.worst.why, "pick threw Error: no");
+  for (const odd of ["Object.create(null)", "Symbol('x')", "undefined"]) {
+    const wrong = tried(engine, CHALLENGES[0], made(`function pick() { throw ${odd}; }`), 1);
+    assert.match(wrong.why, /^pick threw /);
+  }
   assert.equal(thrown.of, 1);
   for (const [answer, what] of [["undefined", "nothing"], ["7", "7"], ["{}", "[object Object]"]]) {
     const wrong = tried(engine, CHALLENGES[0], made(`function pick() { return ${answer}; }`), 1);
@@ -63,6 +67,12 @@ test("what throws, and what is no connection, is told once and in words", () => 
   }
   const waits = tried(engine, CHALLENGES[0], made("function pick() { return null; }"), 1);
   assert.match(waits.why, /calls failed|not chance/);
+});
+
+test("the worst of the worlds is the one that is told", () => {
+  const { worst, of } = judged(engine, CHALLENGES[4], made(BY_CHANCE));
+  const all = Array.from({ length: of }, (_, i) => tried(engine, CHALLENGES[4], made(BY_CHANCE), i + 1));
+  assert.equal(worst.by, Math.max(...all.map((one) => one?.by ?? 0)));
 });
 
 test("the same seed is the same world", () => {

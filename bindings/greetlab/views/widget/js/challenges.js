@@ -14,8 +14,9 @@
  * @property {string} script
  * @property {string} [versus] a policy that the same world has, to compare with
  * @property {string} hint
- * @property {(mine: Figures, other: Figures | null) => string} wrong "": nothing; else a sentence
+ * @property {(mine: Figures, other: Figures | null) => Fault | null} wrong null: nothing
  */
+/** Why not, and by how much: the more, the worse. @typedef {{ why: string, by: number }} Fault */
 
 const THREE = "v1+pods=3+seed={seed}";
 const CLIENT = "open+greetserver-headless+policy={policy}";
@@ -26,10 +27,12 @@ const COLD = 9; // calls
 const shares = (figures, since = 0) => figures.at(undefined, since).answered;
 /** @param {Figures} figures @returns {string[]} */
 const turns = ({ calls }) => [...calls].sort((a, b) => a.start - b.start).map(({ pod }) => pod);
+/** @param {string} why @param {number} by @returns {Fault} */
+const fault = (why, by) => ({ why, by });
 /** @param {Figures} figures */
 const failures = (figures) => {
   const { failed, ended } = figures.at();
-  return failed ? `${failed} of ${ended} calls failed` : "";
+  return failed ? fault(`${failed} of ${ended} calls failed`, 1e6 + failed) : null;
 };
 /** @param {Map<string, number>} answered */
 const told = (answered) => [...answered].map(([pod, calls]) => `${pod} ${calls}`).join(", ");
@@ -45,13 +48,13 @@ export const CHALLENGES = [
     wrong: (mine) => {
       const answered = shares(mine);
       if (failures(mine)) return failures(mine);
+      const off = Math.max(...[...answered.values()].map((calls) => Math.abs(calls - 100)));
       // The deviation is 8: 40 are not chance.
-      if ([...answered.values()].some((calls) => Math.abs(calls - 100) > 40)) {
-        return `that is not chance: ${told(answered)}`;
-      }
+      if (off > 40) return fault(`that is not chance: ${told(answered)}`, 1e3 + off);
       const order = turns(mine);
       const again = order.filter((pod, i) => i > 0 && pod === order[i - 1]).length;
-      return again > 50 ? "" : `chance has a pod twice in a row 100 times; here it was ${again} times`;
+      return again > 50 ? null
+        : fault(`chance has a pod twice in a row 100 times; here it was ${again} times`, 50 - again);
     },
   },
   {
@@ -66,8 +69,9 @@ export const CHALLENGES = [
       const order = turns(mine).slice(COLD);
       const three = order.findIndex((_, i) => i + 2 < order.length &&
         new Set(order.slice(i, i + 3)).size < 3);
-      return three < 0 ? ""
-        : `calls ${COLD + three + 1} to ${COLD + three + 3} went to ${order.slice(three, three + 3).join(", ")}`;
+      const went = order.slice(three, three + 3).join(", ");
+      return three < 0 ? null
+        : fault(`calls ${COLD + three + 1} to ${COLD + three + 3} went to ${went}`, order.length - three);
     },
   },
   {
@@ -86,7 +90,8 @@ export const CHALLENGES = [
     wrong: (mine, other) => {
       if (failures(mine)) return failures(mine);
       const [ours, theirs] = [mine.at().p99, other?.at().p99 ?? 0].map((s) => Math.round(s * 1e3));
-      return ours < theirs / 2 ? "" : `p99 is ${ours} ms, and round_robin's is ${theirs} ms`;
+      return ours < theirs / 2 ? null
+        : fault(`p99 is ${ours} ms, and round_robin's is ${theirs} ms`, ours / theirs);
     },
   },
   {
@@ -105,9 +110,9 @@ export const CHALLENGES = [
       if (failures(mine)) return failures(mine);
       const answered = [...shares(mine, 4).values()];
       const all = answered.reduce((a, b) => a + b);
-      const off = [4, 2, 1].some((part, i) => Math.abs(answered[i] / all - part / 7) > 0.07);
+      const off = Math.max(...[4, 2, 1].map((part, i) => Math.abs(answered[i] / all - part / 7)));
       const parts = answered.map((calls) => Math.round((calls / all) * 100)).join(" : ");
-      return off ? `of 100 calls it was ${parts}, and 57 : 29 : 14 is right` : "";
+      return off > 0.07 ? fault(`of 100 calls it was ${parts}, and 57 : 29 : 14 is right`, off) : null;
     },
   },
   {
@@ -124,9 +129,10 @@ export const CHALLENGES = [
     hint: "waiting is how many seconds its oldest call is without an answer; failed, how many failed.",
     wrong: (mine) => {
       const { failed, ended, answered } = mine.at();
-      if (failed > 6) return `${failed} of ${ended} calls failed`;
+      if (failed > 6) return fault(`${failed} of ${ended} calls failed`, failed);
       const served = [answered.get("pod-1") ?? 0, answered.get("pod-3") ?? 0];
-      return Math.min(...served) > 60 ? "" : `of the pods that are well, each is to help: ${told(answered)}`;
+      return Math.min(...served) > 60 ? null
+        : fault(`of the pods that are well, each is to help: ${told(answered)}`, 1);
     },
   },
 ];

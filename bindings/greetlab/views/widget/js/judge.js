@@ -26,7 +26,7 @@ import { recorded } from "./recorded.js";
  */
 /** @typedef {(ready: Ready[], call: number) => Ready | null} Pick */
 /** The learner's source, begun anew for each client. @typedef {(random: () => number) => Pick} Make */
-/** @typedef {{ seed: number, why: string, thrown: boolean }} Wrong */
+/** @typedef {{ seed: number, why: string, by: number, thrown: boolean }} Wrong */
 /** @typedef {{ passed: number, of: number, worst: Wrong | null }} Verdict */
 /** @typedef {{ verdict: Verdict, done: boolean, packed: Packed | null }} News */
 
@@ -41,6 +41,15 @@ export function chance(seed) {
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+/** Anything at all, as a word. @param {unknown} thing */
+function wordOf(thing) {
+  try {
+    return String(thing);
+  } catch { // of an object that is none of Object's
+    return "something that cannot be said";
+  }
 }
 
 /** One run of a picker: its clients' pickers, and the first thing that went wrong in them. */
@@ -64,10 +73,10 @@ class Run {
         if (chosen === null) return -1;
         const row = ready.indexOf(chosen);
         if (row >= 0) return row;
-        const what = chosen === undefined ? "nothing" : String(chosen);
+        const what = chosen === undefined ? "nothing" : wordOf(chosen);
         this.thrown ||= `pick returned ${what}: it is to return one of ready, or null to wait`;
       } catch (error) {
-        this.thrown ||= `pick threw ${error}`;
+        this.thrown ||= `pick threw ${wordOf(error)}`;
       }
       return -2;
     };
@@ -97,9 +106,9 @@ export function tried(engine, challenge, make, seed) {
   engine.mine = run.choose;
   const mine = figures("mine");
   engine.mine = null;
-  const why = run.thrown ||
-    challenge.wrong(mine, challenge.versus ? figures(challenge.versus) : null);
-  return why ? { seed, why, thrown: run.thrown !== "" } : null;
+  if (run.thrown) return { seed, why: run.thrown, by: Infinity, thrown: true };
+  const fault = challenge.wrong(mine, challenge.versus ? figures(challenge.versus) : null);
+  return fault && { seed, ...fault, thrown: false };
 }
 
 /** What happened in one world, for the picture.
@@ -125,7 +134,7 @@ export function judged(engine, challenge, make, tell = () => {}) {
     const wrong = tried(engine, challenge, make, seed);
     verdict.of = seed;
     if (!wrong) ++verdict.passed;
-    else if (!verdict.worst) verdict.worst = wrong;
+    else if (!verdict.worst || wrong.by > verdict.worst.by) verdict.worst = wrong;
     tell(verdict);
     if (wrong?.thrown) break; // it would be the same a hundred times
   }

@@ -35,7 +35,7 @@ export function linked(hash) {
 export function verdictInWords({ passed, of, worst }) {
   if (!worst) return `Passed, in ${passed} of ${of} worlds.`;
   if (worst.thrown) return `${worst.why}.`;
-  return `Passed in ${passed} of ${of} worlds. In the world of seed ${worst.seed}: ${worst.why}.`;
+  return `Passed in ${passed} of ${of} worlds. The worst is that of seed ${worst.seed}: ${worst.why}.`;
 }
 
 export class Yours {
