@@ -32,6 +32,7 @@ from greetlab.trace.trace import KINDS, Event, Trace
 if TYPE_CHECKING:
     from greetlab.clusters import kube
     from greetlab.views import plot
+    from greetlab.views.play import Playground
     from greetlab.views.widget import Flow
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "Faults",
     "Flow",
     "Lookup",
+    "Playground",
     "Pod",
     "Policy",
     "Prediction",
@@ -76,6 +78,8 @@ def __getattr__(name: str) -> Any:
     # `Flow` brings the notebook's widgets along.
     if name == "Flow":
         return import_module("greetlab.views.widget").Flow
+    if name == "Playground":
+        return import_module("greetlab.views.play").Playground
     raise AttributeError(f"module 'greetlab' has no attribute {name!r}")
 
 

@@ -24,14 +24,19 @@ class Playground {
         "The essay"),
       element("button", { type: "button", onclick: () => this.sandboxOf("") }, "The sandbox"),
     ];
+    // In a notebook's frame there is no address to be seen: here it can be copied.
+    this.address = location.protocol === "about:"
+      ? element("input", { class: "gl-address", readonly: "", "aria-label": "Link to what is shown" })
+      : null;
     root.replaceChildren(
-      element("nav", { class: "gl-tabs", "aria-label": "Parts" }, ...this.tabs),
+      element("nav", { class: "gl-tabs", "aria-label": "Parts" }, ...this.tabs,
+        ...(this.address ? [this.address] : [])),
       this.live, this.essay.root, this.sandbox.root);
     addEventListener("hashchange", () => {
       if (location.hash !== this.shown) this.follow(location.hash);
     });
     this.shown = "";
-    this.follow(location.hash);
+    this.follow(location.hash || (root.dataset.link ?? ""));
   }
 
   // What the tests and the console ask for.
@@ -80,19 +85,20 @@ class Playground {
   went(fragment) {
     if (!SCENE.test(fragment)) this.sandboxShown = fragment;
     this.shown = `#${fragment}`;
-    history.replaceState(null, "", this.shown);
+    if (this.address) this.address.value = this.shown;
+    else history.replaceState(null, "", this.shown);
   }
 }
 
 const SANDBOX = "v1+pods=3+seed=7;open+greetserver;load+client-1+calls=100+interval=100ms;@10s";
 
 /**
- * @param {HTMLElement} root
+ * @param {HTMLElement} root its data: the palette, and the link to begin with
  * @param {BufferSource} bytes of the engine
- * @param {Palette} palette
  */
-async function start(root, bytes, palette) {
+async function start(root, bytes) {
   const engine = await Engine.load(bytes);
+  const palette = JSON.parse(root.dataset.palette ?? "");
   return Object.assign(root, { play: new Playground(root, engine, palette) });
 }
 
