@@ -6,11 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from playing import until
 
 CHROMIUM = shutil.which("chromium")
 if CHROMIUM is None:
     pytest.skip("no browser: apt-get install chromium", allow_module_level=True)
 playwright = pytest.importorskip("playwright.sync_api")
+
+__all__ = ["FLOW", "chromium", "colors", "picture_folder", "position", "until"]
 
 FLOW = "document.querySelector('.gl-flow').flow"
 
@@ -30,21 +33,6 @@ def picture_folder(factory, name):
     folder = Path(kept) if kept else factory.mktemp(name)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def until(page, condition):
-    """Waits, frame by frame; Playwright's own waiting needs eval(), which a saved page forbids."""
-    page.evaluate(
-        f"""new Promise((done, failed) => {{
-          const end = performance.now() + 15_000;
-          const look = () => {{
-            if ({condition}) done();
-            else if (performance.now() > end) failed(new Error("waited for 15 s"));
-            else requestAnimationFrame(look);
-          }};
-          look();
-        }})"""
-    )
 
 
 def position(page):

@@ -378,6 +378,8 @@ def test_a_bad_service_config_is_a_sentence(words, said):
         ("#v1;jump", r"no command 'jump': there is scale, kill"),
         ("#v1;open+greetserver+frames=true", "no option 'frames'"),
         ("#v1;kill+%z", "two digits"),
+        ("#v1;open+caf%C3%A9%FF", "^this link has bytes that are no UTF-8: ff$"),
+        ("#v1;open+<script>a=1</script>", "'open': it takes other words$"),
     ],
 )
 def test_a_bad_link_is_a_sentence(link, said):

@@ -1,21 +1,20 @@
 """The playground in a browser, from a file, with the network off: driven as a person does."""
 
-import os
 import re
-from pathlib import Path
+from importlib.resources import files
 
 import pytest
 from browser import chromium, colors, picture_folder, until
+from playing import BAD_LINKS, PLAY, every_claim, is_refused, served
 
 import greetlab as gl
-from greetlab.views.play import document
+from greetlab.views.play import document, write_site
 
-PLAY = "document.getElementById('play').play"
 SIZES = [(390, "light"), (1280, "dark"), (1920, "light")]
 WORLD = "v1+pods=3+seed=7;open+greetserver-headless+policy=round_robin"
 CALLS = "load+client-1+calls=100+interval=100ms;@10s"
-# Deque's own script, where somebody has put it: npm install axe-core.
-AXE = Path(os.environ.get("AXE_CORE", "axe.min.js"))
+# Deque's own script, which looks for what shuts people out.
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -148,13 +147,10 @@ def test_the_scenes_follow_each_other_by_keys(show):
     assert page.url.endswith("#scene-5")
 
 
-def test_every_scene_runs(show):
+@pytest.mark.timeout(120)
+def test_every_scene_s_claim_holds_at_every_place_of_its_levers(show):
     page = show(reduced_motion="reduce")
-    for number in range(1, 10):
-        page.click(f".gl-scenes button:nth-child({number})")
-        page.click(".gl-main")
-        until(page, "document.querySelector('.gl-outcome').textContent")
-        assert page.query_selector_all(".gl-because li")
+    assert every_claim(page) > 25
 
 
 # --- The sandbox ----------------------------------------------------------------------------------
@@ -428,11 +424,63 @@ def test_a_bad_link_is_a_sentence_and_an_empty_sandbox(show):
     assert sum(shares(page).values()) == 100
 
 
+def test_a_hostile_link_is_only_text(show):
+    for link, said in BAD_LINKS.items():
+        is_refused(show(link), link, said)
+
+
+# --- On a host ------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_served_with_a_strict_policy(browser, tmp_path):
+    write_site(tmp_path)
+    wrong, asked = [], []
+    with served(tmp_path) as address:
+        page = browser.new_page()
+        page.on("console", lambda said: wrong.append(said.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda one: asked.append(one.url.removeprefix(address)))
+        page.goto(f"{address}index.html#{WORLD};{CALLS}", wait_until="networkidle")
+        until(page, PLAY)
+        at(page, "end")
+        assert sorted(shares(page).values()) == [33, 33, 34]
+        same_in_python(page)
+        page.close()
+    assert wrong == []
+    there = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")}
+    assert {one.partition("#")[0] for one in asked} - {"favicon.ico"} == there  # each, and no other
+
+
+# --- In a notebook --------------------------------------------------------------------------------
+
+
+def test_in_a_notebook_s_frame_it_is_the_same_world(show, browser, tmp_path):
+    cluster = gl.Cluster.sim(pods=4, seed=3)
+    cluster.channel("greetserver-headless", policy="round_robin").greet(times=8)
+    shown, _ = gl.Playground(cluster)._repr_mimebundle_()
+    made = tmp_path / "notebook.html"
+    made.write_text(f"<!doctype html><title>A notebook</title>{shown['text/html']}")
+    wrong = []
+    page = browser.new_context(offline=True).new_page()
+    page.on("console", lambda said: wrong.append(said.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(made.as_uri())
+    [frame] = page.main_frame.child_frames
+    until(frame, PLAY)
+    assert frame.evaluate(f"{PLAY}.world.digest") == cluster.trace.core.digest()
+    assert frame.input_value(".gl-address") == cluster.link()
+    frame.click("text=The essay")
+    assert frame.input_value(".gl-address") == "#scene-1"
+    assert page.url == made.as_uri()
+    page.context.close()
+    assert wrong == []
+
+
 # --- How it looks ---------------------------------------------------------------------------------
 
 
 def wrong_for_axe(page):
-    page.evaluate(AXE.read_text(encoding="utf-8"))
+    page.evaluate(AXE)
     told = page.evaluate("axe.run({ resultTypes: ['violations'] })")
     return [
         (one["id"], [node["target"] for node in one["nodes"]][:3]) for one in told["violations"]
@@ -462,11 +510,11 @@ def test_it_fits(show, pictures, width, theme):
     page.screenshot(path=pictures / f"sandbox-{width}-{theme}.png", full_page=True)
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="npm install axe-core; AXE_CORE=.../axe.min.js")
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing(show, theme):
-    page = show("#scene-8", color_scheme=theme, reduced_motion="reduce")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing(show, width, theme):
+    page = show("#scene-8", width=width, color_scheme=theme, reduced_motion="reduce")
     page.click(".gl-main")
     until(page, "document.querySelector('.gl-outcome').textContent")
     page.click("text=The last of these calls")

@@ -75,12 +75,11 @@ def __getattr__(name: str) -> Any:
     # `kube` is for who has a Kubernetes.
     if name == "kube":
         return import_module("greetlab.clusters.kube")
-    # `Playground` is a page of its own.
-    if name == "Playground":
-        return import_module("greetlab.views.play").Playground
-    # `Flow` brings the notebook's widgets along.
+    # `Flow` brings the notebook's widgets along; `Playground` is a page of its own.
     if name == "Flow":
         return import_module("greetlab.views.widget").Flow
+    if name == "Playground":
+        return import_module("greetlab.views.play").Playground
     raise AttributeError(f"module 'greetlab' has no attribute {name!r}")
 
 

@@ -243,4 +243,6 @@ def follow(cluster: SimCluster, verb: str, given: list[str], named: Named) -> No
         FOLLOWED[verb](cluster, named, *given)
     except (TypeError, ValueError) as error:
         text = " ".join([verb, *given])
-        raise ValueError(f"at {cluster.seconds:g} s, {text!r}: {error}") from None
+        # A TypeError tells of our functions, which whoever wrote the link never saw.
+        why = "it takes other words" if isinstance(error, TypeError) else error
+        raise ValueError(f"at {cluster.seconds:g} s, {text!r}: {why}") from None

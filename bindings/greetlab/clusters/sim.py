@@ -386,7 +386,11 @@ class SimCluster(Cluster, Faults):
                 "a link of two worlds side by side, with '!' between them: a cluster is one world; "
                 "link.split('!')[0] is A, link.split('!')[1] is B"
             )
-        world, commands, end_ns = _core.read_script(link)
+        try:
+            world, commands, end_ns = _core.read_script(link)
+        except UnicodeDecodeError as error:
+            bytes_ = error.object[error.start : error.end].hex(" ")
+            raise ValueError(f"this link has bytes that are no UTF-8: {bytes_}") from None
         cluster = SimCluster(**{"seed": 0, **_core.options_from_words("world", world)})
         for at_ns, at_once, verb, given, named in commands:
             if not at_once:

@@ -1,4 +1,4 @@
-"""The page: one file that needs nothing else, neither a network nor a server."""
+"""The page: one file that needs nothing else, or a folder for any host of static files."""
 
 from __future__ import annotations
 
@@ -6,36 +6,96 @@ import base64
 import gzip
 import json
 from importlib.resources import files
+from pathlib import Path
 
+from greetlab.text import markup
 from greetlab.views.palette import FAILED, STYLES
 from greetlab.views.widget import page
-from greetlab.views.widget.modules import join
+from greetlab.views.widget.modules import join, needed
+
+_FILES = files("greetlab.views.play")
+_ENTRY = "play.js"
 
 
-def document(first: str = "") -> str:
-    """The page. Opens by double click; what stands after "#" in its address is a world.
+def document(link: str = "") -> str:
+    """The page as one file. Opens by double click, without a network and without a server.
 
-    first: what it shows where nothing stands there: "v1+pods=3...", "scene-3"; "": the first scene.
+    link: what it opens with: a world or two, or "#scene-3". What stands after "#" in the page's own
+    address goes before it.
     """
-    play = files("greetlab.views.play")
-    engine = gzip.compress((play / "engine.wasm").read_bytes(), 9, mtime=0)
-    palette = {
-        "styles": [{"color": style.color, "marker": style.marker} for style in STYLES],
-        "failed": FAILED.color,
-    }
+    engine = base64.b64encode(gzip.compress(_engine(), 9, mtime=0)).decode()
+    script = join(page.scripts(), _ENTRY, default="playground") + _FROM_TEXT.format(
+        engine=engine, judge=json.dumps(_judge()).replace("<", "\\u003c")
+    )
     return _PAGE.format(
-        style=page.style() + (play / "play.css").read_text(encoding="utf-8"),
-        script=join(page.scripts(), "play.js", default="playground"),
-        engine=base64.b64encode(engine).decode(),
-        palette=json.dumps(palette),
-        first=_text(f"#{first}" if first else ""),
-        judge=_text(join(page.scripts(), "judge.js", default="judging")),
+        policy="script-src 'unsafe-inline' 'wasm-unsafe-eval'; worker-src blob:; "
+        "style-src 'unsafe-inline'",
+        head="".join(f"<style>\n{style}</style>\n" for style in _styles().values()),
+        palette=_palette(),
+        link=markup(link),
+        script=f'<script type="module">\n{script}</script>',
     )
 
 
-def _text(text: str) -> str:
-    """As a script has it: it cannot end the script, whatever it says."""
-    return json.dumps(text).replace("<", "\\u003c")
+def site() -> dict[str, bytes]:
+    """The page as a folder's files, by their paths, for a host of static files.
+
+    The scripts are the modules that the one file is joined of. The page allows itself nothing but
+    its own files, so a host may send a Content-Security-Policy as strict. It needs http:
+    browsers load no modules from file://.
+    """
+    scripts = page.scripts()
+    modules = needed(scripts, _ENTRY)
+    # Known from the beginning: else each would be asked for when its importer has come.
+    ahead = [f'<link rel="modulepreload" href="js/{name}">\n' for name in modules]
+    index = _PAGE.format(
+        policy="script-src 'self' 'wasm-unsafe-eval'; worker-src blob:; style-src 'self'; "
+        "connect-src 'self'",
+        head="".join([*(f'<link rel="stylesheet" href="{name}">\n' for name in _styles()), *ahead]),
+        palette=_palette(),
+        link="",
+        script='<script type="module" src="start.js"></script>',
+    )
+    return {
+        "index.html": index.encode(),
+        "start.js": _FROM_FILE.encode(),
+        "engine.wasm": _engine(),
+        "judge.js": _judge().encode(),
+        **{name: style.encode() for name, style in _styles().items()},
+        **{f"js/{name}": scripts[name].encode() for name in modules},
+    }
+
+
+def write_site(folder: Path) -> list[Path]:
+    """Writes `site()` there, and says what. Makes the folder; raises OSError if it cannot."""
+    written = []
+    for name, content in site().items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        written.append(path)
+    return written
+
+
+def _engine() -> bytes:
+    return (_FILES / "engine.wasm").read_bytes()
+
+
+def _judge() -> str:
+    """What judges a picker of the learner's own, in a worker: a script without imports."""
+    return join(page.scripts(), "judge.js", default="judging")
+
+
+def _styles() -> dict[str, str]:
+    return {
+        "flow.css": page.style(),
+        "play.css": (_FILES / "play.css").read_text(encoding="utf-8"),
+    }
+
+
+def _palette() -> str:
+    styles = [{"color": style.color, "marker": style.marker} for style in STYLES]
+    return markup(json.dumps({"styles": styles, "failed": FAILED.color}))
 
 
 _PAGE = """<!doctype html>
@@ -43,32 +103,33 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
-      content="default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval';
-               worker-src blob:; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; {policy}">
 <title>greetlab: the playground</title>
-<style>
-{style}
-</style>
-</head>
+{head}</head>
 <body>
 <main class="gl-play">
 <header>
 <h1>Who answers?</h1>
 <p>A client calls a service of some pods. What runs here is the lab's own load-balancing core.</p>
 </header>
-<div id="play"></div>
+<div id="play" data-palette="{palette}" data-link="{link}"></div>
 </main>
 <noscript>This page runs the lab's core as WebAssembly, and needs scripts for it.</noscript>
-<script type="module">
 {script}
-{{
+</body>
+</html>
+"""
+
+_FROM_TEXT = """{{
   const packed = Uint8Array.from(atob("{engine}"), (letter) => letter.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const bytes = await new Response(stream).arrayBuffer();
-  playground.start(document.getElementById("play"), bytes, {palette}, {judge}, {first});
+  playground.start(document.getElementById("play"), bytes, {judge});
 }}
-</script>
-</body>
-</html>
+"""
+
+_FROM_FILE = """import playground from "./js/play.js";
+
+const [engine, judge] = await Promise.all([fetch("engine.wasm"), fetch("judge.js")]);
+playground.start(document.getElementById("play"), await engine.arrayBuffer(), await judge.text());
 """

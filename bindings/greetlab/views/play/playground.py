@@ -1,66 +1,76 @@
-"""The playground in a notebook's cell."""
+"""The page in a notebook."""
 
 from __future__ import annotations
 
+import base64
 import html
 from pathlib import Path
 from typing import Any
 
 from greetlab.clusters.sim import SimCluster
-from greetlab.text import plain
+from greetlab.views.play.links import fragment_of, worlds_of
 from greetlab.views.play.page import document
-
-SCENES = 9
-_BETWEEN = "!"  # two worlds in a link, side by side
+from greetlab.views.widget import still
+from greetlab.views.widget.pack import pack, summary
 
 
 class Playground:
-    """The page of `greetlab play`: nine scenes, a sandbox with every lever, a policy of your own.
+    """The playground in a notebook's cell: the essay's scenes, and a sandbox with every lever.
 
-    world: what the sandbox shows: a cluster of the sim, with all that was done to it up to now, or
-        a link, as `cluster.link()` and the page's own address are; "": the essay.
-    scene: the essay's scene to begin with, from 1.
-    height: of the frame, in pixels.
+    world: a virtual cluster (`Cluster.sim`), or a link, as `cluster.link()` gives one and as the
+    page shows it: it opens in the sandbox, byte for byte the same events.
+    scene: which of the essay's scenes to open, from 1; without a world the first.
+    height: of the cell, in pixels.
 
-    What is done in it stays in it; its sandbox has a link, and `Cluster.from_link(link)` brings the
-    world back to Python. It needs neither a network nor Python once it is shown. Where no frame can
-    be shown (a code host) there are words.
+    It is `greetlab play`'s page in a frame, shut off from the notebook and from any network; once
+    shown it needs Python no more, and stays alive in what nbconvert makes. The line at its top is
+    the link to what it shows: `gl.Cluster.from_link` makes a world of it again. What is done in
+    the page does nothing to the cluster that it was made from. Where no scripts run (a code host)
+    there is a still picture.
 
-    Raises ValueError for a link that is none, TypeError for what is neither.
+    Raises TypeError for what is neither a virtual cluster nor a link, and ValueError, with what is
+    wrong, for a link that is none, a scene that there is not, and a world that a link cannot say
+    (see `Cluster.sim().link`).
     """
 
     def __init__(
-        self, world: SimCluster | str = "", *, scene: int | None = None, height: int = 900
+        self, world: str | SimCluster | None = None, *, scene: int | None = None, height: int = 900
     ) -> None:
-        if scene is not None and (world != "" or scene not in range(1, SCENES + 1)):
-            raise ValueError(f"scene {scene!r}: it is 1 to {SCENES}, and without a world")
-        if isinstance(world, SimCluster):
-            world = world.link()
-        if not isinstance(world, str):
-            raise TypeError(f"Playground() shows a cluster of the sim, or a link, not {world!r}")
-        self.link = world.rpartition("#")[2]
-        """What stands after the "#" in the page's address."""
-        for one in self.link.split(_BETWEEN) if self.link else ():
-            SimCluster.from_link(one)  # says what is wrong with it
-        self.link = f"scene-{scene}" if scene is not None else self.link
-        self._height = height
+        if world is not None and scene is not None:
+            raise ValueError("Playground() opens a world or a scene, not both")
+        if world is None:
+            world = f"#scene-{1 if scene is None else scene}"
+        if not isinstance(world, str | SimCluster):
+            raise TypeError(f"Playground() opens a Cluster.sim or a link, not {world!r}")
+        link = world if isinstance(world, str) else world.link()
+        traces = [one.trace for one in worlds_of(link)]
+        self.link = f"#{fragment_of(link)}"
+        self.height = int(height)
+        self.alt = "\n".join(map(summary, traces))
+        self._packed = [pack(trace, "") for trace in traces]
 
     def to_html(self) -> str:
-        """One page that needs nothing else: no network, no server. Opens by double click."""
+        """The page as one file that opens with this world, by double click and offline."""
         return document(self.link)
 
     def save(self, path: str | Path) -> None:
         """Writes `to_html()` there. Raises OSError if it cannot."""
         Path(path).write_text(self.to_html(), encoding="utf-8")
 
-    def __repr__(self) -> str:
-        return plain(f"Playground({self.link!r}): greetlab play shows it in a browser")
+    def png(self) -> bytes:
+        """A still picture: who was connected to whom, and who answered how many."""
+        return still.picture(self._packed)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        # A frame of its own: the page's style is not the notebook's, nor its scripts' business.
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        # srcdoc, for a blob: or a file's address is not allowed everywhere (VS Code), and scripts
+        # only: its origin is none, so nothing of the notebook's is within its reach.
         frame = (
-            f'<iframe title="The playground" sandbox="allow-scripts" width="100%" '
-            f'height="{self._height}" style="border: 0" srcdoc="{html.escape(self.to_html())}">'
-            "</iframe>"
+            '<iframe title="greetlab: the playground" sandbox="allow-scripts" '
+            f'style="width: 100%; height: {self.height}px; border: 0" '
+            f'srcdoc="{html.escape(self.to_html())}"></iframe>'
         )
-        return {"text/html": frame, "text/plain": repr(self)}
+        picture = base64.b64encode(self.png()).decode()
+        bundle = {"text/html": frame, "image/png": picture, "text/plain": self.alt}
+        return bundle, {"image/png": {"width": still.WIDTH, "alt": self.alt}}

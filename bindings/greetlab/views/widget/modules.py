@@ -23,13 +23,12 @@ _REST = re.compile(
 )
 
 
-def join(modules: Mapping[str, str], entry: str, default: str) -> str:
-    """The entry and all that it needs as one script without imports and exports.
+def needed(modules: Mapping[str, str], entry: str) -> list[str]:
+    """The names of the modules that the entry needs, and last its own; each after its imports.
 
-    modules: the text of each, by file name. default: what the entry's default export is called.
+    modules: the text of each, by file name.
 
-    Raises ValueError, with a sentence, for an import that cannot be met, a cycle, a name that two
-    modules have at their top, and what is not understood.
+    Raises ValueError, with a sentence, for an import that cannot be met, and for a cycle.
     """
     if entry not in modules:
         raise ValueError(f"there is no module {entry}")
@@ -50,9 +49,20 @@ def join(modules: Mapping[str, str], entry: str, default: str) -> str:
                 raise ValueError(f"{name} imports {min(missing)}, which {of} does not export")
         left += [of for of in needs[name] if of not in needs and of not in left]
     try:
-        order = list(TopologicalSorter(needs).static_order())
+        return list(TopologicalSorter(needs).static_order())
     except CycleError as error:
         raise ValueError(f"the imports are a cycle: {' -> '.join(error.args[1][::-1])}") from None
+
+
+def join(modules: Mapping[str, str], entry: str, default: str) -> str:
+    """The entry and all that it needs as one script without imports and exports.
+
+    modules: the text of each, by file name. default: what the entry's default export is called.
+
+    Raises ValueError, with a sentence, for an import that cannot be met, a cycle, a name that two
+    modules have at their top, and what is not understood.
+    """
+    order = needed(modules, entry)
     parts: list[str] = []
     owner: dict[str, str] = {}
     for name in order:

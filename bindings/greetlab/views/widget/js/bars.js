@@ -27,9 +27,9 @@ export function shape({ color, marker }) {
   const made = document.createElement("template");
   const fill = color === "#000000" ? "currentColor" : color;
   made.innerHTML = `<svg class="gl-shape" viewBox="0 0 16 16" aria-hidden="true"><path/></svg>`;
-  const path = /** @type {Element} */ (made.content.querySelector("path"));
+  const path = /** @type {SVGPathElement} */ (made.content.querySelector("path"));
   path.setAttribute("d", OUTLINES[marker] ?? OUTLINES.o);
-  path.setAttribute("style", `fill: ${fill}`);
+  path.style.fill = fill; // as an attribute, a strict policy of a host would refuse it
   return /** @type {Node} */ (made.content.firstChild);
 }
 

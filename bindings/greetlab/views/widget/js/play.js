@@ -14,9 +14,8 @@ const SCENE = /^#?scene-(\d+)$/;
 class Playground {
   /** @param {HTMLElement} root @param {Engine} engine @param {Palette} palette
    * @param {BufferSource} bytes of the engine @param {string} judge a worker's script
-   * @param {string} first what to begin with, where the address does not say
    */
-  constructor(root, engine, palette, bytes, judge, first) {
+  constructor(root, engine, palette, bytes, judge) {
     this.live = element("p", { class: "gl-hear", role: "status", "aria-live": "polite" });
     const say = (/** @type {string} */ text) => set(this.live, text);
     this.essay = new Essay(engine, palette, {
@@ -38,15 +37,20 @@ class Playground {
     ];
     this.yours = new Yours(judge, bytes, palette,
       { say, went: (fragment, anew) => this.went(fragment, anew) });
+    // In a notebook's frame there is no address to be seen: here it can be copied.
+    this.address = location.protocol === "about:"
+      ? element("input", { class: "gl-address", readonly: "", "aria-label": "Link to what is shown" })
+      : null;
     root.replaceChildren(
-      element("nav", { class: "gl-tabs", "aria-label": "Parts" }, ...this.tabs),
+      element("nav", { class: "gl-tabs", "aria-label": "Parts" }, ...this.tabs,
+        ...(this.address ? [this.address] : [])),
       this.live, this.essay.root, this.sandbox.root, this.yours.root);
     // Back and Forward, and a link that was typed: it stands in the history already.
     addEventListener("hashchange", () => {
       if (location.hash !== this.shown) this.follow(location.hash);
     });
     this.shown = "";
-    this.follow(location.hash.length > 1 ? location.hash : first);
+    this.follow(location.hash || (root.dataset.link ?? ""));
   }
 
   // What the tests and the console ask for.
@@ -113,8 +117,8 @@ class Playground {
   went(fragment, anew) {
     if (!SCENE.test(fragment) && !linked(fragment)) this.sandboxShown = fragment;
     this.shown = `#${fragment}`;
-    if (location.protocol === "about:") return; // in a notebook's frame, which has no address
-    if (anew && !this.following && location.hash !== this.shown) {
+    if (this.address) this.address.value = this.shown;
+    else if (anew && !this.following && location.hash !== this.shown) {
       history.pushState(null, "", this.shown);
     } else {
       history.replaceState(null, "", this.shown);
@@ -125,15 +129,14 @@ class Playground {
 const SANDBOX = "v1+pods=3+seed=7;open+greetserver;load+client-1+calls=100+interval=100ms;@10s";
 
 /**
- * @param {HTMLElement} root
+ * @param {HTMLElement} root its data: the palette, and the link to begin with
  * @param {BufferSource} bytes of the engine
- * @param {Palette} palette
  * @param {string} judge a worker's script, but for the learner's picker
- * @param {string} first what to begin with, where the address does not say: "#scene-3", "#v1+pods=3"
  */
-async function start(root, bytes, palette, judge, first) {
+async function start(root, bytes, judge) {
   const engine = await Engine.load(bytes);
-  return Object.assign(root, { play: new Playground(root, engine, palette, bytes, judge, first) });
+  const palette = JSON.parse(root.dataset.palette ?? "");
+  return Object.assign(root, { play: new Playground(root, engine, palette, bytes, judge) });
 }
 
 export default { start };
