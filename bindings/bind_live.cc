@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings.h"
+#include "client/answers.h"
 #include "core/printable.h"
 #include "engine/engine.h"
 #include "load_config.h"
@@ -70,6 +71,17 @@ The columns are read-only NumPy views of C++ memory, without a copy.)")
       .def_readonly("pods", &CallLog::pods, "In the order in which they first answered.")
       .def_readonly("connections", &CallLog::connections)
       .def_readonly("messages", &CallLog::messages, "Each different error message once.");
+}
+
+// What a greet-client that is driven from here answered: "ok" of its line.
+template <class Answer>
+Answer answered(const std::string& line, Answer answer) {
+  try {
+    nlohmann::json::parse(line).at("ok").get_to(answer);
+  } catch (const nlohmann::json::exception& error) {
+    throw std::invalid_argument(error.what());
+  }
+  return answer;
 }
 
 CallLog run(GreetChannel& channel, std::string first_name, std::string last_name, std::size_t calls,
@@ -282,6 +294,13 @@ ValueError where the engine cannot be told to.)")
           },
           py::arg("world"), "What has happened so far, marked as coming from `world`.")
       .def("close", &GreetChannel::close, Released());
+
+  module.def(
+      "answered_calls", [](const std::string& line) { return answered(line, CallLog(0)); },
+      py::arg("line"), "The calls that greet-client --serve says it made.");
+  module.def(
+      "answered_lookup", [](const std::string& line) { return answered(line, Lookup()); },
+      py::arg("line"), "The lookup that greet-client --serve says it made.");
 
   module.def(
       "engines",

@@ -287,6 +287,26 @@ class ReadTrace final : public TraceHandle {
   const LoadedTrace loaded_;
 };
 
+// One that comes in pieces from where it happens. Python's lock is held by who receives, as by who
+// reads.
+class ComingTrace final : public TraceHandle {
+ public:
+  ComingTrace(std::size_t capacity, std::string world) : received_(capacity, std::move(world)) {}
+
+  void receive(const std::string& piece) {
+    std::istringstream stream(piece);
+    received_.receive(stream);
+  }
+
+  std::span<const Event> events() const override { return received_.events(); }
+  const Symbols& symbols() const override { return received_.symbols(); }
+  std::uint64_t dropped() const override { return received_.dropped(); }
+  std::string world() const override { return received_.world(); }
+
+ private:
+  ReceivedTrace received_;
+};
+
 void save(const TraceHandle& trace, const py::array_t<std::int64_t>& rows,
           const std::string& path) {
   const auto all = trace.events();
@@ -414,6 +434,15 @@ connection is the row of that table; -1: it did not happen.)")
       .def("save", &save, py::arg("rows"), py::arg("path"), "Writes these rows as JSON lines.")
       .def_static("load", &load, py::arg("path"), "Reads what `save` wrote.")
       .def_static("parse", &parse, py::arg("text"), "Reads the same from a text.");
+
+  py::class_<ComingTrace, TraceHandle, std::shared_ptr<ComingTrace>>(module, "ReceivedTrace", R"(
+A trace that is still going on elsewhere, and comes in pieces.)")
+      .def(py::init<std::size_t, std::string>(), py::arg("capacity"), py::arg("world"),
+           "capacity: how many events it keeps.")
+      .def(
+          "receive", &ComingTrace::receive, py::arg("piece"),
+          "Adds the events of a piece: lines, as `save` writes them. Raises ValueError for what is "
+          "none, or does not follow.");
 
   module.def("trace_version", [] { return kTraceVersion; }, "The version of the JSON lines.");
 

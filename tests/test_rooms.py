@@ -29,7 +29,9 @@ MAY_INCLUDE = {
     "live": {"core", "trace", "lb", "load", "config", "channel", "dns", "http2"},
     "oracle": {"core", "trace", "lb", "load", "channel", "rpc"},
     "engine": {"core", "trace", "lb", "channel", "live", "oracle", "flags"},
-    "client": {"core", "trace", "flags", "load", "channel", "live", "traceio"},
+    "client": {
+        "core", "trace", "lb", "flags", "load", "config", "channel", "dns", "live", "traceio",
+    },
     "gateway": {"core", "trace", "flags", "channel", "engine", "traceio"},
 }
 """Rooms of cpp/ and the other rooms whose headers they may include. bindings may include all, and

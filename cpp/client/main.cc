@@ -1,6 +1,9 @@
 // greet-client: calls a greet service, and says who answered. The lab's channel as a program, to be
 // run where the lab cannot be: in a pod. There is nothing of gRPC's libraries in it.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -17,6 +20,7 @@
 #include "channel/own_world.h"
 #include "client/processes.h"
 #include "client/report.h"
+#include "client/serve.h"
 #include "core/distribution.h"
 #include "core/metadata.h"
 #include "core/printable.h"
@@ -35,6 +39,7 @@ struct Flags {
   bool quiet = false;
   std::size_t loops = 1;
   std::string trace;  // a file; "-": standard output
+  bool serve = false;
 };
 
 /// "user-id=ada"
@@ -117,6 +122,10 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--trace", flags.trace, "write the trace there as JSON lines; - = standard output")
       ->type_name("FILE");
   app.add_flag("-q,--quiet", flags.quiet, "do not print the greetings");
+  app.add_flag(
+      "--serve", flags.serve,
+      "do what the lines on standard input say, until their end, and nothing else: the lab "
+      "drives a client in a cluster so (Cluster.kube)");
 }
 
 constexpr Duration kForever = std::chrono::hours(24 * 365);
@@ -128,7 +137,13 @@ bool is_stopped() {
 }
 
 /// @return what cannot be done together; nullptr: all of it can.
-const char* why_not(const Flags& flags) {
+const char* why_not(const CLI::App& app, const Flags& flags) {
+  if (flags.serve) {
+    const auto said = [](const CLI::Option* option) { return option->count() > 0; };
+    const auto options = app.get_options();
+    if (std::ranges::count_if(options, said) == 1) return nullptr;
+    return "--serve: all else is said on standard input";
+  }
   // Not CLI11's `required`: that would be said in place of a flag that is misspelt.
   if (flags.channel.target.empty()) return "whom to call? A target is required: dns:///name:port";
   if (flags.wait_pods > 1 && flags.channel.policy.policy == "pick_first") {
@@ -224,7 +239,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  if (const char* why = greetlab::why_not(flags); why != nullptr) {
+  if (const char* why = greetlab::why_not(app, flags); why != nullptr) {
     std::cerr << "greet-client: " << why << " (see greet-client --help)" << std::endl;
     return 2;
   }
@@ -233,6 +248,12 @@ int main(int argc, char** argv) {
     std::signal(signal, [](int) { greetlab::stopped = true; });
   }
   std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone is an error like any other
+  if (flags.serve) {
+    // What it did is told already. Not the default action: a container's first process has none.
+    for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { _exit(0); });
+    greetlab::serve(std::cin, std::cout);
+    return 0;
+  }
   try {
     return greetlab::run(flags);
   } catch (const std::exception& error) {

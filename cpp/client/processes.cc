@@ -9,22 +9,16 @@
 #include <cerrno>
 #include <csignal>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "client/answers.h"
 #include "core/printable.h"
 
 namespace greetlab {
-
-// How a log goes from one process to another.
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CalledPod, name, ip)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CalledConnection, pod, peer)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CallLog, start_ns, latency_ns, status, pod, connection, serial,
-                                   message, results, pods, connections, messages)
 
 namespace {
 

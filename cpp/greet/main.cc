@@ -18,6 +18,7 @@
 #include "greet/flags.h"
 #include "greet/gate.h"
 #include "greet/server.h"
+#include "greet/tell.h"
 
 namespace greetlab {
 namespace {
@@ -148,10 +149,12 @@ int main(int argc, char** argv) {
     return "greet-server: " + greetlab::printable(error.what()) + " (see greet-server --help)\n";
   });
   greetlab::declare(app, flags);
+  greetlab::TellFlags told;
+  const CLI::App* tell = greetlab::declare_tell(app, told);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 1;
   }
-  return greetlab::serve(flags);
+  return tell->parsed() ? greetlab::tell(told) : greetlab::serve(flags);
 }

@@ -127,27 +127,38 @@ void take_member(FlatObject& line, std::string_view name, Symbols& symbols, Memb
   }
 }
 
+/// What stands before the events.
+struct Header {
+  std::string world;
+  std::uint64_t dropped = 0;
+  std::uint64_t events = 0;
+};
+
 class Reader {
  public:
-  explicit Reader(std::istream& in) : in_(in) {}
+  /// @param last_id of the event that came before; 0: none.
+  Reader(std::istream& in, Symbols& symbols, std::uint32_t last_id = 0)
+      : in_(in), symbols_(symbols), last_id_(last_id) {}
 
-  LoadedTrace read() try {
+  /// @param keep called with each event.
+  template <class Keep>
+  Header read(const Keep& keep) try {
     if (!next_line()) refuse("not a trace: nothing in it");
-    const std::uint64_t count = read_header();
-    // A header may claim anything; memory goes to events that are there.
-    trace_.events.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(count, 1 << 16)));
+    Header header = read_header();
+    std::uint64_t count = 0;
     while (next_line()) {
-      if (trace_.events.size() == count) {
-        refuse("more than the " + std::to_string(count) + " events that line 1 speaks of");
+      if (count == header.events) {
+        refuse("more than the " + std::to_string(header.events) + " events that line 1 speaks of");
       }
       line_.parse(text_);
-      read_event();
+      keep(read_event());
+      ++count;
     }
-    if (trace_.events.size() != count) {
-      refuse("cut short: the file ends after " + std::to_string(trace_.events.size()) +
-             " events, line 1 speaks of " + std::to_string(count));
+    if (count != header.events) {
+      refuse("cut short: the file ends after " + std::to_string(count) +
+             " events, line 1 speaks of " + std::to_string(header.events));
     }
-    return std::move(trace_);
+    return header;
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument("line " + std::to_string(number_) + ": " + error.what());
   }
@@ -161,7 +172,7 @@ class Reader {
     return false;
   }
 
-  std::uint64_t read_header() {
+  Header read_header() {
     constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
     line_.parse(text_);
     if (!line_.has("greetlab_trace")) refuse("not a trace: no field \"greetlab_trace\"");
@@ -172,14 +183,15 @@ class Reader {
                                       : "written by an older greetlab: version ") +
              std::to_string(version) + ", this reads " + std::to_string(kTraceVersion));
     }
-    trace_.world = line_.take_text("world");
-    trace_.dropped = line_.take_unsigned("dropped", kMost);
-    const std::uint64_t count = line_.take_unsigned("events", kMost);
+    Header header;
+    header.world = line_.take_text("world");
+    header.dropped = line_.take_unsigned("dropped", kMost);
+    header.events = line_.take_unsigned("events", kMost);
     line_.expect_nothing_left();
-    return count;
+    return header;
   }
 
-  void read_event() {
+  Event read_event() {
     const auto id = take_number<std::uint32_t>(line_, "id");
     const auto cause = take_number<std::uint32_t>(line_, "cause");
     if (id <= last_id_) {
@@ -194,12 +206,12 @@ class Reader {
     last_id_ = id;
 
     const Time at(Duration(line_.take_signed("at_ns")));
-    const Symbol who = trace_.symbols.intern(line_.take_text("who"));
+    const Symbol who = symbols_.intern(line_.take_text("who"));
     const auto certainty = take_word<Certainty>(line_, "certainty");
     const std::string_view name = line_.take_text("fact");
     const FactKind* const kind = find_fact_kind(name);
     if (kind == nullptr) refuse("unknown fact " + json_excerpt(name));
-    Event& event = trace_.events.emplace_back();
+    Event event{};
     event.at = at;
     event.id = static_cast<EventId>(id);
     event.cause = static_cast<EventId>(cause);
@@ -208,26 +220,27 @@ class Reader {
     event.fact = kind->blank();
     event.kind = static_cast<std::uint8_t>(event.fact.index());
     for_each_member(event.fact, [this](std::string_view field, auto& member) {
-      take_member(line_, field, trace_.symbols, member);
+      take_member(line_, field, symbols_, member);
     });
     line_.expect_nothing_left();
     std::visit(
         [this](const auto& fact) {
-          if constexpr (requires { fact.fault(trace_.symbols); }) {
-            if (const auto fault = fact.fault(trace_.symbols); !fault.empty()) {
+          if constexpr (requires { fact.fault(symbols_); }) {
+            if (const auto fault = fact.fault(symbols_); !fault.empty()) {
               refuse(std::string(fault));
             }
           }
         },
         event.fact);
+    return event;
   }
 
   std::istream& in_;
-  LoadedTrace trace_;
+  Symbols& symbols_;
   std::string text_;
   FlatObject line_;
   std::uint64_t number_ = 0;
-  std::uint32_t last_id_ = 0;
+  std::uint32_t last_id_;
 };
 
 }  // namespace
@@ -244,7 +257,20 @@ void write_trace(std::ostream& out, std::span<const Event> events, const Symbols
 }
 
 LoadedTrace read_trace(std::istream& in) {
-  return Reader(in).read();
+  LoadedTrace trace;
+  Header header =
+      Reader(in, trace.symbols).read([&](const Event& event) { trace.events.push_back(event); });
+  trace.world = std::move(header.world);
+  trace.dropped = header.dropped;
+  return trace;
+}
+
+void ReceivedTrace::receive(std::istream& piece) {
+  const Header header = Reader(piece, symbols_, last_id_).read([this](const Event& event) {
+    last_id_ = static_cast<std::uint32_t>(event.id);
+    recording_.on_event(event);
+  });
+  dropped_.store(header.dropped, std::memory_order_relaxed);
 }
 
 }  // namespace greetlab

@@ -9,11 +9,14 @@
 // be beyond 2^53, where numbers in JavaScript end.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <iosfwd>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "trace/symbol.h"
@@ -50,5 +53,33 @@ struct LoadedTrace {
 /// @throws std::invalid_argument for anything but a whole trace of this version: the line and the
 ///   reason, `line 17: field "call" is missing`.
 LoadedTrace read_trace(std::istream& in);
+
+/// A trace that is still going on elsewhere, and comes in pieces: each is what `write_trace` makes
+/// of the events that followed. One thread receives; others may read meanwhile.
+class ReceivedTrace {
+ public:
+  /// @param capacity how many events it keeps, as a `Recording` does.
+  ReceivedTrace(std::size_t capacity, std::string world)
+      : recording_(capacity), world_(std::move(world)) {}
+
+  /// @throws std::invalid_argument for what is no piece, as `read_trace` does, and for one that
+  ///   does not follow. What came before the fault is there.
+  void receive(std::istream& piece);
+
+  std::span<const Event> events() const { return recording_.events(); }
+  const Symbols& symbols() const { return symbols_; }
+  /// Here, and where it was recorded.
+  std::uint64_t dropped() const {
+    return recording_.dropped() + dropped_.load(std::memory_order_relaxed);
+  }
+  const std::string& world() const { return world_; }
+
+ private:
+  Recording recording_;
+  Symbols symbols_;
+  std::uint32_t last_id_ = 0;
+  std::atomic<std::uint64_t> dropped_{0};
+  const std::string world_;
+};
 
 }  // namespace greetlab
