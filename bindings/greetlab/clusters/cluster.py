@@ -13,6 +13,7 @@ from greetlab.text import lines, markup
 
 if TYPE_CHECKING:
     from greetlab.channels.greet_channel import GreetChannel
+    from greetlab.clusters.kube.cluster import KubeCluster
     from greetlab.clusters.local import LocalCluster
     from greetlab.clusters.sim import SimCluster
     from greetlab.dns.lookup import Lookup
@@ -69,6 +70,11 @@ class Cluster(ABC):
     def sim(pods: int = 3, seed: int | None = None, **options: Any) -> SimCluster:
         """A virtual world, in which an hour costs milliseconds; see `SimCluster`."""
         return cast("SimCluster", Cluster._of("SIM", pods, seed, **options))
+
+    @staticmethod
+    def kube(pods: int | None = None, **options: Any) -> KubeCluster:
+        """A real Kubernetes, in a context that you name; see `KubeCluster`."""
+        return cast("KubeCluster", Cluster._of("KUBE", pods, **options))
 
     @staticmethod
     def from_link(link: str) -> SimCluster:

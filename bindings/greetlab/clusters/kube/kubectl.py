@@ -108,6 +108,10 @@ class Kubectl:
         items: list[Object] = answer.get("items", [answer])
         return items
 
+    def get_raw(self, path: str) -> str:
+        """What the API server has at a path."""
+        return self._ask(f"get {path.split('?')[0]}", ["get", "--raw", path])
+
     def logs(self, pod: str, namespace: str) -> str:
         """What a pod's container printed: standard output and standard error, line by line."""
         arguments = ["logs", pod, f"--namespace={namespace}"]
@@ -138,6 +142,54 @@ class Kubectl:
         waiting = ["--wait=true", f"--timeout={wait:.0f}s"] if wait else ["--wait=false"]
         command = ["delete", kind, *arguments, "--ignore-not-found", *waiting]
         self._ask(f"delete {kind}", command, timeout=max(wait, REQUEST_TIMEOUT))
+
+    def create_kustomized(self, folder: str) -> None:
+        """Makes all that a kustomization has. Raises KubectlError if anything of it is there."""
+        arguments = ["create", f"--kustomize={folder}", "--validate=false", "--output=name"]
+        self._ask("create what the lab needs", arguments, timeout=60)
+
+    def scale(self, deployment: str, replicas: int, namespace: str) -> None:
+        """Says how many pods a Deployment shall have."""
+        arguments = ["scale", f"deployment/{deployment}", f"--replicas={replicas}"]
+        self._ask(f"scale {deployment} to {replicas}", [*arguments, f"--namespace={namespace}"])
+
+    def patch(self, thing: str, patch: Object, namespace: str) -> None:
+        """Changes fields of an object ("deployment/greetserver"): a strategic merge."""
+        arguments = ["patch", thing, f"--patch={json.dumps(patch)}", f"--namespace={namespace}"]
+        self._ask(f"patch {thing}", arguments)
+
+    def wait_rollout(self, deployment: str, namespace: str, timeout: float) -> bool:
+        """Waits until a Deployment's pods are all of its newest template, and ready.
+
+        Returns False if it takes longer than `timeout` seconds.
+        """
+        arguments = ["rollout", "status", f"deployment/{deployment}", f"--timeout={timeout:.3f}s"]
+        try:
+            self._ask(
+                f"wait for the rollout of {deployment}",
+                [*arguments, f"--namespace={namespace}"],
+                timeout=timeout + REQUEST_TIMEOUT,
+            )
+        except KubectlError as error:
+            if "timed out" in error.detail:
+                return False
+            raise
+        return True
+
+    # In a pod.
+
+    def execute(self, pod: str, namespace: str, *command: str) -> str:
+        """Runs a program of a pod's image there, and returns what it printed."""
+        arguments = ["exec", pod, f"--namespace={namespace}", "--", *command]
+        return self._ask(f"run {command[0]} in pod {pod}", arguments)
+
+    def exec_command(self, pod: str, namespace: str, *command: str) -> list[str]:
+        """The command line that runs a program there, with our standard input and output."""
+        return self.command("exec", "--stdin", pod, f"--namespace={namespace}", "--", *command)
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of a kubectl that goes on for as long as it takes."""
+        return [self._program, f"--context={self.context}", *arguments]
 
     # Inside.
 

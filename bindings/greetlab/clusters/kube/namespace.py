@@ -26,34 +26,34 @@ class ForeignNamespaceError(RuntimeError):
     """There is a namespace of this name, and it is somebody else's."""
 
 
-def is_there(kubectl: Kubectl) -> bool:
+def is_there(kubectl: Kubectl, name: str = NAMESPACE) -> bool:
     """Whether the namespace is there.
 
     Raises ForeignNamespaceError if it does not carry our label.
     """
-    found = kubectl.get("namespaces", name=NAMESPACE)
+    found = kubectl.get("namespaces", name=name)
     if not found:
         return False
     key, _, value = OURS.partition("=")
     if (found[0]["metadata"].get("labels") or {}).get(key) != value:
         raise ForeignNamespaceError(
-            f"the namespace {NAMESPACE} in context {kubectl.context} does not carry the label "
+            f"the namespace {name} in context {kubectl.context} does not carry the label "
             f"{OURS}: it is not this lab's, and is left alone"
         )
     return True
 
 
-def delete(kubectl: Kubectl) -> dict[str, int] | None:
+def delete(kubectl: Kubectl, name: str = NAMESPACE) -> dict[str, int] | None:
     """Deletes the namespace and all that is in it, and waits until it is gone.
 
     Returns how many objects of each kind went with it; None if it was not there.
     Raises ForeignNamespaceError if it is not ours, KubectlError if it could not be deleted.
     """
-    if not is_there(kubectl):
+    if not is_there(kubectl, name):
         return None
-    inside = Counter(thing["kind"] for thing in kubectl.get(*_KINDS, namespace=NAMESPACE))
+    inside = Counter(thing["kind"] for thing in kubectl.get(*_KINDS, namespace=name))
     # By label and name at once: one that somebody else made meanwhile is not deleted.
-    chosen = [f"--selector={OURS}", f"--field-selector=metadata.name={NAMESPACE}"]
+    chosen = [f"--selector={OURS}", f"--field-selector=metadata.name={name}"]
     kubectl.delete("namespaces", chosen, wait=DELETE_TIMEOUT)
     return dict(inside)
 
