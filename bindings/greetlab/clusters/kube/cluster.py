@@ -347,8 +347,10 @@ class KubeCluster(Cluster):
             raise self._too_slow(f"{pods} pods are not listed", wait)
 
     def kill(self, pod: str) -> None:
-        """Deletes a pod without any grace (`--grace-period=0 --force`), in the middle of what it
-        does. Its Deployment makes another one.
+        """Deletes a pod without grace (`--grace-period=0 --force`): the API forgets it at once, and
+        it is off the endpoints. Its Deployment makes another one.
+
+        The kubelet is gentler than the name: it sends SIGTERM, and SIGKILL a second or two later.
         """
         self._delete(pod, "killed", "--grace-period=0", "--force")
 
@@ -487,8 +489,10 @@ class KubeCluster(Cluster):
             else:
                 self._slices[name] = now
             endpoints = self._endpoints(service)
-            if list(map(repr, was)) != list(map(repr, endpoints)):
-                for channel in list(self._channels):
+            news = _ready_addresses(was) != _ready_addresses(endpoints)
+            for channel in list(self._channels):
+                # Who watches has to know of those that serve while they end, too.
+                if news or channel.target.startswith(WATCH):
                     channel.tell_endpoints_changed(service, endpoints)
             self._changed.notify_all()
 
@@ -638,6 +642,10 @@ def _slice_endpoints(entry: Object, port: int) -> Iterable[_core.SliceEndpoint]:
             serving=ready is not False if serving is None else serving,
             terminating=bool(conditions.get("terminating")),
         )
+
+
+def _ready_addresses(endpoints: Iterable[_core.SliceEndpoint]) -> list[str]:
+    return sorted(one.address for one in endpoints if one.ready)
 
 
 def _weakly(method: Callable[..., Any]) -> Callable[..., Any]:
