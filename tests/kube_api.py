@@ -1,12 +1,15 @@
 """As much of a Kubernetes API server as kubectl needs in order to do what we ask of it: discovery,
-lists, creation, deletion by selectors, a pod's log, and the proxy to a Service. In memory.
+lists and watches, creation, patches, deletion by selectors, a Deployment's scale, a pod's log, and
+the proxy to a Service. In memory.
 
 So that the real kubectl says whether it understands our flags. What Kubernetes would make of the
 objects, this does not know.
 """
 
 import json
+import re
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,17 +25,24 @@ GROUPS = {
     "policy/v1": {"poddisruptionbudgets": "PodDisruptionBudget"},
 }  # fmt: skip
 CLUSTER_WIDE = ("namespaces", "nodes", "ingressclasses")
-VERBS = ["create", "delete", "deletecollection", "get", "list", "watch"]
+VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 
 
 class KubeApi:
     """Serves on a loopback address until its `with` ends.
 
     objects: what there is. log: every pod's. greet: the answer to a greeting's body.
+    controller: called with (what happened, the object), after a client made, patched or deleted one:
+        "create", "patch", "delete". It may `put` and `remove`, as Kubernetes' controllers do.
     """
 
-    def __init__(self, objects=(), log="", greet=None):
+    def __init__(self, objects=(), log="", greet=None, controller=None):
         self.objects, self.log, self.greet = list(objects), log, greet
+        self.controller = controller or (lambda what, thing: None)
+        self.events = []  # of all kinds, the oldest first: who watches is told
+        self.forgotten = 0  # so many of them are not known any more: 410
+        self.news = threading.Condition()
+        self.closed = False
         handler = type("Handler", (_Handler,), {"api": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
 
@@ -47,9 +57,41 @@ class KubeApi:
     def __exit__(self, *_):
         self.close()
 
+    def put(self, thing):
+        """It is so from now on, whether or not there was one."""
+        with self.news:
+            old = [one for one in self.objects if _key(one) == _key(thing)]
+            self.objects = [one for one in self.objects if one not in old] + [thing]
+            self._tell("MODIFIED" if old else "ADDED", thing)
+
+    def remove(self, thing):
+        with self.news:
+            self.objects = [one for one in self.objects if _key(one) != _key(thing)]
+            self._tell("DELETED", thing)
+
+    def hang_up(self):
+        """Ends all watches, as the API server does now and then."""
+        with self.news:
+            self.generation += 1
+            self.news.notify_all()
+
+    generation = 0
+
+    def _tell(self, what, thing):
+        self.events.append((what, json.loads(json.dumps(thing))))
+        self.news.notify_all()
+
     def close(self):
+        with self.news:
+            self.closed = True
+            self.news.notify_all()
         self._server.shutdown()
         self._server.server_close()
+
+
+def _key(thing):
+    meta = thing["metadata"]
+    return thing["kind"], meta.get("namespace", ""), meta["name"]
 
 
 def kubeconfig(path, server, context="lab"):
@@ -83,6 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(_resources(version))
         elif "/v1/" not in path:
             self._status(404, "NotFound", "the server could not find the requested resource")
+        elif path.endswith("/scale"):
+            self._reply(_scale(*self._chosen(*self._place(path.removesuffix("/scale")), query)))
         elif path.endswith("/log") and self._chosen(*self._place(path), query):
             self._reply(self.api.log, kind="text/plain")
         else:
@@ -90,6 +134,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _get(self, path, query):
         kind, namespace, name = self._place(path)
+        if query.get("watch") in ("1", "true"):
+            with suppress(ConnectionError):  # who watched has gone
+                self._watch((kind, namespace, name, query), int(query["resourceVersion"]))
+            return
         version = next(version for version, kinds in GROUPS.items() if kind in kinds.values())
         found = [
             {"apiVersion": version} | thing for thing in self._chosen(kind, namespace, name, query)
@@ -100,8 +148,39 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(found[0])
         else:
             self._reply(
-                {"kind": f"{kind}List", "apiVersion": version, "metadata": {}, "items": found}
-            )
+                {
+                    "kind": f"{kind}List", "apiVersion": version, "items": found,
+                    "metadata": {"resourceVersion": str(len(self.api.events))},
+                }
+            )  # fmt: skip
+
+    def _watch(self, wanted, version):
+        api = self.api
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        generation = api.generation
+        while True:
+            with api.news:
+                api.news.wait_for(
+                    lambda: len(api.events) > version or api.closed or api.generation != generation
+                )
+                if api.closed or api.generation != generation:
+                    break
+                gone = version < api.forgotten
+                events, version = api.events[version:], len(api.events)
+            for what, thing in events:
+                if gone or self._is_chosen(thing, *wanted):
+                    thing["metadata"]["resourceVersion"] = str(version)
+                    told = {"type": what, "object": thing}
+                    if gone:
+                        told = {"type": "ERROR", "object": {"kind": "Status", "code": 410}}
+                    line = json.dumps(told).encode() + b"\n"
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+            if gone:
+                break
+        self.wfile.write(b"0\r\n\r\n")
 
     def do_POST(self):
         path, _ = self._split()
@@ -110,15 +189,29 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(self.api.greet(body), kind="text/plain")
             return
         thing = json.loads(body)
-        self.api.objects.append(thing)
+        if any(_key(one) == _key(thing) for one in self.api.objects):
+            self._status(409, "AlreadyExists", f"{thing['metadata']['name']} already exists")
+            return
+        self.api.put(thing)
+        self.api.controller("create", thing)
         self._reply(thing, 201)
+
+    def do_PATCH(self):
+        path, query = self._split()
+        patch = json.loads(self._body())
+        (thing,) = self._chosen(*self._place(path.removesuffix("/scale")), query)
+        _merge(thing, patch)
+        self.api.put(thing)
+        self.api.controller("patch", thing)
+        self._reply(_scale(thing) if path.endswith("/scale") else thing)
 
     def do_DELETE(self):
         path, query = self._split()
         self._body()
         gone = self._chosen(*self._place(path), query)
         for thing in gone:
-            self.api.objects.remove(thing)
+            self.api.remove(thing)
+            self.api.controller("delete", thing)
         if gone:
             self._reply({"kind": "Status", "apiVersion": "v1", "status": "Success"})
         else:
@@ -141,16 +234,22 @@ class _Handler(BaseHTTPRequestHandler):
         return GROUPS[version][rest[0]], namespace, rest[1] if len(rest) > 1 else ""
 
     def _chosen(self, kind, namespace, name, query):
-        labels = dict(part.split("=") for part in query.get("labelSelector", "").split(",") if part)
-        fields = query.get("fieldSelector", "").removeprefix("metadata.name=")
         return [
-            thing
-            for thing in self.api.objects
-            if thing["kind"] == kind
-            and namespace in ("", thing["metadata"].get("namespace"))
-            and (name or fields) in ("", thing["metadata"]["name"])
-            and labels.items() <= thing["metadata"].get("labels", {}).items()
+            one for one in self.api.objects if self._is_chosen(one, kind, namespace, name, query)
         ]
+
+    def _is_chosen(self, thing, kind, namespace, name, query):
+        labels = thing["metadata"].get("labels", {})
+        fields = query.get("fieldSelector", "").removeprefix("metadata.name=")
+        return (
+            thing["kind"] == kind
+            and namespace in ("", thing["metadata"].get("namespace", ""))
+            and (name or fields) in ("", thing["metadata"]["name"])
+            and all(
+                labels.get(key) in values.split(",")
+                for key, values in _requirements(query.get("labelSelector", ""))
+            )
+        )
 
     def _body(self):
         if self.headers.get("Transfer-Encoding") != "chunked":
@@ -179,6 +278,28 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
+def _requirements(selector):
+    """(key, values) of "a=b,c in (d,e)"."""
+    for key, equal, several in re.findall(r"([\w./-]+)(?:=([\w./-]*)| in \(([^)]*)\))", selector):
+        yield key, several or equal
+
+
+def _merge(thing, patch):
+    for key, value in patch.items():
+        if isinstance(value, dict) and isinstance(thing.get(key), dict):
+            _merge(thing[key], value)
+        else:
+            thing[key] = value
+
+
+def _scale(deployment):
+    replicas = {"replicas": deployment["spec"]["replicas"]}
+    return {
+        "kind": "Scale", "apiVersion": "autoscaling/v1", "spec": replicas, "status": replicas,
+        "metadata": deployment["metadata"],
+    }  # fmt: skip
+
+
 def _groups():
     for version in GROUPS:
         group, _, number = version.rpartition("/")
@@ -196,5 +317,11 @@ def _resources(version):
                 "namespaced": name not in CLUSTER_WIDE,
             }
             for name, kind in GROUPS[version].items()
-        ],
+        ]
+        + [
+            {
+                "name": "deployments/scale", "singularName": "", "kind": "Scale",
+                "group": "autoscaling", "version": "v1", "namespaced": True, "verbs": VERBS,
+            }
+        ] * (version == "apps/v1"),
     }  # fmt: skip

@@ -26,7 +26,7 @@ from greetlab import executables
 
 ROOT = Path(__file__).parent.parent
 K8S = ROOT / "k8s"
-OVERLAYS = ("ageless", "clusterip", "gateway", "headless", "ingress")
+OVERLAYS = ("ageless", "clusterip", "gateway", "headless", "ingress", "world")
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 KUBERNETES = ("1.30", kubernetes_validate.latest_version())
 """The oldest that k8s/README.md promises, and the newest whose OpenAPI the package carries."""
@@ -46,8 +46,11 @@ def _kustomized(folder):
 
 
 def objects_of(overlay):
-    """All objects of an overlay, for the caller to keep."""
-    return copy.deepcopy(_kustomized(f"overlays/{overlay}"))
+    """All objects of an overlay, for the caller to keep; of the one that Cluster.kube makes, its
+    client's pod, too.
+    """
+    client = _kustomized("client") if overlay == "world" else []
+    return copy.deepcopy([*_kustomized(f"overlays/{overlay}"), *client])
 
 
 def of_kind(objects, *kinds):
@@ -60,11 +63,11 @@ def the(objects, kind, name):
 
 
 def workloads(objects):
-    return of_kind(objects, "Deployment", "Job")
+    return of_kind(objects, "Deployment", "Job", "Pod")
 
 
 def template_of(workload):
-    return workload["spec"]["template"]
+    return workload if workload["kind"] == "Pod" else workload["spec"]["template"]
 
 
 def container_of(workload):

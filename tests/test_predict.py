@@ -147,3 +147,26 @@ def test_the_picture_has_bars_outlines_and_the_badge(calls, pod):
     bundle, shown = gl.predict({pod: 40}).compare(calls)._repr_mimebundle_()
     assert bundle["image/png"].startswith(b"\x89PNG")
     assert shown["image/png"]["alt"] == picture.alt
+
+
+def test_on_a_kubernetes_pod_1_is_the_oldest_pod():
+    def line(number, fact):
+        return f'{{"id":{number},"cause":0,"at_ns":{number},"who":"client-1","certainty":"observed",{fact}}}'
+
+    pods = ("greetserver-b", "greetserver-a")
+    told = [f'"fact":"PodChanged","pod":"{pod}","change":"started","address":""' for pod in pods]
+    calls = [
+        f'"fact":"CallEnded","call":{call},"code":"OK","connection":1,"pod":"{pod}","message":""'
+        for call, pod in enumerate((pods[0], pods[0], pods[1]), 1)
+    ]
+    version = gl._core.trace_version()
+
+    def trace(world):
+        header = f'{{"greetlab_trace":{version},"world":"{world}","events":5,"dropped":0}}'
+        lines = [line(number, fact) for number, fact in enumerate([*told, *calls], 1)]
+        return gl.Trace(gl._core.Trace.parse("\n".join([header, *lines])))
+
+    guess = gl.predict(pod_1=2, pod_2=1)
+    assert guess.compare(trace("KUBE")).distance == 0
+    with pytest.raises(ValueError, match="your guess has pod-1, pod-2"):
+        guess.compare(trace("LOCAL"))

@@ -51,6 +51,9 @@ class Prediction:
             against the pod with the most requests, and so on.
         cluster: where a lookup was made, for the badge of the figure.
 
+        Of a Kubernetes, whose pods have names that nobody knows beforehand, "pod-1" in a guess is
+        the oldest pod, and so on.
+
         Raises ValueError for a guess about what there is not, TypeError for what is no result.
         """
         if isinstance(result, Calls):
@@ -67,14 +70,17 @@ class Prediction:
                 "compare() looks at Calls, which greet() and load() return, at a Trace, at a "
                 f"Lookup, or at numbers by name, not at {type(result).__name__}"
             )
-        strange = [name for name in self.counts if name not in happened and name != FAILED]
+        if isinstance(result, Calls | Trace) and world == "KUBE":
+            guessed = _by_number(self.counts, _by_age(result))
+        else:
+            guessed = self.counts
+        strange = [name for name in guessed if name not in happened and name != FAILED]
         if strange:
             raise ValueError(f"your guess has {', '.join(strange)}; there is {', '.join(happened)}")
         moves = isinstance(result, Calls | Trace)
-        guessed = self.counts
         if whichever:
             happened = _by_size(happened)
-            guessed = _by_rank(self.counts, happened)
+            guessed = _by_rank(guessed, happened)
         if not moves and guessed:
             happened = {name: happened[name] for name in guessed}
         elif guessed.get(FAILED):
@@ -224,6 +230,19 @@ def _told(trace: Trace) -> dict[str, int]:
     failed = len(trace.of("CallEnded")) - pods.total()
     counts = {pod: pods[pod] for pod in sorted(known | set(pods))}
     return {**counts, **({FAILED: failed} if failed else {})}
+
+
+def _by_age(result: Calls | Trace) -> list[str]:
+    """The pods, the oldest first, as far as the result tells."""
+    if isinstance(result, Calls):
+        return list(result.known)
+    return list(dict.fromkeys(event.pod for event in result.of("PodChanged")))
+
+
+def _by_number(guess: Mapping[str, int], pods: list[str]) -> dict[str, int]:
+    """The guess with the pods' names in place of pod-1, pod-2, ..."""
+    names = {f"pod-{number}": pod for number, pod in enumerate(pods, 1)}
+    return {names.get(name, name): count for name, count in guess.items()}
 
 
 def _by_size(happened: Mapping[str, int]) -> dict[str, int]:

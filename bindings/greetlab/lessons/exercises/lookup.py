@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, Cluster
@@ -10,6 +11,8 @@ from greetlab.dns.lookup import Lookup
 from greetlab.lessons.exercises.exercise import Exercise, of_type
 
 _FULL = "default.svc.cluster.local"
+_ANY_FULL = re.compile(r"([^.]+)\.[^.]+\.svc\.cluster\.local")
+"""A service's full name, in whichever namespace: on a Kubernetes it is another one."""
 
 
 def _three_addresses(value: object) -> str | None:
@@ -35,7 +38,7 @@ def _first_try(value: object) -> str | None:
         return f"the first question was for {asked}, and there is no such name."
     if not _is(HEADLESS_SERVICE, answer):
         return f"the answer is about {answer.answer_name}, which is not the headless service."
-    if not answer.name.rstrip(".").endswith(_FULL):
+    if not _ANY_FULL.fullmatch(answer.name.rstrip(".")):
         return f"{answer.name} is not the full name: it was found by the search list."
     if len(answer.queries) > 2:
         return f"{len(answer.queries)} questions went out, the first for {asked}."
@@ -44,7 +47,7 @@ def _first_try(value: object) -> str | None:
 
 def _nobody(value: object) -> str | None:
     answer = _lookup(value)
-    if answer.name.rstrip(".").removesuffix(f".{_FULL}") != HEADLESS_SERVICE:
+    if _short(answer.name) != HEADLESS_SERVICE:
         return f"the name that was looked up is {answer.name}, which tells nothing about pods."
     if answer.srv:
         return f"the name is there, and SRV records with it: {answer.srv[0].target}, ..."
@@ -52,7 +55,8 @@ def _nobody(value: object) -> str | None:
         return f"{len(answer.addresses)} addresses came back: so many pods are still listed."
     if answer.status != "nxdomain":
         return f"the name has not disappeared; what came back is: {answer.reason}."
-    if f"{HEADLESS_SERVICE}.{_FULL}" not in {query.name for query in answer.queries}:
+    asked = [query.name for query in answer.queries if _ANY_FULL.fullmatch(query.name)]
+    if HEADLESS_SERVICE not in map(_short, asked):
         return f"{answer.name} is another name, which never was: the full one was not asked for."
     return None
 
@@ -72,6 +76,11 @@ def _pod_port(value: object) -> str | None:
 
 def _lookup(value: object) -> Lookup:
     return of_type(value, Lookup, "a Lookup, which cluster.lookup(...) returns")
+
+
+def _short(name: str) -> str:
+    full = _ANY_FULL.fullmatch(name.rstrip("."))
+    return full[1] if full else name.rstrip(".")
 
 
 def _is(service: str, answer: Lookup) -> bool:
