@@ -16,7 +16,7 @@ from test_real_kubectl import KUBECTL
 import greetlab as gl
 from greetlab import executables
 from greetlab.clusters.kube import watch
-from greetlab.clusters.kube.cluster import KubeError
+from greetlab.clusters.kube.cluster import KubeCluster, KubeError
 from greetlab.clusters.kube.kubectl import ContextNotNamedError, Kubectl, KubectlError
 from greetlab.clusters.kube.namespace import ForeignNamespaceError
 
@@ -126,6 +126,8 @@ def api(tmp_path_factory, real):
         patch.delenv("GREETLAB_CONTEXT", raising=False)
         patch.setenv("KUBECONFIG", kubeconfig(folder / "config", api.url))
         patch.setattr(watch, "AGAIN", 0.05)
+        # There is no DNS of this cluster: it would say what the slices say.
+        patch.setattr(KubeCluster, "_named", KubeCluster._listed)
         patch.setattr(Kubectl, "exec_command", lambda *_: [*client, "--serve"])
         yield api
 

@@ -334,7 +334,7 @@ class KubeCluster(Cluster):
 
     def scale(self, pods: int, *, wait: float = 60.0) -> None:
         """Says how many pods there shall be (`kubectl scale`), and waits until the Services list
-        as many, and no more.
+        as many, and no more; and until DNS, which hears of it by itself, says so, too.
 
         wait: seconds for that, at most; 0: does not wait.
 
@@ -343,8 +343,19 @@ class KubeCluster(Cluster):
         self._check_open()
         arguments.whole("pods", pods, 0, 1000)
         self._kubectl.scale(DEPLOYMENT, pods, self.namespace)
-        if wait > 0 and not self._wait(lambda: self._listed() == pods, wait):
+        if wait == 0:
+            return
+        end = time.monotonic() + wait
+        if not self._wait(lambda: self._listed() == pods, wait):
             raise self._too_slow(f"{pods} pods are not listed", wait)
+        while HEADLESS_SERVICE in self._services and self._named() != pods:
+            if time.monotonic() > end:
+                raise self._too_slow(f"DNS does not name {pods} pods", wait)
+            time.sleep(0.1)  # nobody tells of DNS: it has to be asked
+
+    def _named(self) -> int:
+        family = "AAAA" if ":" in next((pod.ip for pod in self.pods), "") else "A"
+        return len(self.lookup(HEADLESS_SERVICE, [family]).addresses)
 
     def kill(self, pod: str) -> None:
         """Deletes a pod without grace (`--grace-period=0 --force`): the API forgets it at once, and
