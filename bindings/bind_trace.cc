@@ -435,10 +435,13 @@ connection is the row of that table; -1: it did not happen.)")
       .def_static("load", &load, py::arg("path"), "Reads what `save` wrote.")
       .def_static("parse", &parse, py::arg("text"), "Reads the same from a text.");
 
-  py::class_<ComingTrace, TraceHandle, std::shared_ptr<ComingTrace>>(module, "ReceivedTrace", R"(
+  py::class_<ComingTrace, std::shared_ptr<ComingTrace>>(module, "ReceivedTrace", R"(
 A trace that is still going on elsewhere, and comes in pieces.)")
       .def(py::init<std::size_t, std::string>(), py::arg("capacity"), py::arg("world"),
            "capacity: how many events it keeps.")
+      .def_property_readonly(
+          "trace", [](const std::shared_ptr<ComingTrace>& coming) { return coming->now(); },
+          "What has come so far.")
       .def(
           "receive", &ComingTrace::receive, py::arg("piece"),
           "Adds the events of a piece: lines, as `save` writes them. Raises ValueError for what is "

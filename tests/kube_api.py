@@ -32,8 +32,8 @@ class KubeApi:
     """Serves on a loopback address until its `with` ends.
 
     objects: what there is. log: every pod's. greet: the answer to a greeting's body.
-    controller: called with (what happened, the object), after a client made, patched or deleted one:
-        "create", "patch", "delete". It may `put` and `remove`, as Kubernetes' controllers do.
+    controller: called with (what happened, the object), after a client made, patched or deleted
+        one: "create", "patch", "delete". It may `put` and `remove`, as Kubernetes' controllers do.
     """
 
     def __init__(self, objects=(), log="", greet=None, controller=None):
@@ -163,10 +163,11 @@ class _Handler(BaseHTTPRequestHandler):
         generation = api.generation
         while True:
             with api.news:
-                api.news.wait_for(
-                    lambda: len(api.events) > version or api.closed or api.generation != generation
-                )
-                if api.closed or api.generation != generation:
+                while not (api.closed or api.generation != generation):
+                    if len(api.events) > version:
+                        break
+                    api.news.wait()
+                else:
                     break
                 gone = version < api.forgotten
                 events, version = api.events[version:], len(api.events)

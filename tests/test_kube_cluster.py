@@ -16,9 +16,11 @@ from test_real_kubectl import KUBECTL
 import greetlab as gl
 from greetlab import executables
 from greetlab.clusters.kube import watch
-from greetlab.clusters.kube.cluster import KubeCluster, KubeError
+from greetlab.clusters.kube.cluster import NOT_HERE, KubeCluster, KubeError
 from greetlab.clusters.kube.kubectl import ContextNotNamedError, Kubectl, KubectlError
 from greetlab.clusters.kube.namespace import ForeignNamespaceError
+from greetlab.clusters.local import LocalCluster
+from greetlab.clusters.sim import SimCluster
 
 HERE = {"namespace": "greetlab"}
 READY = [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}]
@@ -71,7 +73,8 @@ class World:
         return {
             "kind": "Pod", "apiVersion": "v1",
             "metadata": {
-                "name": f"greetserver-{number}", "creationTimestamp": f"2026-01-01T00:00:{number:02}Z",
+                "name": f"greetserver-{number}",
+                "creationTimestamp": f"2026-01-01T00:00:{number:02}Z",
                 "labels": {"app.kubernetes.io/name": "greetserver"}, **deployed(deployment),
             },
             "spec": deployment["spec"]["template"]["spec"],
@@ -157,16 +160,19 @@ def watching(cluster):
 def test_it_is_what_the_manifests_say(cluster, api):
     assert [pod.state for pod in cluster.pods] == ["serving"] * 3
     assert all(pod.listed for pod in cluster.pods)
-    assert cluster.port == 50051 and cluster.context == "lab"
+    assert cluster.port == 50051
+    assert cluster.context == "lab"
     kinds = sorted(one["kind"] for one in api.objects if one["metadata"].get("namespace"))
-    assert kinds.count("Service") == 2 and kinds.count("NetworkPolicy") == 3
+    assert kinds.count("Service") == 2
+    assert kinds.count("NetworkPolicy") == 3
     assert repr(cluster).startswith("KubeCluster [KUBE] · 3 pods")
 
 
 def test_calls_and_the_cluster_s_doings_are_one_trace_with_the_badge(cluster):
     client = watching(cluster).wait_ready(all=True)
     calls = client.greet("Ada", times=6)
-    assert calls.ok == 6 and calls.world == client.world == client.trace.world == "KUBE"
+    assert calls.ok == 6
+    assert calls.world == client.world == client.trace.world == "KUBE"
     assert "KUBE" in [text.get_text() for text in gl.plot.requests(calls).texts]
     assert "KUBE" in [text.get_text() for text in gl.plot.requests(client.trace).texts]
     assert b"KUBE" in zlib.decompress(gl.Flow(client.trace).data)
@@ -218,8 +224,8 @@ def test_one_that_is_not_ready_any_more_is_told_so(cluster, api):
     unready = [{"type": "Ready", "status": "False"}]
     api.put(pod | {"status": pod["status"] | {"conditions": unready}})
     wait_until(lambda: client.trace.last("PodChanged").change == "unready")
+    cluster.made.list_endpoints()
     with pytest.raises(TimeoutError, match=f"{name} starting"):
-        cluster.made.list_endpoints()
         cluster.wait_ready(timeout=0.3)
     api.put(pod)
     cluster.made.list_endpoints()
@@ -282,10 +288,20 @@ def test_what_it_cannot_do_says_why_not(cluster):
         cluster.channel("watch:///greetserver", port=1)
 
 
+@pytest.mark.parametrize("other", [LocalCluster, SimCluster])
+def test_all_that_the_other_worlds_have_is_there_or_says_why_not(other):
+    inside = {"make_pods", "publish", "start_pods", "tell"}
+    there = {name for name in dir(other) if not name.startswith("_")} - inside
+    assert there <= set(dir(KubeCluster)) | set(NOT_HERE)
+    assert not set(NOT_HERE) & set(dir(KubeCluster))
+
+
 def test_the_skew_of_the_clocks_is_measured(cluster):
     skew = cluster.clock
-    assert abs(skew.ahead) <= skew.error + 0.05 and 0 < skew.error < 1
-    assert "the client's clock is" in str(skew) and "±" in str(skew)
+    assert abs(skew.ahead) <= skew.error + 0.05
+    assert 0 < skew.error < 1
+    assert "the client's clock is" in str(skew)
+    assert "±" in str(skew)
 
 
 def test_a_context_must_be_named(api):

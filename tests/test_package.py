@@ -106,7 +106,8 @@ with gl.Cluster.local(pods=1) as cluster:
 def test_the_example_of_the_readme_runs_as_it_stands():
     readme = (ROOT / "README.md").read_text()
     examples = [part.split("```")[0] for part in readme.split("```python\n")[1:]]
-    first, second, third, own_policy, predicted, overloaded = examples
+    first, second, third, own_policy, predicted, on_kubernetes, overloaded = examples
+    compile(on_kubernetes, "README.md", "exec")  # tests/kube does the like
     assert "because" in python(second)
     told = python(third)
     for engine in ("lab", "grpc"):

@@ -151,7 +151,10 @@ def test_the_picture_has_bars_outlines_and_the_badge(calls, pod):
 
 def test_on_a_kubernetes_pod_1_is_the_oldest_pod():
     def line(number, fact):
-        return f'{{"id":{number},"cause":0,"at_ns":{number},"who":"client-1","certainty":"observed",{fact}}}'
+        return (
+            f'{{"id":{number},"cause":0,"at_ns":{number},"who":"client-1",'
+            f'"certainty":"observed",{fact}}}'
+        )
 
     pods = ("greetserver-b", "greetserver-a")
     told = [f'"fact":"PodChanged","pod":"{pod}","change":"started","address":""' for pod in pods]

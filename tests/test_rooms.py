@@ -30,7 +30,16 @@ MAY_INCLUDE = {
     "oracle": {"core", "trace", "lb", "load", "channel", "rpc"},
     "engine": {"core", "trace", "lb", "channel", "live", "oracle", "flags"},
     "client": {
-        "core", "trace", "lb", "flags", "load", "config", "channel", "dns", "live", "traceio",
+        "core",
+        "trace",
+        "lb",
+        "flags",
+        "load",
+        "config",
+        "channel",
+        "dns",
+        "live",
+        "traceio",
     },
     "gateway": {"core", "trace", "flags", "channel", "engine", "traceio"},
 }

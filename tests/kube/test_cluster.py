@@ -66,7 +66,9 @@ def test_names_are_what_the_cluster_s_dns_says(cluster):
     assert cluster.lookup("greetserver").addresses == [cluster.cluster_ip]
     pods = {pod.ip for pod in cluster.pods}
     assert set(cluster.lookup("greetserver-headless").addresses) == pods
-    ports = [record.port for record in cluster.lookup("_grpc._tcp.greetserver-headless", ["SRV"]).srv]
+    ports = [
+        record.port for record in cluster.lookup("_grpc._tcp.greetserver-headless", ["SRV"]).srv
+    ]
     assert ports == [cluster.port] * 3
 
 

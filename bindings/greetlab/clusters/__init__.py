@@ -1,6 +1,5 @@
 """Worlds to experiment on: virtual, on this machine, and Kubernetes."""
 
 from greetlab.clusters import local, sim  # each world tells Cluster of itself
-from greetlab.clusters.kube import cluster as _kube
 
 __all__ = ["local", "sim"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack, cast
 
@@ -74,6 +75,7 @@ class Cluster(ABC):
     @staticmethod
     def kube(pods: int | None = None, **options: Any) -> KubeCluster:
         """A real Kubernetes, in a context that you name; see `KubeCluster`."""
+        import_module("greetlab.clusters.kube")  # which is for who has one
         return cast("KubeCluster", Cluster._of("KUBE", pods, **options))
 
     @staticmethod

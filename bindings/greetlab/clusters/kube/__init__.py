@@ -1,8 +1,9 @@
-"""A real Kubernetes, through kubectl; only its namespace `greetlab` is ever touched.
+"""A real Kubernetes, through kubectl; only the lab's own namespace is ever touched.
 
-`run` brings a trace of greet-client back from there.
+`Cluster.kube` is a world like the others; `run` brings a trace of greet-client back from there.
 """
 
+from greetlab.clusters.kube.cluster import KubeCluster, KubeError
 from greetlab.clusters.kube.kubectl import ContextNotNamedError, Kubectl, KubectlError
 from greetlab.clusters.kube.namespace import NAMESPACE, ForeignNamespaceError
 from greetlab.clusters.kube.runs import Run, RunError, run, run_client
@@ -11,6 +12,8 @@ __all__ = [
     "NAMESPACE",
     "ContextNotNamedError",
     "ForeignNamespaceError",
+    "KubeCluster",
+    "KubeError",
     "Kubectl",
     "KubectlError",
     "Run",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Unpack
 
@@ -132,16 +133,14 @@ class KubeChannel(GreetChannel):
         """What has happened so far; all of it stays when the channel is closed."""
         if not self._closed:
             self._look()  # what happened before this answer has come before it
-        return Trace(self._recorded.now())
+        return Trace(self._recorded.trace)
 
     def close(self) -> None:
         """Cancels what is in flight and closes the connections. Closing twice is fine."""
         if not self._closed:
             self._closed = True
-            try:
+            with suppress(ServedError):  # it is gone, and the channel with it
                 self._served.ask("close", channel=self.name)
-            except ServedError:
-                pass  # it is gone, and the channel with it
 
     def tell_pod_changed(
         self, pod: str, addresses: Sequence[str], change: str, *, ends: bool = False

@@ -21,7 +21,7 @@ from typing import Any, Self, Unpack
 
 from greetlab import _core, arguments
 from greetlab.channels.options import DEFAULTS, ChannelOptions, channel_title, takes
-from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, WATCH, Cluster, Pod
+from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, WATCH, XDS, Cluster, Pod
 from greetlab.clusters.kube import clock, manifests, namespace
 from greetlab.clusters.kube.channel import KubeChannel
 from greetlab.clusters.kube.job import own_image
@@ -48,8 +48,16 @@ NOT_HERE = {
     "cluster has a proxy that does",
     "publish_config": "Kubernetes' DNS has no TXT records of one's own (it takes CoreDNS's plugin "
     "`template`); the local cluster has them",
-    "authority": "the pods' certificates are the cluster's affair (cert-manager, a mesh); the local "
-    "cluster has an authority of its own",
+    "authority": "the pods' certificates are the cluster's affair (cert-manager, a mesh); the "
+    "local cluster has an authority of its own",
+    "proxies": "kube-proxy is no process of ours; the local cluster has one",
+    "envoys": "an Envoy here is one that you deployed; the local cluster has them",
+    "sidecar": "a mesh injects it, by your own hand; the local cluster has one",
+    "control_plane": "proxyless gRPC takes a mesh's control plane; the local cluster has one",
+    "seed": "what is random here nobody can repeat; the sim has a seed",
+    "trace": "each channel has a trace of its own; the sim has one for all",
+    "channels": "nobody counts other people's clients; the sim does",
+    "seconds": "time passes here by itself: `time.time()`",
     "fork": "a real world has no other one beside it; the sim has",
     "run": "time passes here by itself",
     "step": "a real world cannot be stopped; the sim can",
@@ -299,17 +307,7 @@ class KubeCluster(Cluster):
             this machine, which watches them.
         port: to dial; None = the right one, which for a headless service is the pods'.
         """
-        self._check_open()
-        if service.startswith(WATCH):
-            if port is not None:
-                raise ValueError(f"port {port}: who watches {service} is told the pods' own")
-            target = service
-        elif ":" in service:
-            raise ValueError(f"service {service!r}: a name without a port")
-        else:
-            port = self._port_of(service.split(".")[0]) if port is None else port
-            arguments.number("port", port, 1, 65535)
-            target = f"dns:///{service}:{port}"
+        target = self.target(service, port)
         with self._changed:
             self._clients += 1
             channel = KubeChannel(
@@ -329,6 +327,24 @@ class KubeCluster(Cluster):
                 channel.tell_endpoints_changed(each, self._endpoints(each))
             self._channels.add(channel)
         return channel
+
+    def target(self, service: str, port: int | None = None) -> str:
+        """The gRPC target of a service, as a client in a pod of this namespace dials it.
+
+        port: None = the service's own, or the pods' where nothing is between: if it is headless.
+        """
+        self._check_open()
+        if service.startswith(WATCH):
+            if port is not None:
+                raise ValueError(f"port {port}: who watches {service} is told the pods' own")
+            return service
+        if service.startswith(XDS):
+            raise ValueError(f"service {service!r}: {NOT_HERE['control_plane']}")
+        if ":" in service:
+            raise ValueError(f"service {service!r}: a name without a port")
+        port = self._port_of(service.split(".")[0]) if port is None else port
+        arguments.number("port", port, 1, 65535)
+        return f"dns:///{service}:{port}"
 
     # What can be done to it.
 
@@ -510,7 +526,11 @@ class KubeCluster(Cluster):
     def _endpoints(self, service: str) -> list[_core.SliceEndpoint]:
         """Of all slices of a service: there may be several, of a hundred endpoints each."""
         slices = sorted(
-            (one for one in self._slices.values() if one["metadata"]["labels"][_SERVICE] == service),
+            (
+                one
+                for one in self._slices.values()
+                if one["metadata"]["labels"][_SERVICE] == service
+            ),
             key=lambda one: (one.get("addressType", ""), one["metadata"]["name"]),
         )
         return [
@@ -606,8 +626,8 @@ class KubeCluster(Cluster):
 
 
 _NO_CONTROL = (
-    "greet-server was deployed without --control, by which it could be told; k8s/overlays/world has "
-    "it (Cluster.kube(apply=True))"
+    "greet-server was deployed without --control, by which it could be told; k8s/overlays/world "
+    "has it (Cluster.kube(apply=True))"
 )
 
 

@@ -18,9 +18,7 @@ CLIENT = "client"
 """A pod with a client to speak to."""
 
 
-def create(
-    kubectl: Kubectl, what: str, *, namespace: str, image: str, **transformed: Any
-) -> None:
+def create(kubectl: Kubectl, what: str, *, namespace: str, image: str, **transformed: Any) -> None:
     """Makes what a folder of k8s/ has, in this namespace and with this image.
 
     transformed: more fields of the kustomization that stands before it, such as `nameSuffix`.

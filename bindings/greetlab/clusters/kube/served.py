@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -58,7 +59,8 @@ class Served:
         except OSError as error:
             self._errors.close()
             raise ServedError(f"start greet-client in {where}: {error}") from error
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._commands, self._lines = self._process.stdin, self._process.stdout
         hello: Future[bytes] = Future()
         self._pending[0] = hello
@@ -129,10 +131,8 @@ class Served:
         """Ends it. Closing twice is fine."""
         with self._lock:
             self._gone = self._gone or "it was closed"
-        try:
+        with suppress(OSError):
             self._commands.close()  # the end of its standard input is its own
-        except OSError:
-            pass
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
@@ -149,11 +149,9 @@ class Served:
         line = json.dumps(command).encode() + b"\n"
         with self._lock:
             if not self._gone:
-                try:
+                with suppress(OSError, ValueError):  # the reader finds out why
                     self._commands.write(line)
                     self._commands.flush()
-                except (OSError, ValueError):
-                    pass  # the reader finds out why
             else:
                 raise self._gone_error()
 
