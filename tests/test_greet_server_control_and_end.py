@@ -12,7 +12,7 @@ import grpc
 import pytest
 from test_greet_server import NO_PROXY, Server, serve, stub  # noqa: F401  (serve is a fixture)
 
-from greetlab import _core
+from greetlab import _core, executables
 
 
 def some_control():
@@ -230,3 +230,38 @@ def test_control_refuses_a_latency_that_is_none_whoever_sends_it(serve):
         with pytest.raises(grpc.RpcError) as refused:
             channel.unary_unary("/greetlab.control.Control/SetLatency")(request, timeout=9)
     assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def tell(*words):
+    command = [executables.path("greet-server"), "tell", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=10)
+
+
+def test_it_is_told_from_beside_it_without_any_library(serve):
+    control = some_control()
+    server = serve("--control", control)
+    with server.channel() as channel:
+        assert tell(control, "--latency", "30ms").returncode == 0
+        assert channel.greet().latency_ns[0] > 29e6
+        said = tell(control, "--latency=0", "--error-rate=1", "--error-code=ABORTED")
+        assert said.returncode == 0, said.stderr
+        assert channel.greet().by_status == {"ABORTED": 1}
+        assert tell(control, "--error-rate=0", "--serving=false").returncode == 0
+        assert channel.greet().ok == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ((), "control is required"),
+        (("@nobody-is-here", "--latency=1ms"), "control socket @nobody-is-here: "),
+        (("@x", "--error-rate=2"), "not in range"),
+        (("@x", "--error-code=ABORTED"), "requires --error-rate"),
+        (("@x", "--error-rate=1", "--error-code=OK"), "one of gRPC's codes, not OK"),
+    ],
+)
+def test_what_cannot_be_told_is_one_sentence(words, why):
+    said = tell(*words)
+    assert said.returncode == 1
+    assert why in said.stderr
+    assert said.stderr.count("\n") == 1
