@@ -249,7 +249,7 @@ def test_a_watch_that_ends_is_begun_again(cluster, api, how):
     if how == "forget":
         api.forgotten = len(api.events) + 1
     api.hang_up()
-    cluster.scale(2)
+    cluster.scale(2, wait=10)
     assert len(cluster.pods) == 2
     wait_until(lambda: client.trace.last("EndpointsChanged").count == 2)
     api.forgotten = 0
