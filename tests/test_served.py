@@ -1,6 +1,8 @@
 """greet-client --serve, and the channel that drives it: what stands behind Cluster.kube."""
 
 import json
+import os
+import signal
 import subprocess
 import threading
 
@@ -211,3 +213,15 @@ def test_another_version_is_refused(tmp_path):
     other = 'echo \'{"greet_client":"0.0.1","world":"KUBE"}\'; cat >/dev/null'
     with pytest.raises(ServedError, match=r"of version 0\.0\.1.*build the image anew"):
         Served(["sh", "-c", other], "a pod")
+
+
+def test_ctrl_c_gives_up_what_is_under_way_there(channel):
+    client = channel()
+    client.wait_ready()
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        client.load(1_000_000, every=0.01)
+    ended = len(client.trace.of("CallEnded"))
+    assert ended == len(client.trace.of("CallStarted")) < 1000
+    assert client.greet().ok == 1

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from importlib.metadata import version
@@ -97,7 +97,7 @@ class Served:
         return json.loads(self.line(what, patience=patience, **fields))["ok"]
 
     def line(self, what: str, *, patience: float | None = PATIENCE, **fields: Any) -> bytes:
-        """The same; its answer as it came. What is interrupted meanwhile is cancelled there."""
+        """The same; its answer as it came. What is interrupted is cancelled there."""
         answer: Future[bytes] = Future()
         with self._lock:
             self._last += 1
@@ -113,6 +113,7 @@ class Served:
                 ) from error
             except KeyboardInterrupt:
                 self.ask("cancel", which=number)
+                wait([answer], PATIENCE)
                 raise
         finally:
             with self._lock:
