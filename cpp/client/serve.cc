@@ -30,6 +30,9 @@ namespace {
 
 using nlohmann::json;
 
+/// How long events wait for others, to be told together.
+constexpr std::chrono::milliseconds kGathered{10};
+
 /// A channel, and how much of its trace was told.
 class Served final : public Trace::Listener {
  public:
@@ -308,6 +311,9 @@ class Server {
   void tell_events() {
     while (!over_) {
       news_.wait(false);
+      // One after the other they would cost a wake-up, a header and a write each, on both sides.
+      // Who waits for an answer does not wait for this.
+      if (!over_) std::this_thread::sleep_for(kGathered);
       news_ = false;
       const std::lock_guard lock(mutex_);
       for (const auto& [_, served] : channels_) served->tell(out_);
