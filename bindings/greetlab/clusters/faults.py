@@ -11,7 +11,8 @@ class Faults(ABC):
     """Ways to hurt the pods of a cluster.
 
     A world has them where its pods are its own to hurt: the sim and LOCAL do. What every cluster
-    can be asked, a Kubernetes too, is `Cluster`'s.
+    can be asked, a Kubernetes too, is `Cluster`'s; which of these a Kubernetes has besides, its
+    `capabilities` say.
     """
 
     @abstractmethod

@@ -1,8 +1,8 @@
 """Who stands where: which address is whose, as the trace says it.
 
 `PodChanged` has the addresses of each pod, of each family one. A client's own trace, from where the
-cluster tells nothing (KUBE), has no such fact; there an address is a pod's if only that pod has
-answered at it.
+cluster tells nothing (`greetlab kube run`), has no such fact; there an address is a pod's if only
+that pod has answered at it.
 """
 
 from __future__ import annotations
