@@ -122,7 +122,7 @@ EXERCISES = (
     Exercise(
         name="06.pre-stop",
         question=(
-            "A client that watches hears of everything 3 s late, and all pods are replaced at once. "
+            "A client that watches hears of everything 3 s late; all pods are replaced at once. "
             "How many seconds of preStop are enough, at least?"
         ),
         check=_check_pre_stop,
