@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -43,6 +44,21 @@ def of_type(value: object, kind: type[T], what: str) -> T:
     if isinstance(value, bool) or not isinstance(value, kind):
         raise CannotLook(f"this check looks at {what}, and was given {_named(value)}.")
     return value
+
+
+def known_number(
+    value: object, right: float, known: Mapping[float, str], how: str
+) -> str | None:
+    """What is wrong with a number; None: it is the right one.
+
+    known: the sentences of the wrong ones that people give. how: of any other, to find it out.
+
+    Raises CannotLook for what is no number.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise CannotLook("this check looks at a number.")
+    number = float(value)
+    return None if number == right else known.get(number, f"{value} it is not; {how}")
 
 
 def _named(value: object) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from greetlab.clusters.cluster import Cluster
 from greetlab.clusters.sim import SimChannel, SimCluster
-from greetlab.lessons.exercises.exercise import CannotLook, Exercise, of_type
+from greetlab.lessons.exercises.exercise import CannotLook, Exercise, known_number, of_type
 from greetlab.trace.trace import Trace
 
 SOON = 60.0
@@ -114,15 +113,17 @@ def _killed() -> Trace:
 
 
 def _check_hour(value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise CannotLook("this check looks at a number.")
-    known: dict[float, str | None] = {
-        1: None,
-        0: "without any lookup it would not know where to connect to.",
-        120: "that would be one every 30 s; the 30 s are a minimum between two, not a period.",
-        720: "that would be one every 5 s, when the answer's TTL ends; gRPC does not look at it.",
-    }
-    return known.get(float(value), f"{value} it is not; run the hour and count LookupStarted.")
+    return known_number(
+        value,
+        1,
+        {
+            0: "without any lookup it would not know where to connect to.",
+            120: "that would be one every 30 s; the 30 s are a minimum between two, not a period.",
+            720: "that would be one every 5 s, when the answer's TTL ends; gRPC does not look at "
+            "it.",
+        },
+        "run the hour and count LookupStarted.",
+    )
 
 
 # A pod leaves, and no call fails.

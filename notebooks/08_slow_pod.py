@@ -1,0 +1,254 @@
+# %% [markdown]
+# # 8 · A slow pod
+#
+# In [3 · round_robin](03_round_robin.ipynb) three equal pods had equal turns. Pods are not equal:
+# one has a noisy neighbour, a cold cache, an older machine. Who notices? And what becomes of the
+# callers?
+#
+# Next: [9 · A fleet](09_fleet.ipynb)
+#
+# **SIM** is the load-balancing code in a virtual world, **LOCAL** real processes and real sockets
+# on this machine.
+
+# %%
+import numpy as np
+from IPython.display import display
+
+import greetlab as gl
+
+
+def five_pods(where, milliseconds=20, **options):
+    """Five pods, two calls at a time each, at most 20 waiting; pod-5 takes four times as long."""
+    time = f"exponential {milliseconds}ms"
+    cluster = where(5, seed=7, capacity=2, queue=20, service_time=time, **options)
+    cluster.slow("pod-5", f"exponential {3 * milliseconds}ms")
+    return cluster
+
+
+# %% [markdown]
+# ## Fair, and wrong
+#
+# Two thousand calls come at random, 297 a second: 70 % of what the five pods can do together. The
+# client says `round_robin`. Each pod serves two calls at a time; up to twenty wait, and what is
+# beyond that is refused. pod-5 is four times as slow as the others. **How many does each pod
+# answer, and how many fail?** (SIM)
+
+# %% gallery="guess = gl.predict(pod_1=400, pod_2=400, pod_3=400, pod_4=400, pod_5=400)\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=1900, pod_5=50, failed=50)
+guess
+
+
+# %%
+def served(policy, where=gl.Cluster.sim, calls=2000, milliseconds=20):
+    """The calls of one client of the five pods, and its trace."""
+    every = f"exponential {milliseconds / 5.94:.3f}ms"  # 70 % of what they can do
+    with five_pods(where, milliseconds, load_reports=True) as cluster:
+        with cluster.channel("greetserver-headless", policy=policy) as client:
+            client.wait_ready(all=True)
+            return client.load(calls, every=every, timeout=2.0), client.trace
+
+
+in_turn, trace = served("round_robin")
+display(guess.compare(in_turn))
+gl.plot.queues(trace, title="round_robin: what each pod has to do")
+
+# %% [markdown]
+# `round_robin` gives each pod the same 400 calls, and never looks at how they fare: pod-5's queue
+# fills, its callers wait for a second and more, and the rest are refused, while four pods have time
+# to spare.
+#
+# On a cluster: `kubectl top pods` beside the share of requests in your metrics. Equal requests and
+# unequal CPU, or one pod with a long queue, is this.
+#
+# ## Ask who is busy
+#
+# `least_request` ([gRFC
+# A48](https://github.com/grpc/proposal/blob/master/A48-xds-least-request-lb-policy.md)) draws two
+# pods at random for each call, and takes the one with fewer calls in flight. The same pods, the same
+# rate. **How many does each pod answer, and how many fail?**
+
+# %% gallery="guess = gl.predict(pod_1=470, pod_2=470, pod_3=470, pod_4=470, pod_5=120)\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=500, pod_2=500, pod_3=500, pod_4=500)
+guess
+
+# %%
+idler, _ = served("least_request")
+guess.compare(idler)
+
+# %% [markdown]
+# Calls in flight are what a client sees for itself: a slow pod has more of them, and so it gets
+# fewer new ones. No pod has to say anything, and nothing is refused.
+#
+# Others know less, or more: `random` knows nothing; `weighted_round_robin` ([gRFC
+# A58](https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md))
+# is told by each pod how busy it is, and gives turns by that; `choiceCount: 5` draws five pods, where
+# two are the default. Watch for the last column.
+
+# %%
+ways = {
+    "round_robin": "round_robin",
+    "random": "random",
+    "weighted_round_robin": {
+        "weighted_round_robin": {"blackoutPeriod": "0.5s", "weightUpdatePeriod": "0.1s"}
+    },
+    "least_request, of 2": "least_request",
+    "least_request, of 5": {"least_request": {"choiceCount": 5}},
+}
+loads = {name: served(policy)[0] for name, policy in ways.items()}
+print("                        pod-5's share   failed     p50      p99")
+for name, calls in loads.items():
+    share, failed = calls.by_pod["pod-5"] / len(calls), len(calls) - calls.ok
+    p50, p99 = (1e3 * calls.percentile(percent) for percent in (50, 99))
+    print(f"{name:24} {share:12.1%} {failed:8} {p50:6.0f} ms {p99:5.0f} ms")
+gl.plot.latency(loads, title="70 % load, one pod of five four times as slow")
+
+# %% [markdown]
+# The medians are alike, and the tails differ by a factor of seven: a slow pod is seen at p99, or not at
+# all. By its speed pod-5 would get one call in seventeen, 5.9 %.
+#
+# ## On real processes
+#
+# The same with real pods, ten milliseconds a call (**LOCAL**).
+
+# %%
+real = {
+    name: served(ways[name], gl.Cluster.local, calls=400, milliseconds=10)[0]
+    for name in ("round_robin", "least_request, of 5")
+}
+gl.plot.latency(real, title="Real processes: one pod of five four times as slow")
+
+# %% [markdown]
+# ## A broken pod is a fast pod
+#
+# Now four pods take 20 ms, and pod-5 fails each call at once. Twenty calls at a time, two thousand
+# in all, with `least_request`. With turns, 400 would fail. **How many fail?**
+
+# %% gallery="guess = gl.predict(failed=400)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(failed=100)
+guess
+
+
+# %%
+def broken(policy):
+    """Two thousand calls, twenty at a time, to four pods that work and one that fails at once."""
+    cluster = gl.Cluster.sim(5, seed=7)
+    for pod in cluster.pods[:4]:
+        cluster.slow(pod.name, "exponential 20ms")
+    cluster.fail("pod-5", 1.0)
+    client = cluster.channel("greetserver-headless", policy=policy).wait_ready(all=True)
+    return client.load(2000, 20), client.trace
+
+
+hole, _ = broken("least_request")
+display(guess.compare({"failed": len(hole) - hole.ok}, cluster=gl.Cluster.sim()))
+watched = {
+    "outlier_detection_experimental": {
+        "interval": "0.2s",
+        "failurePercentageEjection": {"requestVolume": 10},
+        "childPolicy": [{"least_request": {}}],
+    }
+}
+cured, trace = broken(watched)
+print(trace.first(gl.EndpointEjected))
+print("with outlier detection:", len(cured) - cured.ok, "of 2000 failed")
+
+# %% [markdown]
+# A pod that fails at once has no calls in flight, so it looks idle, and whoever looks for the idle
+# sends it all there: a black hole. Outlier detection ([gRFC
+# A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md)) looks at how calls
+# end, and puts such an endpoint out for a while. At most 10 % of them, but one at least; for 30 s,
+# and longer each time.
+#
+# ## Streams never move
+#
+# A client has 30 streams open, ten on each of three pods, and *watches* the endpoints: new pods are
+# known within milliseconds. Three pods become five. An hour later, **how many of the 30 streams does
+# each of the five pods have?**
+
+# %% gallery="guess = gl.predict(pod_1=6, pod_2=6, pod_3=6, pod_4=6, pod_5=6)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=15, pod_2=15)
+guess
+
+# %%
+world = gl.Cluster.sim(3, seed=7)
+client = world.channel("watch:///greetserver-headless", policy="round_robin")
+client.wait_ready(all=True)
+for pod in world.pods:
+    world.slow(pod.name, 2 * 3600.0)  # a call that lasts for two hours is as good as a stream
+streams = client.start(30, 30, timeout=1e5)
+world.run(seconds=1)
+for pod in world.pods:
+    world.slow(pod.name, 0)
+world.scale(5)
+unary = client.load(3600, every=1.0)
+print("3,600 short calls meanwhile:", unary.by_pod)
+world.run(seconds=2 * 3600)
+guess.compare(client.calls(streams))
+
+# %% [markdown]
+# A call is picked once, when it begins, and stays on its connection until it ends; only new calls
+# can go to new pods. So long streams need an end of their own: the server closes them now and then
+# and the client opens them again, or `MAX_CONNECTION_AGE` **with** a `MAX_CONNECTION_AGE_GRACE`,
+# for without the grace an aged connection waits for its streams for ever (gRFC A9).
+#
+# ## The 101st call
+#
+# One connection to one real pod, 150 calls **at once**, each of which takes 0.2 s. The pod
+# serves any number at a time, but allows 100 streams on a connection, as many HTTP/2 servers do
+# (`MAX_CONCURRENT_STREAMS`). **How many calls take 0.4 s instead?** (LOCAL)
+
+# %% gallery="guess = gl.predict(slower=0)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(slower=150)
+guess
+
+# %%
+with gl.Cluster.local(3, seed=7) as cluster:
+    for pod in cluster.pods:
+        cluster.slow(pod.name, 0.2)
+    cliff = {}
+    for name, service, policy in (
+        ("one connection", "greetserver", "pick_first"),
+        ("three, round_robin", "greetserver-headless", "round_robin"),
+    ):
+        with cluster.channel(service, policy=policy, seed=7) as client:
+            cliff[name] = client.wait_ready(all=True).load(150, 150)
+    slower = int(np.count_nonzero(cliff["one connection"].latency_ns > 0.39e9))
+    display(guess.compare({"slower": slower}, cluster=cluster))
+gl.plot.latency(cliff, title="150 calls at once, 100 streams on a connection")
+
+# %% [markdown]
+# The 101st call waits in the client until one of the hundred has ended, and the pod never hears of
+# it: its own metrics are flat, and only callers see the step (in the trace, `StreamAwaited`). More
+# connections are the cure: more pods to choose from, or more channels
+# ([performance guide](https://grpc.io/docs/guides/performance/)).
+#
+# ## Your turn
+#
+# 1. `08.tail`: the first cell's five pods, 2,000 calls at that rate. Hand in calls of which none
+# failed, and whose p99 is at most 200 ms.
+# 2. `08.black-hole`: 2,000 calls, and pod-5 fails each that it gets. Hand in calls of which at most
+# 5 % failed.
+# 3. `08.streams`: 12 streams are open on three pods, `round_robin`, endpoints watched, and then
+# there are six pods. How many of the twelve move?
+
+# %%
+my_calls, _ = served("round_robin")
+my_broken, _ = broken("least_request")
+
+gl.check("08.tail", my_calls)
+gl.check("08.black-hole", my_broken)
+gl.check("08.streams", 6)
+
+# %% [markdown]
+# ## Sandbox
+#
+# All of it is yours. Change a number, run it again.
+
+# %%
+pods, capacity, slower_by, policy, rate = 5, 2, "exponential 60ms", "least_request", 297
+
+sandbox = gl.Cluster.sim(pods, seed=7, capacity=capacity, queue=20, service_time="exponential 20ms")
+sandbox.slow("pod-2", slower_by)
+mine = sandbox.channel("greetserver-headless", policy=policy).wait_ready(all=True)
+mine.load(2000, every=f"exponential {1e3 / rate}ms")
+gl.plot.queues(mine.trace)
