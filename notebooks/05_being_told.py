@@ -1,0 +1,229 @@
+# %% [markdown]
+# # 5 · Being told
+#
+# In [4 · More pods, fewer pods](04_scale.ipynb) a healthy client never asked again, and so never met
+# the new pods. Somebody has to tell it. There are four ways: the server ends connections now and
+# then (age), the client asks now and then (poll), it is told by the Kubernetes API (watch), or by
+# a control plane (xDS). What does each cost, and how long does a new pod wait?
+#
+# Next: [6 · Goodbye](06_goodbye.ipynb)
+#
+# **LOCAL** is real processes and real sockets on this machine, **SIM** the same load-balancing code
+# in a virtual world.
+
+# %%
+import random
+from statistics import mean
+
+from IPython.display import display
+
+import greetlab as gl
+
+cluster = gl.Cluster.local(pods=3, seed=7)
+cluster
+
+# %% [markdown]
+# ## Told at once
+#
+# A client of `watch:///greetserver-headless` asks DNS nothing. It is told of each change of the
+# service's endpoints, as the Kubernetes API tells whoever watches EndpointSlices. Three pods become
+# five; 300 calls after it. **How many does each pod answer?** (LOCAL)
+
+# %% gallery="guess = gl.predict(pod_1=100, pod_2=100, pod_3=100)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=300)
+guess
+
+# %%
+watching = cluster.channel("watch:///greetserver-headless", policy="round_robin", seed=7)
+asking = cluster.channel("greetserver-headless", policy="round_robin", seed=7)
+for client in (watching, asking):
+    client.wait_ready(all=True)
+cluster.scale(5)
+told, not_told = (client.load(300, every=0.001) for client in (watching, asking))
+print(watching.trace.last(gl.Picked).why())
+display(guess.compare(told))
+gl.plot.requests(told, not_told, title="Told (above), and asking DNS (below), after a scale-up")
+
+# %% [markdown]
+# Read the chain from below: the endpoints changed, the client was told, took the list, connected.
+# Nothing waits for a connection to end.
+#
+# By hand: `kubectl get endpointslices -l kubernetes.io/service-name=greetserver-headless --watch`.
+# In a client: [kuberesolver](https://github.com/sercand/kuberesolver) for Go, and a Role that may
+# list and watch `endpointslices`; or xDS, where a control plane watches for all of them, and tells
+# gRPC's own `xds:///` resolver in a protocol of its own. That is another design than this notebook.
+#
+# ## What an hour costs
+#
+# One client, three pods, a call a second for an hour. The servers' `MAX_CONNECTION_AGE` is 60 s.
+# Each lookup is two questions, A and AAAA. **How many questions does it ask DNS in the hour?**
+# (SIM)
+
+# %% gallery="guess = gl.predict(questions=120)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(questions=7200)
+guess
+
+
+# %%
+def an_hour(service, age=None):
+    """An hour of calls, a scale-up, a minute more: connections, questions, news."""
+    world = gl.Cluster.sim(pods=3, seed=7, max_connection_age=age)
+    client = world.channel(service, policy="round_robin").wait_ready(all=True)
+    client.load(3600, every=1.0)
+    world.scale(5)
+    calls = client.load(60, every=1.0)
+    kinds = (gl.Connected, gl.QueryAnswered, gl.EndpointsTold)
+    return *(len(client.trace.of(kind)) for kind in kinds), calls.by_pod.get("pod-4", 0)
+
+
+print("                connections   DNS questions   news from the API   pod-4's share of 60")
+for name, service, age in (
+    ("nobody tells", "greetserver-headless", None),
+    ("age 300 s", "greetserver-headless", 300.0),
+    ("age 60 s", "greetserver-headless", 60.0),
+    ("watch", "watch:///greetserver-headless", None),
+):
+    opened, asked, news, share = an_hour(service, age)
+    print(f"{name:15} {opened:11} {asked:15} {news:19} {share:21}")
+    if age == 60.0:
+        questions = asked
+print(f"\nage 60 s, a thousand clients: {1000 * questions / 3660:.0f} questions a second")
+guess.compare({"questions": questions}, cluster=gl.Cluster.sim())
+
+# %% [markdown]
+# Three connections end every minute, each end asks, and the cooldown lets a lookup through every
+# 30 s. The price of age is paid all the time, whether anything changes or not; a watch is paid by
+# the change: a message to each client for each change of a slice. That is a load, too: on the
+# API server, where a thousand clients hold a thousand watches.
+#
+# ## How long does a new pod wait?
+#
+# With age, lookups are about max(cooldown, age ÷ backends) apart: every connection's end asks, and
+# the cooldown holds it back. Age 60 s, cooldown 30 s, three pods become four, at any moment.
+# **How many seconds until the fourth one's first request, on average?**
+
+# %% gallery="guess = gl.predict(seconds=30)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(seconds=60)
+guess
+
+
+# %%
+def waited(age, cooldown, backends, seed):
+    """Seconds from a scale-up, some half an hour after the start, to the new pod's first call."""
+    world = gl.Cluster.sim(backends, seed=seed, max_connection_age=age)
+    client = world.channel("greetserver-headless", policy="round_robin", cooldown=cooldown)
+    client.load(1800 + random.Random(seed).randrange(int(age)), every=1.0)
+    world.scale(backends + 1)
+    scaled = world.seconds
+    client.load(int(4 * age), every=0.5)
+    return client.trace.of(gl.CallEnded, pod=f"pod-{backends + 1}").seconds[0] - scaled
+
+
+runs = {}
+for age, cooldown, backends in ((300, 30, 3), (60, 30, 3), (60, 30, 10), (60, 1, 3), (60, 1, 10)):
+    apart = max(cooldown, age / backends)
+    name = f"age {age}, cooldown {cooldown}, {backends} pods: {apart:.0f} s apart"
+    runs[name] = [waited(age, cooldown, backends, seed) for seed in range(8)]
+    if (age, cooldown, backends) == (60, 30, 3):
+        average = round(mean(runs[name]))
+display(guess.compare({"seconds": average}, cluster=gl.Cluster.sim()))
+gl.plot.waits(runs, world="SIM", title="From the scale-up to the new pod's first request")
+
+# %% [markdown]
+# The model says how far apart the lookups are; a new pod comes somewhere in between, and so waits
+# for some part of it. Where the dots are beyond it, the client's connections were all opened at
+# once and still end nearly together: the ± 10 % of their age has to spread them first.
+#
+# ## The cold cure
+#
+# Now the client is there **before** the pods: of three, the first is ready, and the others follow,
+# two seconds apart. `round_robin`, headless, 600 calls in a minute. **How many does each pod
+# answer?**
+
+# %% gallery="guess = gl.predict(pod_1=220, pod_2=200, pod_3=180)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=200, pod_2=200, pod_3=200)
+guess
+
+
+# %%
+def early(service, wait_for=None, **options):
+    """A client that starts with the first of three pods, and calls for a minute."""
+    world = gl.Cluster.sim(3, seed=7, start_interval=2.0, **options)
+    world.wait_ready(pods=1)
+    client = world.channel(service, policy="round_robin").wait_ready(pods=wait_for, timeout=60)
+    return client.load(600, every=0.1), client.trace
+
+
+too_early, _ = early("greetserver-headless")
+print("age 20 s:           ", early("greetserver-headless", max_connection_age=20.0)[0].by_pod)
+print("waits for three:    ", early("greetserver-headless", wait_for=3)[0].by_pod)
+print("watch:              ", early("watch:///greetserver-headless")[0].by_pod)
+guess.compare(too_early)
+
+# %% [markdown]
+# It is the very problem, in the cure: one address at the start, a healthy connection to it, and
+# nobody asks again. `kubectl apply` of everything at once does this to you. So a headless Service
+# and `round_robin` are not enough: somebody has to tell the client, or it has to wait until the set
+# is whole.
+#
+# ## A hundred to a slice
+#
+# An EndpointSlice holds at most 100 endpoints. A watching client of 150 pods; then two more come.
+# **How many slices is it told of at first, and how many when the two come?**
+
+# %% gallery="guess = gl.predict(at_first=1, then=1)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(at_first=150, then=152)
+guess
+
+# %%
+world = gl.Cluster.sim(150, seed=7)
+client = world.channel("watch:///greetserver-headless", policy="round_robin")
+client.wait_ready(all=True)
+world.scale(152)
+world.run(seconds=1)
+listed, *changed = client.trace.of(gl.EndpointsTold)
+print("at first:", listed.change, listed.slices, "slices")
+for event in changed:
+    print("then:    ", event.change, event.slice, "alone")
+print(len(client.subchannels), "subchannels")
+guess.compare({"at-first": listed.slices, "then": len(changed)}, cluster=world)
+
+# %% [markdown]
+# Only the slice that changed is sent, and the client must put it beside the others. Whoever takes
+# the last slice for the whole has 52 pods of 152: it is the field's commonest bug of this kind
+# ([kuberesolver#66](https://github.com/sercand/kuberesolver/issues/66)).
+#
+# ## Your turn
+#
+# 1. `05.in-a-second`: three pods become five, and both new ones get a request within one second,
+# from a client that was there before. Hand in its trace.
+# 2. `05.cold`: a client that calls when the first of three pods is ready, and a minute later all
+# three have answered. Hand in its trace.
+# 3. `05.slices`: how many EndpointSlices has a Service of 250 pods, at least?
+
+# %%
+world = gl.Cluster.sim(pods=3, seed=7, max_connection_age=30.0)
+my_client = world.channel("greetserver-headless", policy="round_robin")
+my_client.load(40, every=1.0)
+world.scale(5)
+my_client.load(600, every=0.1)
+
+gl.check("05.in-a-second", my_client.trace)
+gl.check("05.cold", early("greetserver-headless")[1])
+gl.check("05.slices", 250)
+
+# %% [markdown]
+# ## Sandbox
+#
+# All of it is yours. Change a number, run it again. `gl.Flow(mine.trace)` plays it.
+
+# %%
+target, age, cooldown, watch_lag = "watch:///greetserver-headless", None, 30.0, 2.0
+
+sandbox = gl.Cluster.sim(3, seed=7, max_connection_age=age, watch_lag=watch_lag)
+mine = sandbox.channel(target, policy="round_robin", cooldown=cooldown)
+mine.start(600, every=0.1)
+sandbox.run(seconds=10)
+sandbox.scale(5)
+sandbox.run(seconds=50)
+gl.plot.lanes(mine.trace, cluster=sandbox)
