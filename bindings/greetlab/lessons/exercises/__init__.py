@@ -12,7 +12,16 @@ from greetlab.lessons.exercises.exercise import CannotLook, Exercise, of_type
 
 __all__ = ["CannotLook", "Exercise", "all_exercises", "find", "of_type"]
 
-NOTEBOOKS = ("lookup", "sticky", "round_robin", "scale", "being_told", "again", "slow_pod")
+NOTEBOOKS = (
+    "lookup",
+    "sticky",
+    "round_robin",
+    "scale",
+    "being_told",
+    "goodbye",
+    "again",
+    "slow_pod",
+)
 """The modules, in the order of the notebooks: 01, 02, ..."""
 
 

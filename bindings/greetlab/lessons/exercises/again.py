@@ -29,7 +29,9 @@ def _check_config(value: Any) -> str | None:
         return f"this is no JSON: {error.msg} at character {error.pos + 1}."
     methods = config.get("methodConfig") if isinstance(config, dict) else None
     if not isinstance(methods, list) or not methods or not isinstance(methods[0], dict):
-        return "nothing in it says what to do for a method: there is no methodConfig, or it is empty."
+        return (
+            "nothing in it says what to do for a method: there is no methodConfig, or it is empty."
+        )
     names = methods[0].get("name")
     if not names:
         return "the entry's name list is empty: it applies to no method, and nobody complains."
@@ -184,6 +186,10 @@ EXERCISES = (
             (_silent(calls=600, keepalive_time=10.0), "not 20 minutes"),
             (_silent(calls=250, every=5.0), "too few"),
         ),
-        forbidden=(_silent(keepalive_time=10.0, keepalive_timeout=60.0), _silent("drain"), _silent(calls=600)),
+        forbidden=(
+            _silent(keepalive_time=10.0, keepalive_timeout=60.0),
+            _silent("drain"),
+            _silent(calls=600),
+        ),
     ),
 )

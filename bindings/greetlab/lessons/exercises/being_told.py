@@ -152,7 +152,11 @@ EXERCISES = (
             (_grown(_DNS, another=True), "2 clients made calls"),
             (_grown(pods=3), "no pod came"),
         ),
-        forbidden=(_grown(_DNS, another=True), _grown(_DNS, late=True), _grown(policy="pick_first")),
+        forbidden=(
+            _grown(_DNS, another=True),
+            _grown(_DNS, late=True),
+            _grown(policy="pick_first"),
+        ),
     ),
     Exercise(
         name="05.cold",

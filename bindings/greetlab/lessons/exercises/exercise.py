@@ -46,9 +46,7 @@ def of_type(value: object, kind: type[T], what: str) -> T:
     return value
 
 
-def known_number(
-    value: object, right: float, known: Mapping[float, str], how: str
-) -> str | None:
+def known_number(value: object, right: float, known: Mapping[float, str], how: str) -> str | None:
     """What is wrong with a number; None: it is the right one.
 
     known: the sentences of the wrong ones that people give. how: of any other, to find it out.

@@ -6,6 +6,7 @@ from greetlab.views.plot.queues import queues
 from greetlab.views.plot.request_strips import requests
 from greetlab.views.plot.state_bars import states
 from greetlab.views.plot.style import Picture
+from greetlab.views.plot.surface import surface
 from greetlab.views.plot.three_lanes import lanes
 from greetlab.views.plot.waits import waits
 from greetlab.views.plot.waterfall import lookup
@@ -19,5 +20,6 @@ __all__ = [
     "queues",
     "requests",
     "states",
+    "surface",
     "waits",
 ]

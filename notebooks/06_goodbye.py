@@ -1,0 +1,223 @@
+# %% [markdown]
+# # 6 · Goodbye
+#
+# Each release replaces every pod. In [5 · Being told](05_being_told.ipynb) new pods had to be found;
+# now the old ones go, and somebody may still be calling them. How many calls does a rollout cost?
+# Can it be none?
+#
+# Next: [7 · Again](07_again.ipynb)
+#
+# **LOCAL** is real processes and real sockets on this machine, **SIM** the same load-balancing code
+# in a virtual world.
+
+# %%
+from IPython.display import display
+
+import greetlab as gl
+
+
+def rollout(service, pre_stop=0.0, news_late=0.2):
+    """A second of calls, while three real pods are replaced by three others, all at once."""
+    with gl.Cluster.local(
+        pods=3,
+        seed=7,
+        service_time=0.005,
+        readiness_delay=0.1,
+        watch_lag=news_late,
+        pre_stop=pre_stop,
+    ) as cluster:
+        cluster.wait_ready()
+        with cluster.channel(service, policy="round_robin", seed=7) as client:
+            client.wait_ready(all=True)
+            cluster.rollout(max_surge=3)  # as `maxSurge: 100%` does; the default goes pod by pod
+            calls = client.load(500, every=0.002, timeout=2.0)
+            cluster.wait_rollout()
+            return calls, client.trace, cluster
+
+
+# %% [markdown]
+# ## A release
+#
+# `kubectl rollout restart deployment/greetserver-deploy`: three new pods become ready, and the three
+# old ones are deleted. The client is the good one: headless, `round_robin`. Five hundred calls in
+# that second. **How many fail?** (LOCAL)
+
+# %% gallery="guess = gl.predict(failed=0)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(failed=25)
+guess
+
+# %%
+asked, trace, cluster = rollout("greetserver-headless")
+display(guess.compare({"failed": len(asked) - asked.ok}, cluster=cluster))
+gl.plot.states(trace, title="Three old pods say goodbye; nobody has heard of the new ones")
+
+# %% [markdown]
+# Nearly all of them fail. A pod that ends says so (GOAWAY), and the client asks DNS at once, but its
+# last lookup was less than 30 s ago: the cooldown makes it wait, and in its list there are only the
+# dead. Three new pods stand beside it with nothing to do.
+#
+# It needs a young client, or a pod that goes soon after another one: with the last lookup more than
+# 30 s ago, the first goodbye brings the new list.
+#
+# ## A client that is told
+#
+# `watch:///`, and the news takes 0.2 s. The same release. **How many of the 500 fail now?**
+
+# %% gallery="guess = gl.predict(failed=0)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(failed=400)
+guess
+
+# %%
+told, _, cluster = rollout("watch:///greetserver-headless")
+guess.compare({"failed": len(told) - told.ok}, cluster=cluster)
+
+# %% [markdown]
+# Two things begin when a pod is deleted, and nobody waits for either: it is taken off the endpoints,
+# news that has a way to go, and it is told to end (SIGTERM). It ended 0.2 s before the client heard
+# who else there is.
+#
+# ## Wait before you go
+#
+# `lifecycle.preStop` holds the SIGTERM back: a pod that is deleted goes on serving, new calls, too,
+# for that long. Now 0.5 s of it, and nothing else changes. **How many of the 500 fail?**
+
+# %% gallery="guess = gl.predict(failed=20)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(failed=50)
+guess
+
+# %%
+waited, _, cluster = rollout("watch:///greetserver-headless", pre_stop=0.5)
+display(guess.compare({"failed": len(waited) - waited.ok}, cluster=cluster))
+gl.plot.requests(told, waited, title="A client that is told: preStop 0 (above), 0.5 s (below)")
+
+# %% [markdown]
+# None, on real processes. (Twenty such rollouts in a row lost none of 10,000 calls.) In a pod's
+# manifest:
+#
+# ```yaml
+# lifecycle: {preStop: {sleep: {seconds: 5}}}   # or exec: [sleep, "5"], before Kubernetes 1.30
+# ```
+#
+# ## Where is zero?
+#
+# It depends on how a client hears. Six ways to hear, seven waits, each with three rollouts at
+# different moments, all three pods at once (SIM). A client that asks DNS, with gRPC's own cooldown
+# of 30 s: **from how many seconds of preStop on does no call fail?** (0, 1, 2, 5, 10, 20 or 30)
+
+# %% gallery="guess = gl.predict(seconds=5)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(seconds=1)
+guess
+
+
+# %%
+def failed(service, pre_stop, seed, news_late=0.0, **channel):
+    """How many of 4,000 calls fail; the rollout comes at 3 s, 7 s or 11 s."""
+    world = gl.Cluster.sim(
+        3, seed=seed, pre_stop=pre_stop, watch_lag=news_late, endpoint_lag=1.0,
+        readiness_delay=1.0, service_time="exponential 20ms",
+    )  # fmt: skip
+    client = world.channel(service, policy="round_robin", **channel).wait_ready(all=True)
+    load = client.start(4000, every="exponential 20ms", timeout=2.0)
+    world.run(seconds=3 + 4 * seed)
+    world.rollout(max_surge=3)
+    world.run(seconds=100)
+    calls = client.calls(load)
+    return len(calls) - calls.ok
+
+
+hears = {
+    "DNS, cooldown 30 s": {"service": "greetserver-headless"},
+    "DNS, cooldown 10 s": {"service": "greetserver-headless", "cooldown": 10.0},
+    "DNS, cooldown 1 s": {"service": "greetserver-headless", "cooldown": 1.0},
+    "watch, 3 s late": {"service": "watch:///greetserver-headless", "news_late": 3.0},
+    "watch, at once": {"service": "watch:///greetserver-headless"},
+    "ClusterIP": {"service": "greetserver"},
+}
+waits = (0, 1, 2, 5, 10, 20, 30)
+counts = {
+    name: {str(wait): sum(failed(**how, pre_stop=wait, seed=n) for n in range(3)) for wait in waits}
+    for name, how in hears.items()
+}
+zero = min(wait for wait in waits if not counts["DNS, cooldown 30 s"][str(wait)])
+display(guess.compare({"seconds": zero}, cluster=gl.Cluster.sim()))
+gl.plot.surface(
+    counts,
+    world="SIM",
+    of="failed calls of 12,000",
+    across="preStop, s",
+    title="A rollout: how the client hears, and how long the pods wait",
+)
+
+# %% [markdown]
+# Zero is where the pods wait longer than the news take. A watch needs its own lag. DNS needs what is
+# left of the cooldown, which is up to 30 s after the client's last lookup; a shorter cooldown
+# (`GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS`) needs less. A ClusterIP hides the pods, but a
+# connection to one that has gone is still a connection to one that has gone.
+#
+# ## The last words
+#
+# A pod that has its SIGTERM finishes the calls that it has, for as long as it is given. These calls
+# take 5 to 20 s, ten a second begin, the client is told at once, preStop is 5 s, and after the SIGTERM there
+# are **5 s** more. 600 calls. **How many fail?**
+
+# %% gallery="guess = gl.predict(failed=0)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(failed=300)
+guess
+
+# %%
+for grace in (30, 5):
+    world = gl.Cluster.sim(
+        3, seed=7, pre_stop=5.0, grace=grace, readiness_delay=1.0, service_time="5s..20s"
+    )
+    client = world.channel("watch:///greetserver-headless", policy="round_robin")
+    load = client.wait_ready(all=True).start(600, every="exponential 100ms", timeout=60.0)
+    world.run(seconds=20)
+    world.rollout(max_surge=3)
+    world.run(seconds=120)
+    calls = client.calls(load)
+    print(f"{grace:3} s after the SIGTERM: {calls.by_status}")
+display(guess.compare({"failed": len(calls) - calls.ok}, cluster=world))
+print(client.trace.first(gl.CallEnded, code="UNAVAILABLE").why())
+
+# %% [markdown]
+# A call that has begun stays where it is; only its end, or the pod's, ends it. On a cluster both
+# waits come out of one purse: `terminationGracePeriodSeconds` (30 by default) begins with the
+# deletion, and **preStop is part of it**. A server has to use it: on SIGTERM, `GracefulStop()` in Go,
+# `Shutdown(deadline)` in C++, `server.stop(grace)` in Python.
+#
+# ## Your turn
+#
+# 1. `06.zero`: a client that asks DNS, calls all the time, and loses none in a rollout of all three
+# pods. Hand in its trace.
+# 2. `06.pre-stop`: a client that watches hears of everything 3 s late; all pods are replaced at once.
+# How many seconds of preStop are enough, at least?
+# 3. `06.purse`: preStop is 20 s, and calls take up to 30 s. How many seconds is
+# `terminationGracePeriodSeconds`, at least?
+
+# %%
+world = gl.Cluster.sim(3, seed=7, readiness_delay=1.0)
+my_client = world.channel("greetserver-headless", policy="round_robin").wait_ready(all=True)
+my_client.start(3000, every=0.02)
+world.run(seconds=10)
+world.rollout()
+world.run(seconds=60)
+
+gl.check("06.zero", my_client.trace)
+gl.check("06.pre-stop", 0)
+gl.check("06.purse", 30)
+
+# %% [markdown]
+# ## Sandbox
+#
+# All of it is yours. Change a number, run it again. `gl.Flow(mine.trace)` plays it.
+
+# %%
+target, pre_stop, watch_lag, max_surge = "watch:///greetserver-headless", 1.0, 2.0, 1
+
+sandbox = gl.Cluster.sim(3, seed=7, pre_stop=pre_stop, watch_lag=watch_lag, readiness_delay=1.0)
+mine = sandbox.channel(target, policy="round_robin").wait_ready(all=True)
+mine.start(300, every=0.1)
+sandbox.run(seconds=10)
+sandbox.rollout(max_surge=max_surge)
+sandbox.run(seconds=30)
+gl.plot.lanes(mine.trace, cluster=sandbox)
