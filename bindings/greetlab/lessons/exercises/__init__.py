@@ -21,6 +21,7 @@ NOTEBOOKS = (
     "goodbye",
     "again",
     "slow_pod",
+    "own_policy",
 )
 """The modules, in the order of the notebooks: 01, 02, ..."""
 
