@@ -4,6 +4,8 @@
 # In [3 · round_robin](03_round_robin.ipynb) three pods share the work. Now there will be five, and
 # then one dies. Who tells the client? When? What do its callers see?
 #
+# Next: [5 · Being told](05_being_told.ipynb)
+#
 # The first part runs on real processes (**LOCAL**). Where an hour has to pass it is the same
 # load-balancing code in a virtual world (**SIM**), where an hour costs milliseconds.
 

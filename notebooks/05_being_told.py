@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 5 · Being told
 #
-# In [4 · More pods, fewer pods](04_scale.ipynb) a healthy client never asked again, and so never met
-# the new pods. Somebody has to tell it. There are four ways: the server ends connections now and
-# then (age), the client asks now and then (poll), it is told by the Kubernetes API (watch), or by
-# a control plane (xDS). What does each cost, and how long does a new pod wait?
+# In [4 · More pods, fewer pods](04_scale.ipynb) a healthy client never asked again, and so never
+# met the new pods. Somebody has to tell it. There are four ways: the server ends connections now
+# and then (age), the client asks now and then (poll), it is told by the Kubernetes API (watch), or
+# by a control plane (xDS). What does each cost, and how long does a new pod wait?
 #
 # Next: [6 · Goodbye](06_goodbye.ipynb)
 #

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 6 · Goodbye
 #
-# Each release replaces every pod. In [5 · Being told](05_being_told.ipynb) new pods had to be found;
-# now the old ones go, and somebody may still be calling them. How many calls does a rollout cost?
-# Can it be none?
+# Each release replaces every pod. In [5 · Being told](05_being_told.ipynb) new pods had to be
+# found; now the old ones go, and somebody may still be calling them. How many calls does a rollout
+# cost? Can it be none?
 #
 # Next: [7 · Again](07_again.ipynb)
 #
@@ -38,9 +38,9 @@ def rollout(service, pre_stop=0.0, news_late=0.2):
 # %% [markdown]
 # ## A release
 #
-# `kubectl rollout restart deployment/greetserver-deploy`: three new pods become ready, and the three
-# old ones are deleted. The client is the good one: headless, `round_robin`. Five hundred calls in
-# that second. **How many fail?** (LOCAL)
+# `kubectl rollout restart deployment/greetserver-deploy`: three new pods become ready, and the
+# three old ones are deleted. The client is the good one: headless, `round_robin`. Five hundred
+# calls in that second. **How many fail?** (LOCAL)
 
 # %% gallery="guess = gl.predict(failed=0)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(failed=25)
@@ -52,9 +52,9 @@ display(guess.compare({"failed": len(asked) - asked.ok}, cluster=cluster))
 gl.plot.states(trace, title="Three old pods say goodbye; nobody has heard of the new ones")
 
 # %% [markdown]
-# Nearly all of them fail. A pod that ends says so (GOAWAY), and the client asks DNS at once, but its
-# last lookup was less than 30 s ago: the cooldown makes it wait, and in its list there are only the
-# dead. Three new pods stand beside it with nothing to do.
+# Nearly all of them fail. A pod that ends says so (GOAWAY), and the client asks DNS at once, but
+# its last lookup was less than 30 s ago: the cooldown makes it wait, and in its list there are
+# only the dead. Three new pods stand beside it with nothing to do.
 #
 # It needs a young client, or a pod that goes soon after another one: with the last lookup more than
 # 30 s ago, the first goodbye brings the new list.
@@ -72,9 +72,9 @@ told, _, cluster = rollout("watch:///greetserver-headless")
 guess.compare({"failed": len(told) - told.ok}, cluster=cluster)
 
 # %% [markdown]
-# Two things begin when a pod is deleted, and nobody waits for either: it is taken off the endpoints,
-# news that has a way to go, and it is told to end (SIGTERM). It ended 0.2 s before the client heard
-# who else there is.
+# Two things begin when a pod is deleted, and nobody waits for either: it is taken off the
+# endpoints, news that has a way to go, and it is told to end (SIGTERM). It ended 0.2 s before the
+# client heard who else there is.
 #
 # ## Wait before you go
 #
@@ -149,16 +149,16 @@ gl.plot.surface(
 )
 
 # %% [markdown]
-# Zero is where the pods wait longer than the news take. A watch needs its own lag. DNS needs what is
-# left of the cooldown, which is up to 30 s after the client's last lookup; a shorter cooldown
+# Zero is where the pods wait longer than the news take. A watch needs its own lag. DNS needs what
+# is left of the cooldown, which is up to 30 s after the client's last lookup; a shorter cooldown
 # (`GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS`) needs less. A ClusterIP hides the pods, but a
 # connection to one that has gone is still a connection to one that has gone.
 #
 # ## The last words
 #
 # A pod that has its SIGTERM finishes the calls that it has, for as long as it is given. These calls
-# take 5 to 20 s, ten a second begin, the client is told at once, preStop is 5 s, and after the SIGTERM there
-# are **5 s** more. 600 calls. **How many fail?**
+# take 5 to 20 s, ten a second begin, the client is told at once, preStop is 5 s, and after the
+# SIGTERM there are **5 s** more. 600 calls. **How many fail?**
 
 # %% gallery="guess = gl.predict(failed=0)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(failed=300)
@@ -182,15 +182,15 @@ print(client.trace.first(gl.CallEnded, code="UNAVAILABLE").why())
 # %% [markdown]
 # A call that has begun stays where it is; only its end, or the pod's, ends it. On a cluster both
 # waits come out of one purse: `terminationGracePeriodSeconds` (30 by default) begins with the
-# deletion, and **preStop is part of it**. A server has to use it: on SIGTERM, `GracefulStop()` in Go,
-# `Shutdown(deadline)` in C++, `server.stop(grace)` in Python.
+# deletion, and **preStop is part of it**. A server has to use it: on SIGTERM, `GracefulStop()` in
+# Go, `Shutdown(deadline)` in C++, `server.stop(grace)` in Python.
 #
 # ## Your turn
 #
 # 1. `06.zero`: a client that asks DNS, calls all the time, and loses none in a rollout of all three
 # pods. Hand in its trace.
-# 2. `06.pre-stop`: a client that watches hears of everything 3 s late; all pods are replaced at once.
-# How many seconds of preStop are enough, at least?
+# 2. `06.pre-stop`: a client that watches hears of everything 3 s late; all pods are replaced at
+# once. How many seconds of preStop are enough, at least?
 # 3. `06.purse`: preStop is 20 s, and calls take up to 30 s. How many seconds is
 # `terminationGracePeriodSeconds`, at least?
 

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 7 · Again
 #
-# A call has failed: make it again? Most of the time that is the cure, and when it matters most it is
-# the disease. This notebook tries again, tries too often, and tries twice at once; and asks how one
-# knows that a pod is unwell before it fails a call.
+# A call has failed: make it again? Most of the time that is the cure, and when it matters most it
+# is the disease. This notebook tries again, tries too often, and tries twice at once; and asks how
+# one knows that a pod is unwell before it fails a call.
 #
 # Next: [8 · A slow pod](08_slow_pod.ipynb)
 #
@@ -114,9 +114,9 @@ display(guess.compare({"attempts": told("again", storm, trace)}, cluster=gl.Clus
 gl.plot.queues(trace, title="Everybody tries again: what arrives, and is refused")
 
 # %% [markdown]
-# When one pod is broken the others have room for its calls; when all are, there is no such room, and
-# each failure comes back as up to four more calls, at the worst moment. A few calls more are saved, for
-# four times the arrivals. The cause is over at 7 s: look when the red is.
+# When one pod is broken the others have room for its calls; when all are, there is no such room,
+# and each failure comes back as up to four more calls, at the worst moment. A few calls more are
+# saved, for four times the arrivals. The cause is over at 7 s: look when the red is.
 #
 # ## What stops it
 #
@@ -162,8 +162,8 @@ display(guess.compare({"hedges": hedges}, cluster=world))
 gl.plot.latency(loads, title="One slow pod of five: once, or hedged after 50 ms")
 
 # %% [markdown]
-# Some 12 % more calls halve p99, and no more than that, because a hedge is picked like any other call
-# and may meet the slow pod, too. Hedges are load as well; the same budget holds for them.
+# Some 12 % more calls halve p99, and no more than that, because a hedge is picked like any other
+# call and may meet the slow pod, too. Hedges are load as well; the same budget holds for them.
 #
 # ## How do you feel?
 #
@@ -237,10 +237,10 @@ guess.compare({"failed": failed}, cluster=world)
 
 # %% [markdown]
 # Every third call fails for twenty seconds: keepalive also sets TCP's own limit for what nobody
-# acknowledges ([gRFC A18](https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md)), and
-# here it is faster than the PING, which is for connections that are quiet. Ten seconds is the least
-# that gRPC lets a client ask for (A8), and a server has to agree: one that is pinged too often hangs
-# up with `too_many_pings`, and the client halves its zeal.
+# acknowledges ([gRFC A18](https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md)),
+# and here it is faster than the PING, which is for connections that are quiet. Ten seconds is the
+# least that gRPC lets a client ask for (A8), and a server has to agree: one that is pinged too
+# often hangs up with `too_many_pings`, and the client halves its zeal.
 #
 # ## Your turn
 #

@@ -64,8 +64,8 @@ gl.plot.queues(trace, title="round_robin: what each pod has to do")
 #
 # `least_request` ([gRFC
 # A48](https://github.com/grpc/proposal/blob/master/A48-xds-least-request-lb-policy.md)) draws two
-# pods at random for each call, and takes the one with fewer calls in flight. The same pods, the same
-# rate. **How many does each pod answer, and how many fail?**
+# pods at random for each call, and takes the one with fewer calls in flight. The same pods, the
+# same rate. **How many does each pod answer, and how many fail?**
 
 # %% gallery="guess = gl.predict(pod_1=470, pod_2=470, pod_3=470, pod_4=470, pod_5=120)\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(pod_1=500, pod_2=500, pod_3=500, pod_4=500)
@@ -81,8 +81,8 @@ guess.compare(idler)
 #
 # Others know less, or more: `random` knows nothing; `weighted_round_robin` ([gRFC
 # A58](https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md))
-# is told by each pod how busy it is, and gives turns by that; `choiceCount: 5` draws five pods, where
-# two are the default. Watch for the last column.
+# is told by each pod how busy it is, and gives turns by that; `choiceCount: 5` draws five pods,
+# where two are the default. Watch for the last column.
 
 # %%
 ways = {
@@ -103,8 +103,8 @@ for name, calls in loads.items():
 gl.plot.latency(loads, title="70 % load, one pod of five four times as slow")
 
 # %% [markdown]
-# The medians are alike, and the tails differ by a factor of seven: a slow pod is seen at p99, or not at
-# all. By its speed pod-5 would get one call in seventeen, 5.9 %.
+# The medians are alike, and the tails differ by a factor of seven: a slow pod is seen at p99, or
+# not at all. By its speed pod-5 would get one call in seventeen, 5.9 %.
 #
 # ## On real processes
 #
@@ -155,17 +155,17 @@ print("with outlier detection:", len(cured) - cured.ok, "of 2000 failed")
 # %% [markdown]
 # A pod that fails at once has no calls in flight, so it looks idle, and whoever looks for the idle
 # sends it all there: a black hole. Outlier detection ([gRFC
-# A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md)) looks at how calls
-# end, and puts such an endpoint out for a while. At most 10 % of them, but one at least; for 30 s,
-# and longer each time.
+# A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md)) looks at how
+# calls end, and puts such an endpoint out for a while. At most 10 % of them, but one at least; for
+# 30 s, and longer each time.
 #
 # ## Streams never move
 #
 # A client has 30 streams open, ten on each of three pods, and *watches* the endpoints: new pods are
-# known within milliseconds. Three pods become five. An hour later, **how many of the 30 streams does
-# each of the five pods have?**
+# known within milliseconds. Three pods become five. An hour later, **how many of the 30 streams
+# does each of the five pods have?**
 
-# %% gallery="guess = gl.predict(pod_1=6, pod_2=6, pod_3=6, pod_4=6, pod_5=6)  # somebody's guess\nguess"
+# %% gallery="guess = gl.predict(pod_1=6, pod_2=6, pod_3=6, pod_4=6, pod_5=6)\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(pod_1=15, pod_2=15)
 guess
 

@@ -22,8 +22,8 @@ import greetlab as gl
 # ## The luck of a ClusterIP
 #
 # 300 clients, 100 pods, a ClusterIP, and gRPC's defaults: each client has one connection, and
-# kube-proxy draws a pod for it. Three to a pod, on average. **How many of the pods have no client at
-# all, and how many clients has the busiest one?**
+# kube-proxy draws a pod for it. Three to a pod, on average. **How many of the pods have no client
+# at all, and how many clients has the busiest one?**
 
 # %% gallery="guess = gl.predict(idle=0, busiest=5)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(idle=50, busiest=3)
@@ -40,8 +40,9 @@ display(guess.compare({"idle": 100 - len(pods), "busiest": max(pods.values())}, 
 gl.plot.requests(world.trace, title="One request of each of 300 clients, through a ClusterIP")
 
 # %% [markdown]
-# Chance is not even: of 100 pods some 5 stay empty on average, 100 × 0.99³⁰⁰, and these clients keep
-# their connections. With more requests nothing evens out, for they go where the connection goes.
+# Chance is not even: of 100 pods some 5 stay empty on average, 100 × 0.99³⁰⁰, and these clients
+# keep their connections. With more requests nothing evens out, for they go where the connection
+# goes.
 #
 # ## All to all
 #
@@ -73,8 +74,9 @@ for name, policy in {"a subset of ten": subset, "all to all": "round_robin"}.ite
 guess.compare({"connections": opened}, cluster=gl.Cluster.sim())
 
 # %% [markdown]
-# Clients × pods: each pod holds a hundred connections, and most of them are idle. `random_subsetting`
-# ([gRFC A68](https://github.com/grpc/proposal/blob/master/A68-random-subsetting.md)) gives each client
+# Clients × pods: each pod holds a hundred connections, and most of them are idle.
+# `random_subsetting` ([gRFC
+# A68](https://github.com/grpc/proposal/blob/master/A68-random-subsetting.md)) gives each client
 # ten pods, chosen by a hash, a tenth of the connections, and shares a little less evenly.
 #
 # ## All start at once
@@ -110,7 +112,9 @@ def first_calls(policy):
     world.run(seconds=5)
     calls = [client.calls(load) for client, load in zip(clients, loads, strict=True)]
     pods = Counter(one[0].pod for one in calls if one.ok)
-    print(f"{policy if isinstance(policy, str) else policy.__name__:14} {dict(sorted(pods.items()))}")
+    print(
+        f"{policy if isinstance(policy, str) else policy.__name__:14} {dict(sorted(pods.items()))}"
+    )
     return sum(pods.values())
 
 
@@ -125,8 +129,8 @@ guess.compare({"answered": answered}, cluster=gl.Cluster.sim())
 # ## All end at once
 #
 # 100 clients of 20 pods, started together, 2,000 connections, and `MAX_CONNECTION_AGE` is 60 s. On
-# average 33 connections end in a second. gRPC varies each age by ± 10 %. **How many are opened again
-# in the busiest second of the second minute?**
+# average 33 connections end in a second. gRPC varies each age by ± 10 %. **How many are opened
+# again in the busiest second of the second minute?**
 
 # %% gallery="guess = gl.predict(reconnects=33)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(reconnects=2000)
@@ -169,8 +173,8 @@ print(f"{many.ok:,} calls in {took:.2f} s: ten million would take {1e7 * took / 
 #
 # `pick` is given the READY connections: each has an `address`, a `number`, and how many calls are
 # `in_flight`. Whatever it returns gets the call. This one works in both worlds; here are real
-# processes that take 2 ms a call, and one of them 20 ms more. 300 calls, six at a time. **How many does each pod
-# answer?** (LOCAL)
+# processes that take 2 ms a call, and one of them 20 ms more. 300 calls, six at a time. **How many
+# does each pod answer?** (LOCAL)
 
 # %% gallery="guess = gl.predict(pod_1=130, pod_2=40, pod_3=130)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(pod_1=100, pod_2=100, pod_3=100)
@@ -203,8 +207,8 @@ gl.plot.requests(mine, title="A policy in four lines, on real sockets")
 # 1. `09.chance`: each call goes to any of the pods, by chance.
 # 2. `09.turns`: each pod in its turn; and not all clients begin alike.
 # 3. `09.fewest`: always one with the fewest calls in flight.
-# 4. `09.speed`: the pod at 10.244.0.4:50051 is half as fast as the two others, and gets half as many
-# calls as each of them. (DNS shuffles its answers.)
+# 4. `09.speed`: the pod at 10.244.0.4:50051 is half as fast as the two others, and gets half as
+# many calls as each of them. (DNS shuffles its answers.)
 # 5. `09.silent`: a pod's machine is lost and its connection stays READY. At most 2 % of the calls
 # fail, and both others work.
 

@@ -103,7 +103,7 @@ def _check_silence(value: Any) -> str | None:
     if not gone:
         return "no pod's machine is lost in this trace."
     if gone[0].change != "lost":
-        return f"{gone[0].pod} was {gone[0].change}, which a client hears of; a lost machine is silent."
+        return f"{gone[0].pod} was {gone[0].change}, and a client hears of that; a loss is silent."
     started = trace.of("CallStarted").seconds
     if not len(started) or started[0] > gone[0].seconds:
         return "the client made no call before the machine was lost."

@@ -134,7 +134,9 @@ def _by_chance(seen: _Seen) -> str | None:
     if again == 0:
         return seen.words("no pod was ever chosen twice in a row: these are turns, not chance.")
     if share > 0.5:
-        return seen.words(f"the next call goes where the last one went in {share:.0%} of the cases.")
+        return seen.words(
+            f"the next call goes where the last one went in {share:.0%} of the cases."
+        )
     # Four standard deviations of a fair draw: about 46 of 200.
     for pod, count in sorted(counts.items()):
         if abs(count - CALLS / PODS) > 46:
@@ -228,21 +230,21 @@ def _silent(seen: _Seen) -> str | None:
 # Policies that people write.
 
 
-class First(Policy):
+class _First(Policy):
     """As the notebook gives it."""
 
     def pick(self, ready: Sequence[Any], call: int) -> Any:
         return ready[0]
 
 
-class Chance(Policy):
+class _Chance(Policy):
     """Any of them."""
 
     def pick(self, ready: Sequence[Any], call: int) -> Any:
         return random.choice(ready)
 
 
-class Kept(Policy):
+class _Kept(Policy):
     """Chance once."""
 
     def __init__(self) -> None:
@@ -253,7 +255,7 @@ class Kept(Policy):
         return next(one for one in ready if one.address == self.mine)
 
 
-class Lazy(Policy):
+class _Lazy(Policy):
     """Chance, now and then."""
 
     def __init__(self) -> None:
@@ -265,14 +267,14 @@ class Lazy(Policy):
         return ready[self.mine % len(ready)]
 
 
-class TwoOnly(Policy):
+class _TwoOnly(Policy):
     """One pod is forgotten."""
 
     def pick(self, ready: Sequence[Any], call: int) -> Any:
         return random.choice(ready[:2])
 
 
-class FromTheFirst(Policy):
+class _FromTheFirst(Policy):
     """Turns, and everybody's begin at the same place."""
 
     def __init__(self) -> None:
@@ -283,7 +285,7 @@ class FromTheFirst(Policy):
         return ready[self.at % len(ready)]
 
 
-class Turns(Policy):
+class _Turns(Policy):
     """Turns from anywhere."""
 
     def __init__(self) -> None:
@@ -294,21 +296,21 @@ class Turns(Policy):
         return ready[self.at % len(ready)]
 
 
-class Fewest(Policy):
+class _Fewest(Policy):
     """The fewest in flight; of those, any."""
 
     def pick(self, ready: Sequence[Any], call: int) -> Any:
         return min(ready, key=lambda one: (one.in_flight, random.random()))
 
 
-class OfTwo(Policy):
+class _OfTwo(Policy):
     """least_request's: two drawn, the better one taken."""
 
     def pick(self, ready: Sequence[Any], call: int) -> Any:
         return min(random.choices(ready, k=2), key=lambda one: one.in_flight)
 
 
-class BySpeed(Policy):
+class _BySpeed(Policy):
     """By weight, whatever the list's order."""
 
     def pick(self, ready: Sequence[Any], call: int) -> Any:
@@ -316,21 +318,21 @@ class BySpeed(Policy):
         return random.choices(ready, weights)[0]
 
 
-class ByPlace(Policy):
+class _ByPlace(Policy):
     """By place in a list that DNS shuffles."""
 
     def pick(self, ready: Sequence[Any], call: int) -> Any:
         return random.choices(ready, [2, 2, 1][: len(ready)])[0]
 
 
-class WithoutTheSlow(Policy):
+class _WithoutTheSlow(Policy):
     """As if half as fast were useless."""
 
     def pick(self, ready: Sequence[Any], call: int) -> Any:
         return random.choice([one for one in ready if one.address != HALF] or ready)
 
 
-class Wary(Policy):
+class _Wary(Policy):
     """Turns among those that answer: whose calls stay out is not asked for the next 200."""
 
     def __init__(self) -> None:
@@ -346,14 +348,14 @@ class Wary(Policy):
         return well[self.at % len(well)]
 
 
-class Nobody(Policy):
+class _Nobody(Policy):
     """It waits for something better."""
 
     def pick(self, ready: Sequence[Any], call: int) -> Any:
         return None
 
 
-class Raises(Policy):
+class _Raises(Policy):
     """It fails."""
 
     def pick(self, ready: Sequence[Any], call: int) -> Any:
@@ -369,42 +371,42 @@ EXERCISES = (
         name="09.chance",
         question="Hand in a policy (the class) that sends each call to any pod, by chance.",
         check=_every_seed(_by_chance, _one_by_one),
-        unsolved=_is(First),
-        solution=_is(Chance),
+        unsolved=_is(_First),
+        solution=_is(_Chance),
         wrong=(
-            (_is(Turns), "these are turns"),
-            (_is(TwoOnly), "only 2 of 3"),
-            (_is(Lazy), "where the last one went"),
-            (_is(BySpeed), "which is no chance"),
-            (_is(Raises), "a call failed"),
+            (_is(_Turns), "these are turns"),
+            (_is(_TwoOnly), "only 2 of 3"),
+            (_is(_Lazy), "where the last one went"),
+            (_is(_BySpeed), "which is no chance"),
+            (_is(_Raises), "a call failed"),
         ),
-        forbidden=(_is(Kept), _is(FromTheFirst)),
+        forbidden=(_is(_Kept), _is(_FromTheFirst)),
     ),
     Exercise(
         name="09.turns",
         question="Hand in a policy that gives each pod its turn, and does not always begin alike.",
         check=_check_turns,
-        unsolved=_is(First),
-        solution=_is(Turns),
+        unsolved=_is(_First),
+        solution=_is(_Turns),
         wrong=(
-            (_is(FromTheFirst), "a fleet that starts at once"),
-            (_is(Chance), "another one's turn"),
-            (_is(Raises), "a call failed"),
+            (_is(_FromTheFirst), "a fleet that starts at once"),
+            (_is(_Chance), "another one's turn"),
+            (_is(_Raises), "a call failed"),
         ),
-        forbidden=(_is(Kept), _is(Fewest)),
+        forbidden=(_is(_Kept), _is(_Fewest)),
     ),
     Exercise(
         name="09.fewest",
         question="Hand in a policy that sends each call to a pod with the fewest calls in flight.",
         check=_every_seed(_fewest, _some_at_once, slow=True),
-        unsolved=_is(First),
-        solution=_is(Fewest),
+        unsolved=_is(_First),
+        solution=_is(_Fewest),
         wrong=(
-            (_is(Turns), "a busier pod than they had to"),
-            (_is(Nobody), "to anybody"),
-            (_is(Raises), "a call failed"),
+            (_is(_Turns), "a busier pod than they had to"),
+            (_is(_Nobody), "to anybody"),
+            (_is(_Raises), "a call failed"),
         ),
-        forbidden=(_is(OfTwo), _is(Chance)),
+        forbidden=(_is(_OfTwo), _is(_Chance)),
     ),
     Exercise(
         name="09.speed",
@@ -413,14 +415,14 @@ EXERCISES = (
             f"half as many calls as each of them: 20 % (or {NEAR:.0%} more or less)."
         ),
         check=_every_seed(_by_speed, _one_by_one),
-        unsolved=_is(First),
-        solution=_is(BySpeed),
+        unsolved=_is(_First),
+        solution=_is(_BySpeed),
         wrong=(
-            (_is(Turns), "33% of the calls"),
-            (_is(WithoutTheSlow), "only 2 of 3"),
-            (_is(Raises), "a call failed"),
+            (_is(_Turns), "33% of the calls"),
+            (_is(_WithoutTheSlow), "only 2 of 3"),
+            (_is(_Raises), "a call failed"),
         ),
-        forbidden=(_is(ByPlace), _is(Chance)),
+        forbidden=(_is(_ByPlace), _is(_Chance)),
     ),
     Exercise(
         name="09.silent",
@@ -429,13 +431,13 @@ EXERCISES = (
             f"a policy with which at most {LOST:.0%} of the calls fail, and both others work."
         ),
         check=_every_seed(_silent, _while_one_is_silent),
-        unsolved=_is(First),
-        solution=_is(Wary),
+        unsolved=_is(_First),
+        solution=_is(_Wary),
         wrong=(
-            (_is(Turns), "ran out of time"),
-            (_is(Nobody), "to anybody"),
-            (_is(Raises), "a call failed"),
+            (_is(_Turns), "ran out of time"),
+            (_is(_Nobody), "to anybody"),
+            (_is(_Raises), "a call failed"),
         ),
-        forbidden=(_is(Chance), _is(Kept)),
+        forbidden=(_is(_Chance), _is(_Kept)),
     ),
 )
