@@ -42,10 +42,12 @@ guess
 def served(policy, where=gl.Cluster.sim, calls=2000, milliseconds=20):
     """The calls of one client of the five pods, and its trace."""
     every = f"exponential {milliseconds / 5.94:.3f}ms"  # 70 % of what they can do
-    with five_pods(where, milliseconds, load_reports=True) as cluster:
-        with cluster.channel("greetserver-headless", policy=policy) as client:
-            client.wait_ready(all=True)
-            return client.load(calls, every=every, timeout=2.0), client.trace
+    with (
+        five_pods(where, milliseconds, load_reports=True) as cluster,
+        cluster.channel("greetserver-headless", policy=policy) as client,
+    ):
+        client.wait_ready(all=True)
+        return client.load(calls, every=every, timeout=2.0), client.trace
 
 
 in_turn, trace = served("round_robin")

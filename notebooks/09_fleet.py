@@ -40,9 +40,9 @@ display(guess.compare({"idle": 100 - len(pods), "busiest": max(pods.values())}, 
 gl.plot.requests(world.trace, title="One request of each of 300 clients, through a ClusterIP")
 
 # %% [markdown]
-# Chance is not even: of 100 pods some 5 stay empty on average, 100 × 0.99³⁰⁰, and these clients
-# keep their connections. With more requests nothing evens out, for they go where the connection
-# goes.
+# Chance is not even: of 100 pods some 5 stay empty on average, a hundred times 0.99³⁰⁰, and these
+# clients keep their connections. With more requests nothing evens out, for they go where the
+# connection goes.
 #
 # ## All to all
 #
@@ -74,7 +74,7 @@ for name, policy in {"a subset of ten": subset, "all to all": "round_robin"}.ite
 guess.compare({"connections": opened}, cluster=gl.Cluster.sim())
 
 # %% [markdown]
-# Clients × pods: each pod holds a hundred connections, and most of them are idle.
+# Clients times pods: each pod holds a hundred connections, and most of them are idle.
 # `random_subsetting` ([gRFC
 # A68](https://github.com/grpc/proposal/blob/master/A68-random-subsetting.md)) gives each client
 # ten pods, chosen by a hash, a tenth of the connections, and shares a little less evenly.

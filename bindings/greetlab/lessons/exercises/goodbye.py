@@ -122,8 +122,8 @@ EXERCISES = (
     Exercise(
         name="06.pre-stop",
         question=(
-            "A client that watches hears of everything 3 s late; all pods are replaced at once. How "
-            "many seconds of preStop are enough, at least?"
+            "A client that watches hears of everything 3 s late; all pods are replaced at once. "
+            "How many seconds of preStop are enough, at least?"
         ),
         check=_check_pre_stop,
         unsolved=lambda: 0,
