@@ -65,7 +65,7 @@ def test_clean_deletes_ours_and_nothing_else(api):
 
 
 def test_a_namespace_whose_label_went_meanwhile_is_not_deleted(api, monkeypatch):
-    monkeypatch.setattr("greetlab.clusters.kube.namespace.is_there", lambda kubectl: True)
+    monkeypatch.setattr("greetlab.clusters.kube.namespace.is_there", lambda *_: True)
     api.objects = [{"kind": "Namespace", "metadata": {"name": "greetlab", "labels": {"a": "b"}}}]
     CliRunner().invoke(app, ["clean", "--context", "lab"])
     assert len(api.objects) == 1

@@ -58,6 +58,7 @@ NOT_HERE = {
     "trace": "each channel has a trace of its own; the sim has one for all",
     "channels": "nobody counts other people's clients; the sim does",
     "seconds": "time passes here by itself: `time.time()`",
+    "change": "how fast a real cluster is, its parts decide; the sim can be told",
     "fork": "a real world has no other one beside it; the sim has",
     "run": "time passes here by itself",
     "step": "a real world cannot be stopped; the sim can",
