@@ -161,12 +161,11 @@ def _check_turns(value: Any) -> str | None:
         seen = _run(policy, seed, _one_by_one)
         if wrong := seen.broken() or _all_on_one(seen) or _in_turn(seen):
             return wrong
-        began.append(seen.chosen[0])
         listed = [one.address for one in _order(policy, seed)]
-        began[-1] = str(listed.index(began[-1]))
+        began.append(listed.index(seen.chosen[0]))
     if len(set(began)) == 1:
         return (
-            f"in each of {len(SEEDS)} worlds it began with number {int(began[0]) + 1} of its list: "
+            f"in each of {len(SEEDS)} worlds it began with number {began[0] + 1} of its list: "
             "a fleet that starts at once would all call the same pod."
         )
     return None
