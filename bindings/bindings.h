@@ -57,6 +57,7 @@ void bind_bench(pybind11::module_& module);
 void bind_config(pybind11::module_& module);
 void bind_dns(pybind11::module_& module);
 void bind_greet(pybind11::module_& module);
+void bind_kube(pybind11::module_& module);
 void bind_live(pybind11::module_& module);
 void bind_policy(pybind11::module_& module);
 void bind_sim(pybind11::module_& module);

@@ -13,5 +13,6 @@ PYBIND11_MODULE(_core, module) {
   greetlab::bind_sim(module);
   greetlab::bind_wasm(module);
   greetlab::bind_bench(module);
+  greetlab::bind_kube(module);
   greetlab::seal(module);
 }

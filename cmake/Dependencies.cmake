@@ -45,6 +45,9 @@ find_package(Threads REQUIRED)
 find_package(nlohmann_json QUIET CONFIG)
 greetlab_need(nlohmann_json_FOUND "nlohmann's JSON library" "nlohmann-json3-dev")
 
+pkg_check_modules(YAML_CPP QUIET IMPORTED_TARGET yaml-cpp)
+greetlab_need(YAML_CPP_FOUND "the YAML library yaml-cpp" "libyaml-cpp-dev")
+
 # Header only.
 find_path(BEAST_INCLUDE_DIR boost/beast.hpp)
 greetlab_need(BEAST_INCLUDE_DIR "the HTTP library Boost.Beast" "libboost-dev")

@@ -60,11 +60,12 @@ void declare(CLI::App& app, Flags& flags) {
   LoadConfig& load = flags.load.config;
   app.set_version_flag("--version", GREETLAB_VERSION);
   app.add_option("target", flags.channel.target,
-                 "dns:///name:port, dns://server:port/name:port, srv:///name, static:ip:port,...");
+                 "dns:///name:port, dns://server:port/name:port, srv:///name, "
+                 "k8s:///service.namespace:port, static:ip:port,...");
   add_channel_flags(app, flags.channel, "",
                     {"cooldown", "keepalive_time", "keepalive_timeout", "keepalive_without_calls",
-                     "idle_timeout", "dns_service_config", "connection_per_call", "frames", "tls",
-                     "ca", "cert", "key", "server_name"});
+                     "idle_timeout", "dns_service_config", "kubeconfig", "connection_per_call",
+                     "frames", "tls", "ca", "cert", "key", "server_name"});
   app.add_option("-n,--count", load.calls, "how many calls")
       ->check(CLI::Range(50'000'000))  // 40 bytes each, from the start
       ->capture_default_str();

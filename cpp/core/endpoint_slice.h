@@ -15,6 +15,8 @@ struct SliceEndpoint {
   bool ready = true;               ///< It serves, and nobody has told it to end.
   bool serving = true;             ///< Its readiness probe says so, also while it is ending.
   bool terminating = false;        ///< It was told to end.
+  std::vector<std::string>
+      zones{};  ///< `hints.forZones`: whose clients it is for, if they heed it.
 
   bool operator==(const SliceEndpoint&) const = default;
 };

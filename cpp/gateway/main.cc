@@ -50,7 +50,7 @@ void declare(CLI::App& app, Flags& flags) {
   add_engine_flags(
       app, gateway.channel, "GRPC_",
       {"cooldown", "keepalive_time", "keepalive_timeout", "keepalive_without_calls", "idle_timeout",
-       "dns_service_config", "tls", "ca", "cert", "key", "server_name"});
+       "dns_service_config", "kubeconfig", "tls", "ca", "cert", "key", "server_name"});
   add_duration(app, "--deadline", gateway.deadline, "how long each call may take")
       ->envname("GRPC_DEADLINE");
 

@@ -34,6 +34,7 @@ struct ChannelOptions {
   KeepaliveConfig keepalive;
   Duration idle_timeout = std::chrono::minutes(30);
   bool dns_service_config = false;
+  std::string kubeconfig;
   bool connection_per_call = false;
   std::string source_ip;
   bool frames = false;
@@ -69,6 +70,9 @@ struct ChannelOptions {
     f("dns_service_config", self.dns_service_config,
       "ask DNS for a service config, too, which then stands before the channel's own (gRFC A2: the "
       "TXT records of \"_grpc_config.\" and the name)");
+    f("kubeconfig", self.kubeconfig,
+      "of a target k8s:///service.namespace:port: the file that says where the Kubernetes API is, "
+      "and who we are there; empty: $KUBECONFIG, the pod's own account, or ~/.kube/config");
     f("connection_per_call", self.connection_per_call,
       "look up and dial anew for every call, and hang up after it, as the worst of clients do");
     f("source_ip", self.source_ip,

@@ -23,6 +23,10 @@ class EndpointFeed::Watch final : public EndpointWatch {
     tell([slices = std::move(slices), cause](Watcher& to) { to.on_list(slices, cause); });
   }
 
+  std::string doubt() const override {
+    return ", and is this a channel of its cluster's (cluster.channel(\"watch:///...\"))";
+  }
+
   const std::string& service() const { return service_; }
 
   void tell(News news) {

@@ -1,6 +1,7 @@
 #include "lb/endpoint_slices.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace greetlab {
@@ -48,6 +49,18 @@ std::vector<Endpoint> EndpointSlices::endpoints() const {
     found.push_back({{*one.address}});
   }
   return found;
+}
+
+std::string EndpointSlices::zones() const {
+  std::set<std::string_view> named;
+  for (const auto& [name, endpoints] : slices_) {
+    for (const SliceEndpoint& endpoint : endpoints) {
+      named.insert(endpoint.zones.begin(), endpoint.zones.end());
+    }
+  }
+  std::string text;
+  for (const std::string_view zone : named) text.append(text.empty() ? "" : ", ").append(zone);
+  return text;
 }
 
 }  // namespace greetlab

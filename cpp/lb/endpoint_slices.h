@@ -33,6 +33,9 @@ class EndpointSlices {
   /// cluster has two families (gRFC A61). In the order of the slices' names.
   std::vector<Endpoint> endpoints() const;
 
+  /// "zone-a, zone-b": those that hints name; mostly none do.
+  std::string zones() const;
+
  private:
   std::map<std::string, std::vector<SliceEndpoint>, std::less<>> slices_;
 };

@@ -49,11 +49,15 @@ void WatchResolver::pass_on(std::string_view change, std::string_view slice, Eve
                          trace_.symbol(to_string(addresses)),
                          static_cast<std::uint32_t>(addresses.size())};
   });
+  if (std::string zones = slices_.zones(); zones != zones_) {
+    zones_ = std::move(zones);
+    trace_.emit(who_, told,
+                [&] { return ZonesHinted{trace_.symbol(service_), trace_.symbol(zones_)}; });
+  }
   if (slices_.size() == 0) {
     // Kubernetes keeps an empty slice of a service that has no pods.
     return on_error({Code::unavailable, "no EndpointSlice belongs to a service '" + service_ +
-                                            "': is there one, and is this a channel of its "
-                                            "cluster's (cluster.channel(\"watch:///...\"))?"},
+                                            "': is there one" + watch_->doubt() + "?"},
                     told);
   }
   // A pod that is not ready yet, say, changes its slice, and nothing for who calls.

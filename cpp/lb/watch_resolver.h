@@ -35,6 +35,9 @@ class EndpointWatch {
   /// Begins. The watcher is told later, on the channel's thread, and never once this is gone. It
   /// must not destroy the watch.
   virtual void start(Watcher& watcher, EventId cause) = 0;
+
+  /// How "no EndpointSlice belongs to a service 'greetserver': is there one" goes on.
+  virtual std::string doubt() const { return {}; }
 };
 
 /// Has every change of a service's endpoints told to it, and never asks: new pods are called within
@@ -66,6 +69,7 @@ class WatchResolver final : public Resolver, private EndpointWatch::Watcher {
   const std::unique_ptr<EndpointWatch> watch_;
   Resolver::Watcher* watcher_ = nullptr;
   EndpointSlices slices_;
+  std::string zones_;                // those that were hinted
   std::vector<Endpoint> passed_on_;  // what the channel has
   bool knows_ = false;               // the channel has it
 };

@@ -59,7 +59,8 @@ class LabChannel final : public GreetChannel {
                    options_.source_ip, options_.frames),
         rng_(options_.seed ? *options_.seed : any_seed()) {
     resolvers_ = make_resolver_factory(
-        target_, {loop_, trace_, feed_, options_.cooldown, options_.dns_service_config});
+        target_, {loop_, trace_, feed_, options_.cooldown, options_.dns_service_config,
+                  options_.kubeconfig});
     if (options_.listener != nullptr) {
       trace_.keep_words(kListenedWords);
       trace_.listen(options_.listener);

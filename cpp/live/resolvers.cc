@@ -6,9 +6,12 @@
 #include <string>
 
 #include "dns/wire.h"
+#include "kube/access.h"
+#include "kube/slice_watch.h"
 #include "lb/polling_resolver.h"
 #include "lb/static_resolver.h"
 #include "lb/watch_resolver.h"
+#include "live/kube_connection.h"
 #include "live/name_lookup.h"
 
 namespace greetlab {
@@ -66,6 +69,29 @@ class Told final : public ResolverFactory {
   const ResolverPorts ports_;
 };
 
+class ToldByKube final : public ResolverFactory {
+ public:
+  ToldByKube(const Target& target, ResolverPorts ports)
+      : ports_(ports),
+        api_(ports.loop, ports.trace, ports.trace.symbol("resolver"),
+             find_kube_access(ports.kubeconfig)),
+        service_(*target.kube) {
+    if (service_.name_space.empty()) service_.name_space = api_.access().name_space;
+  }
+
+  std::unique_ptr<Resolver> make(Rng& rng, Symbol who) override {
+    return std::make_unique<WatchResolver>(
+        ports_.trace, who, service_.name + '.' + service_.name_space,
+        std::make_unique<SliceWatch>(SliceWatch::Ports{ports_.loop, rng, ports_.trace, who, api_},
+                                     service_));
+  }
+
+ private:
+  const ResolverPorts ports_;
+  KubeConnection api_;
+  KubeService service_;
+};
+
 using Made = std::unique_ptr<ResolverFactory>;
 
 Made fixed(const Target& target, ResolverPorts ports) {
@@ -82,6 +108,10 @@ Made told(const Target& target, ResolverPorts ports) {
   return std::make_unique<Told>(target, ports);
 }
 
+Made told_by_kube(const Target& target, ResolverPorts ports) {
+  return std::make_unique<ToldByKube>(target, ports);
+}
+
 struct Scheme {
   std::string_view name;
   std::string_view example;                // for who has written something else; mostly none
@@ -93,6 +123,7 @@ constexpr std::array kSchemes{
     Scheme{"dns", "dns:///name:port, dns://server:port/name:port", parse_dns, looked_up},
     Scheme{"srv", "srv:///name", parse_srv, looked_up},
     Scheme{"static", "static:ip:port,...", parse_addresses, fixed},
+    Scheme{"k8s", "k8s:///service.namespace:port", parse_k8s, told_by_kube},
     Scheme{"watch", "", parse_watch, told},  // a cluster's channel alone is told of anything
     Scheme{"ipv4", "", parse_addresses, fixed},
     Scheme{"ipv6", "", parse_addresses, fixed},

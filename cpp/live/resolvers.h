@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "core/rng.h"
@@ -31,13 +32,15 @@ struct ResolverPorts {
   Trace& trace;
   EndpointFeed& feed;
   Duration cooldown;
-  bool service_config;  ///< Those that ask DNS ask it for this, too.
+  bool service_config;            ///< Those that ask DNS ask it for this, too.
+  const std::string& kubeconfig;  ///< A file's name; empty: `find_kube_access` knows.
 };
 
 /// @throws std::invalid_argument naming the text, what is wrong with it, and what it may be.
 Target parse_target(std::string_view text);
 
 /// @param target outlives the factory.
+/// @throws std::invalid_argument where a cluster's API is to be asked, and it is not known which.
 std::unique_ptr<ResolverFactory> make_resolver_factory(const Target& target, ResolverPorts ports);
 
 }  // namespace greetlab

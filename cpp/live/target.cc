@@ -109,6 +109,14 @@ Target parse_watch(std::string_view rest) {
   return target;
 }
 
+Target parse_k8s(std::string_view rest) {
+  Target target = parse_server_and_name(rest);
+  if (target.server) fail("which API is asked, a kubeconfig says: k8s:///service.namespace:port");
+  target.kube = parse_kube_service(target.authority);
+  target.name = target.authority.substr(0, target.authority.find(':'));
+  return target;
+}
+
 Target parse_dns(std::string_view rest) {
   Target target = parse_server_and_name(rest);
   const Address named = parse_address(target.authority);  // a name in place of the address

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/address.h"
+#include "kube/kube_service.h"
 
 namespace greetlab {
 
@@ -21,6 +22,10 @@ namespace greetlab {
 ///                                      asks for SRV only to find balancers
 ///     watch:///name                    the endpoints of that service, as the cluster tells of them
 ///                                      (their ports are the pods')
+///     k8s:///name.namespace:port       the same, as a real cluster's API tells of them (kube/);
+///     the
+///                                      port is the pods', by its number or its name. Without it:
+///                                      the only one; without a namespace: the client's own
 ///     static:ip:port,ip:port           these addresses; ipv4: and ipv6: are gRPC's words for it
 ///
 /// What stands for another letter (%6c) is that letter (RFC 3986 2.1). A name that is an IP
@@ -32,7 +37,8 @@ struct Target {
   std::string name;
   std::uint16_t port = 0;  ///< Of dns.
   std::vector<Address> addresses;
-  std::string authority;  ///< What its calls say they are for.
+  std::optional<KubeService> kube;  ///< Of k8s.
+  std::string authority;            ///< What its calls say they are for.
 };
 
 /// What a server's certificate must say: the name that is looked up, never what it was looked up
@@ -44,6 +50,7 @@ std::string name_to_verify(const Target& target);
 // @throws std::invalid_argument saying what is wrong with it.
 Target parse_dns(std::string_view rest);
 Target parse_srv(std::string_view rest);
+Target parse_k8s(std::string_view rest);
 Target parse_watch(std::string_view rest);
 Target parse_addresses(std::string_view rest);
 

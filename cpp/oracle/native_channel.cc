@@ -327,10 +327,10 @@ std::unique_ptr<GreetChannel> open_native_channel(ChannelOptions options) {
     throw std::invalid_argument("policy '" + policy +
                                 "': gRPC's own channel takes pick_first or round_robin");
   }
-  if (options.target.starts_with("watch:")) {
+  if (options.target.starts_with("watch:") || options.target.starts_with("k8s:")) {
     throw std::invalid_argument("target '" + options.target +
                                 "': gRPC's own channel asks DNS, and nobody can tell it anything; "
-                                "the engine 'lab' is told (watch:///)");
+                                "the engine 'lab' is told (watch:///, k8s:///)");
   }
   return std::make_unique<NativeChannel>(std::move(options));
 }

@@ -275,6 +275,43 @@ struct EndpointsTold {
   }
 };
 
+/// Of some endpoints the cluster says whose clients they are for: those in these zones (`hints` of
+/// an EndpointSlice; trafficDistribution, topology aware routing). kube-proxy heeds it.
+struct ZonesHinted {
+  Symbol service;
+  Symbol zones;
+  static constexpr std::string_view kName = "ZonesHinted";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"service", &ZonesHinted::service}, Field{"zones", &ZonesHinted::zones}};
+  }
+  std::string sentence(const Teller& t) const {
+    if (t.word(zones).empty()) return t.say("no endpoint of ", service, " is for a zone any more");
+    return t.say("endpoints of ", service, " are for clients in ", zones,
+                 ", the cluster hints: kube-proxy heeds it, ", t.who, " calls them all");
+  }
+};
+
+/// A client hears no more of a service's endpoints: the API that told of them is gone, or says what
+/// makes no sense, or what the client knows is too old for it. What it was told stands until it is
+/// told anew; it asks again at `until`.
+struct EndpointWatchEnded {
+  Symbol service;
+  Symbol reason;
+  Time until;
+  static constexpr std::string_view kName = "EndpointWatchEnded";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"service", &EndpointWatchEnded::service},
+                      Field{"reason", &EndpointWatchEnded::reason},
+                      Field{"until", &EndpointWatchEnded::until}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(t.who, " hears no more of ", service, ": ", reason, ". It asks again at ",
+                 t.moment(until), ", and goes by what it knows until then");
+  }
+};
+
 /// This service config is in force from now on; `source` is "DNS" or "the channel itself". An empty
 /// text: there is none any more.
 struct ServiceConfigTaken {
@@ -996,11 +1033,12 @@ struct CallEnded {
 using Fact = std::variant<
     PodChanged, EndpointsChanged, ProxyRouted, GoAwaySent, PodServed, LookupStarted, QueryAnswered,
     LookupEnded, ReresolutionRequested, CooldownStarted, ResolverBackoffStarted, ServiceConfigTaken,
-    ServiceConfigRefused, EndpointsTold, AddressListTaken, ListSwapped, PickerPublished,
-    ChannelStateChanged, EndpointEjected, EndpointReturned, WeightChanged, SubchannelCreated,
-    SubchannelStateChanged, ConnectStarted, TlsHandshake, Connected, ConnectFailed, GoAwayReceived,
-    PingSent, PingAnswered, PingUnanswered, KeepaliveThrottled, ConnectionLost, BackoffStarted,
-    HealthReported, HealthWatchEnded, FrameSeen, CallStarted, CallQueued, Picked, StreamAwaited,
-    CallUnsent, AttemptEnded, RetryScheduled, RetryRefused, RetryTokens, HedgeStarted, CallEnded>;
+    ServiceConfigRefused, EndpointsTold, ZonesHinted, EndpointWatchEnded, AddressListTaken,
+    ListSwapped, PickerPublished, ChannelStateChanged, EndpointEjected, EndpointReturned,
+    WeightChanged, SubchannelCreated, SubchannelStateChanged, ConnectStarted, TlsHandshake,
+    Connected, ConnectFailed, GoAwayReceived, PingSent, PingAnswered, PingUnanswered,
+    KeepaliveThrottled, ConnectionLost, BackoffStarted, HealthReported, HealthWatchEnded, FrameSeen,
+    CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent, AttemptEnded, RetryScheduled,
+    RetryRefused, RetryTokens, HedgeStarted, CallEnded>;
 
 }  // namespace greetlab

@@ -20,6 +20,7 @@ class Channel(GreetChannel):
 
     target: what to connect to: "dns:///name:port", "dns://server:port/name:port",
         "srv:///name" (the port comes from DNS; "lab" only), "static:ip:port,ip:port",
+        "k8s:///service.namespace:port" (told by a Kubernetes API; "lab" only),
         "watch:///service" (a cluster's own channels only: it tells them; "lab" only).
     title, world: what results and figures say about where they come from.
     name: its name in the trace.

@@ -31,6 +31,7 @@ class ChannelOptions(TypedDict, total=False):
     keepalive_without_calls: bool
     idle_timeout: float
     dns_service_config: bool
+    kubeconfig: str
     connection_per_call: bool
     source_ip: str
     frames: bool

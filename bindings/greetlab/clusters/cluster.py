@@ -22,6 +22,8 @@ HEADLESS_SERVICE = "greetserver-headless"
 ENVOY_SERVICE = "greetserver-envoy"
 WATCH = "watch:///"
 """Before a service's name: the client is told of its endpoints, and looks nothing up."""
+KUBE = "k8s:///"
+"""The same, by a Kubernetes API: before "service.namespace:port"."""
 
 XDS = "xds:///"
 """Before a service's name: gRPC's own client asks a control plane, step by step."""

@@ -32,6 +32,7 @@ from greetlab.clusters.cluster import (
     CLUSTER_IP_SERVICE,
     ENVOY_SERVICE,
     HEADLESS_SERVICE,
+    KUBE,
     WATCH,
     XDS,
     Cluster,
@@ -54,6 +55,7 @@ from greetlab.dns.lookup import Lookup, pod_resolver, pod_search, with_port
 
 if TYPE_CHECKING:
     from greetlab.clusters.authority import Authority
+    from greetlab.clusters.kube_api import EndpointApi
     from greetlab.dns.server import ClusterDns
 
 
@@ -191,6 +193,7 @@ class LocalCluster(Cluster, Faults):
         self._tls_names = _SERVICE_NAMES if tls_names is None else list(tls_names)
         self._mtls = mtls
         self._authority: Authority | None = None
+        self._api: EndpointApi | None = None
         self._lock = threading.RLock()
         delays = Delays(start_interval, readiness_delay, endpoint_lag, pre_stop)
         self._pods = LocalPods(self, delays, self._lock)
@@ -340,6 +343,24 @@ class LocalCluster(Cluster, Faults):
             self.publish()
         return name
 
+    @property
+    def kubeconfig(self) -> str:
+        """The file that says where this cluster's Kubernetes API is, and who may ask it: LIST and
+        WATCH of EndpointSlices, and nothing else. It serves from when this is first asked for.
+
+            greet-client --kubeconfig FILE k8s:///greetserver-headless.default:50051
+        """
+        with self._lock:
+            self._check_open()
+            if self._api is None:
+                from greetlab.clusters.kube_api import EndpointApi  # which takes its time
+
+                api = EndpointApi(self._network.dns, NAMESPACE, ("grpc", self.port))
+                self._cleanup.append(api.close)
+                self._api = api
+                self._tell_api()
+            return self._api.kubeconfig
+
     def lookup(self, name: str, types: Sequence[str] = ("A", "AAAA")) -> Lookup:
         """Looks a name up as a pod of this cluster would: search list, ndots:5 and all."""
         self._check_open()
@@ -353,7 +374,8 @@ class LocalCluster(Cluster, Faults):
 
         service: "greetserver", "greetserver-headless", or any DNS name. A name that does not exist
             is no error here: the calls fail, as a real client's would. "watch:///greetserver" looks
-            nothing up: see `Cluster.channel`.
+            nothing up: see `Cluster.channel`. "k8s:///greetserver-headless.default:50051" asks the
+            Kubernetes API whose `kubeconfig` it is given, or else this cluster's own.
         port: to dial; None = the right one, which for a headless service is the pods'.
 
         With `tls` it trusts the cluster's authority, where no other is given. What is random comes
@@ -363,6 +385,8 @@ class LocalCluster(Cluster, Faults):
         with self._lock:
             self._clients += 1
             number = self._clients
+        if service.startswith(KUBE):
+            options.setdefault("kubeconfig", self.kubeconfig)
         if options.get("seed") is None:
             options["seed"] = (self.seed + 2**32 + number) % 2**64
         if options.get("tls") and self._authority is not None:
@@ -401,10 +425,11 @@ class LocalCluster(Cluster, Faults):
 
         gRPC would walk this machine's search list, not a pod's, so the name is looked up here and
         handed over in full, with its final dot. A name that does not exist stays as it would first
-        be tried. What is watched ("watch:///...") is no name of DNS, and stays as it is.
+        be tried. What is watched ("watch:///...", "k8s:///...") is no name of DNS, and stays as it
+        is.
         """
         self._check_open()
-        if service.startswith((WATCH, XDS)):
+        if service.startswith((WATCH, KUBE, XDS)):
             if port is not None:
                 raise ValueError(f"port {port}: who watches {service} is told the pods' own")
             return service
@@ -636,14 +661,15 @@ class LocalCluster(Cluster, Faults):
         for number, proxy in enumerate(self._proxies):
             proxy.set_endpoints(with_port(pod.ips[number], self.port) for pod in listed)
         self._tell_endpoints(self._channels)
+        self._tell_api()
 
     # What the cluster does stands in the traces of its clients, too.
 
-    def _tell_endpoints(self, channels: Iterable[Channel]) -> None:
+    def _slice_endpoints(self) -> list[_core.SliceEndpoint]:
         # As EndpointSlices have them: also those that are not ready yet, or no more. While a pod is
         # listed nobody has noticed yet.
         pods = [pod for pod in self._pods.by_name.values() if pod.listed or pod.alive]
-        endpoints = [
+        return [
             _core.SliceEndpoint(
                 pod.name,
                 with_port(ip, self.port),
@@ -654,9 +680,19 @@ class LocalCluster(Cluster, Faults):
             for family in range(len(self._families))
             for pod, ip in ((pod, pod.ips[family]) for pod in pods)
         ]
+
+    def _tell_endpoints(self, channels: Iterable[Channel]) -> None:
+        endpoints = self._slice_endpoints()
         for channel in channels:
             for service in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE):
                 channel.tell_endpoints_changed(service, endpoints, lag=self._watch_lag)
+
+    def _tell_api(self) -> None:
+        if self._api is None:
+            return
+        endpoints = self._slice_endpoints()
+        for service in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE):
+            self._api.set_endpoints(service, endpoints, self._watch_lag)
 
     def tell(self, pod: LocalPod, change: str, *, ends: bool = False) -> None:
         """Puts what happens to a pod into the traces of the clients."""

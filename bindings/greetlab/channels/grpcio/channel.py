@@ -62,10 +62,10 @@ class GrpcioChannel:
         *,
         service_config: AnyServiceConfig | None = None,
     ) -> None:
-        if target.startswith("watch:"):
+        if target.startswith(("watch:", "k8s:")):
             raise ValueError(
                 f"target {target!r}: gRPC's own channel asks DNS, and nobody can tell it anything; "
-                "the engine 'lab' is told (watch:///)"
+                "the engine 'lab' is told (watch:///, k8s:///)"
             )
         usual = {name: default for name, default, _ in _core.channel_options()}
         told = {name: value for name, value, _ in _core.channel_options(**options)}
