@@ -210,8 +210,8 @@ class KubeConnection::Link final : public std::enable_shared_from_this<Link>,
 KubeConnection::KubeConnection(Loop& loop, Trace& trace, Symbol who, KubeAccess access)
     : loop_(loop),
       access_(std::move(access)),
-      host_(parse_dns("/" + to_string(Address{access.host, access.port}))),
-      tls_(tls_of(access)),
+      host_(parse_dns("/" + to_string(Address{access_.host, access_.port}))),
+      tls_(tls_of(access_)),
       dns_(loop, loop.poller(), system_resolver_config()),
       lookup_(loop, dns_, trace, who, host_, nullptr) {}
 
