@@ -29,9 +29,10 @@ class SliceWatchBench : private KubeApi, private Resolver::Watcher {
     if (which.name_space.empty()) which.name_space = "default";
     trace_.listen(&recording_);
     const Symbol who = trace_.symbol("client-1");
-    resolver_.emplace(trace_, who, which.name + '.' + which.name_space,
-                      std::make_unique<SliceWatch>(
-                          SliceWatch::Ports{clock_, rng_, trace_, who, *this}, std::move(which)));
+    const std::string name = which.name + '.' + which.name_space;
+    auto watch = std::make_unique<SliceWatch>(SliceWatch::Ports{clock_, rng_, trace_, who, *this},
+                                              std::move(which));
+    resolver_.emplace(trace_, who, name, std::move(watch));
     resolver_->start(*this, EventId::none);
   }
 

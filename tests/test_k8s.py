@@ -20,13 +20,14 @@ import grpc
 import kubernetes_validate
 import pytest
 import yaml
-from support import free_ip
+from support import free_ip, wait_until
 
+import greetlab as gl
 from greetlab import executables
 
 ROOT = Path(__file__).parent.parent
 K8S = ROOT / "k8s"
-OVERLAYS = ("ageless", "clusterip", "gateway", "headless", "ingress")
+OVERLAYS = ("ageless", "clusterip", "gateway", "headless", "ingress", "watch")
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 KUBERNETES = ("1.30", kubernetes_validate.latest_version())
 """The oldest that k8s/README.md promises, and the newest whose OpenAPI the package carries."""
@@ -190,7 +191,7 @@ def test_there_are_three_servers(objects):
     assert the(objects, "Deployment", "greetserver")["spec"]["replicas"] == 3
 
 
-@pytest.mark.parametrize("overlay", ["ageless", "gateway", "ingress"])
+@pytest.mark.parametrize("overlay", ["ageless", "gateway", "ingress", "watch"])
 def test_there_is_one_gateway(overlay):
     assert the(objects_of(overlay), "Deployment", "greetgateway")["spec"]["replicas"] == 1
 
@@ -240,6 +241,7 @@ def test_the_grpc_port_says_what_is_spoken_on_it(objects):
         "gateway": {"greetserver-headless", "greetgateway"},
         "ingress": {"greetserver-headless", "greetgateway"},
         "ageless": {"greetserver-headless", "greetgateway"},
+        "watch": {"greetserver-headless", "greetgateway"},
     }.items(),
 )
 def test_an_overlay_has_just_the_services_it_is_about(overlay, names):
@@ -435,6 +437,42 @@ def test_ageless_is_the_gateway_whose_connections_never_end():
     arguments = container_of(the(aged, "Deployment", "greetserver"))["args"]
     arguments[:] = [each for each in arguments if not each.startswith("--max-connection-age")]
     assert aged == objects_of("ageless")
+
+
+def test_the_watching_gateway_may_list_and_watch_endpoint_slices_and_nothing_else():
+    objects = objects_of("watch")
+    (role,) = of_kind(objects, "Role", "ClusterRole")
+    assert role["rules"] == [
+        {
+            "apiGroups": ["discovery.k8s.io"],
+            "resources": ["endpointslices"],
+            "verbs": ["list", "watch"],
+        }
+    ]
+    (binding,) = of_kind(objects, "RoleBinding", "ClusterRoleBinding")
+    assert (binding["roleRef"]["kind"], binding["roleRef"]["name"]) == (
+        "Role", role["metadata"]["name"],
+    )  # fmt: skip
+    (subject,) = binding["subjects"]
+    (account,) = of_kind(objects, "ServiceAccount")
+    assert subject["name"] == account["metadata"]["name"]
+    for workload in workloads(objects):
+        spec = template_of(workload)["spec"]
+        asks = spec.get("serviceAccountName") == account["metadata"]["name"]
+        assert asks == spec["automountServiceAccountToken"]
+        assert asks == (workload["metadata"]["name"] == "greetgateway")
+
+
+def test_the_watching_gateway_asks_its_kubeconfig_s_api():
+    """In place of the pod's own account, which is not here."""
+    container = container_of(the(objects_of("watch"), "Deployment", "greetgateway"))
+    environment = {e["name"]: e["value"] for e in container["env"] if "value" in e}
+    with gl.Cluster.local(pods=2) as local:
+        environment["GRPC_KUBECONFIG"] = local.kubeconfig
+        with serving("greet-gateway", container["args"], environment) as (line, address):
+            assert line.rstrip().endswith("calling k8s:///greetserver-headless:grpc (round_robin)")
+            path = container["readinessProbe"]["httpGet"]["path"]
+            wait_until(lambda: status_of(f"http://{address}{path}") == 200)
 
 
 # What the network plugin would let pass

@@ -1,6 +1,5 @@
 #include "kube/slice_watch.h"
 
-#include <algorithm>
 #include <cctype>
 #include <utility>
 
@@ -87,7 +86,7 @@ void SliceWatch::ask_at(Time when, EventId cause) {
 
 void SliceWatch::give_up(const std::string& why, bool at_once) {
   if (lasted()) backoff_.reset();
-  const Duration wait = at_once ? Duration{} : std::min(kLongestBackoff, backoff_.next(ports_.rng));
+  const Duration wait = at_once ? Duration{} : backoff_.next(ports_.rng);
   const Time until = ports_.clock.now() + wait;
   const EventId ended = ports_.trace.emit(ports_.who, cause_, [&] {
     return EndpointWatchEnded{ports_.trace.symbol(service_.name + "." + service_.name_space),

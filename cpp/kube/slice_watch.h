@@ -76,7 +76,7 @@ class SliceWatch final : public EndpointWatch, private KubeApi::Reader {
   const KubeService service_;
   const std::string path_;
   Watcher* watcher_ = nullptr;
-  Backoff backoff_;
+  Backoff backoff_{kLongestBackoff};
   std::string version_;                           // heard so far; empty: list
   bool listed_ = false;                           // ever
   bool expired_ = false;                          // and no news since

@@ -16,11 +16,13 @@ class Backoff {
   static constexpr Duration kInitial = std::chrono::seconds(1);
   static constexpr Duration kMax = std::chrono::seconds(120);
 
+  explicit Backoff(Duration max = kMax) : max_(max) {}
+
   /// The next wait. gRPC's C-core left the first one without jitter up to 1.51 (`backoff.cc`); the
   /// text asks for it.
   Duration next(Rng& rng) {
     const Duration wait = current_;
-    current_ = std::min(kMax, current_ * 8 / 5);
+    current_ = std::min(max_, current_ * 8 / 5);
     // In integers, so that it is the same on every machine: 80 %, and up to 40 % more.
     const auto spread = static_cast<std::uint64_t>((wait * 2 / 5).count());
     return wait * 4 / 5 + Duration(static_cast<std::int64_t>(rng.below(spread + 1)));
@@ -30,6 +32,7 @@ class Backoff {
   void reset() { current_ = kInitial; }
 
  private:
+  Duration max_;
   Duration current_ = kInitial;
 };
 

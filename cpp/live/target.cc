@@ -110,8 +110,10 @@ Target parse_watch(std::string_view rest) {
 }
 
 Target parse_k8s(std::string_view rest) {
+  if (rest.starts_with("//") && !rest.starts_with("///")) {
+    fail("which API is asked, a kubeconfig says: k8s:///service.namespace:port");
+  }
   Target target = parse_server_and_name(rest);
-  if (target.server) fail("which API is asked, a kubeconfig says: k8s:///service.namespace:port");
   target.kube = parse_kube_service(target.authority);
   target.name = target.authority.substr(0, target.authority.find(':'));
   return target;

@@ -13,6 +13,7 @@ import asyncio
 import json
 import secrets
 import shutil
+import ssl
 import tempfile
 import threading
 from collections import deque
@@ -61,15 +62,23 @@ class _Service:
 class EndpointApi:
     """Serves in one background thread, until it is closed.
 
-    address: to listen on, at `PORT`.
+    address: to listen on, at `api_port`; 0: any.
     namespace: whose EndpointSlices it has.
-    port: the endpoints' own, and the name that they have for it.
+    port: the endpoints' own, after the name that they have for it.
+    tls: over it; None: without.
 
     Raises OSError if the address is taken.
     """
 
-    def __init__(self, address: str, namespace: str, port: tuple[str, int]) -> None:
-        self.url = f"http://{with_port(address, PORT)}"
+    def __init__(
+        self,
+        address: str,
+        namespace: str,
+        port: tuple[str, int],
+        *,
+        api_port: int = PORT,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.token = secrets.token_urlsafe(24)
         self._namespace, self._port = namespace, port
         self._version = 1
@@ -77,18 +86,20 @@ class EndpointApi:
         self._changes: deque[tuple[int, str, dict[str, Any]]] = deque(maxlen=_KEPT)
         self._watches: list[_Watch] = []
         self._connections: set[_Connection] = set()
-        self._folder = Path(tempfile.mkdtemp(prefix="greetlab-kube-"))  # for its owner's eyes only
-        self.kubeconfig = str(self._folder / "config")
-        Path(self.kubeconfig).write_text(json.dumps(self._config()))  # JSON is YAML
+        self._away = False
         self._loop = asyncio.new_event_loop()
         try:
             self._server = self._loop.run_until_complete(
-                self._loop.create_server(lambda: _Connection(self), address, PORT)
+                self._loop.create_server(lambda: _Connection(self), address, api_port, ssl=tls)
             )
         except BaseException:
             self._loop.close()
-            shutil.rmtree(self._folder, ignore_errors=True)
             raise
+        found = self._server.sockets[0].getsockname()[1]
+        self.url = f"{'http' if tls is None else 'https'}://{with_port(address, found)}"
+        self._folder = Path(tempfile.mkdtemp(prefix="greetlab-kube-"))  # for its owner's eyes only
+        self.kubeconfig = str(self._folder / "config")
+        Path(self.kubeconfig).write_text(json.dumps(self._config()))  # JSON is YAML
         self._thread = threading.Thread(target=self._loop.run_forever, name="kube-api", daemon=True)
         self._thread.start()
 
@@ -105,6 +116,16 @@ class EndpointApi:
             if lag
             else self._reconcile(service, now)
         )
+
+    def set_away(self, away: bool) -> None:
+        """Hangs up on everybody, and on whoever comes, until it is back."""
+
+        def change() -> None:
+            self._away = away
+            for connection in list(self._connections) if away else []:
+                connection.hang_up()
+
+        self._loop.call_soon_threadsafe(change)
 
     def close(self) -> None:
         """Hangs up on everybody. Closing twice is fine."""
@@ -280,6 +301,9 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        if self._api._away:
+            transport.abort()
+            return
         self._api._connections.add(self)
         self._h2.initiate_connection()
         self._flush()

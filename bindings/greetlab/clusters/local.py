@@ -545,6 +545,15 @@ class LocalCluster(Cluster, Faults):
             self._config_record = txt_record(config)
             self.publish()
 
+    def api_outage(self, away: bool) -> None:
+        """Takes the Kubernetes API away, which hangs up on everybody, or brings it back. Clients
+        that it tells of endpoints go on with those that they know.
+        """
+        with self._lock:
+            assert self.kubeconfig  # there is one from now on
+            assert self._api is not None
+            self._api.set_away(away)
+
     def set_serving(self, pod: str, serving: bool) -> None:
         """Sets what a pod's health service says: the readiness probe has it off the endpoints, or
         back on them. Connections to it stay, and so do their calls.
