@@ -330,7 +330,9 @@ def test_hints_for_zones_are_noted_and_all_are_called():
     assert "endpoints of web.default are for clients in a, b, the cluster hints" in str(hinted)
     assert len(bench.addresses) == 2
     bench.say(line("MODIFIED", ONE))
-    assert "no endpoint of web.default is for a zone any more" in str(trace(bench).last("ZonesHinted"))
+    assert "no endpoint of web.default is for a zone any more" in str(
+        trace(bench).last("ZonesHinted")
+    )
 
 
 def test_a_service_whose_pods_are_gone_has_an_empty_slice_and_is_still_one():
@@ -372,7 +374,9 @@ def kubeconfig(path, *, cluster=None, user=None, **context):
         json.dumps(
             {
                 "current-context": "lab",
-                "clusters": [named | {"cluster": {"server": "https://10.0.0.1:6443"} | (cluster or {})}],
+                "clusters": [
+                    named | {"cluster": {"server": "https://10.0.0.1:6443"} | (cluster or {})}
+                ],
                 "users": [named | {"user": user or {}}],
                 "contexts": [named | {"context": {"cluster": "lab", "user": "lab"} | context}],
             }
@@ -424,15 +428,17 @@ def test_of_several_kubeconfigs_the_first_that_has_a_name_stands(tmp_path):
 )
 def test_a_kubeconfig_that_cannot_be_used_says_why(tmp_path, changed, sentence):
     path = kubeconfig(tmp_path / "config", **changed)
-    with pytest.raises(ValueError, match="kubeconfig .*config: ") as error:
+    with pytest.raises(ValueError, match=r"kubeconfig .*config: ") as error:
         _core.read_kubeconfig(path)
     assert sentence in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["", "a: [", "- 1", "current-context: x", "[" * 50, "\0", "&a [*a]"])
+@pytest.mark.parametrize(
+    "text", ["", "a: [", "- 1", "current-context: x", "[" * 50, "\0", "&a [*a]"]
+)
 def test_what_is_no_kubeconfig_says_so(tmp_path, text):
     (tmp_path / "config").write_text(text)
-    with pytest.raises(ValueError, match="config: |is empty"):
+    with pytest.raises(ValueError, match=r"config: |is empty"):
         _core.read_kubeconfig(str(tmp_path / "config"))
 
 

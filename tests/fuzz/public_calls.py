@@ -52,6 +52,7 @@ START = (
     "_core.PolicyConfig('random_subsetting', {'subsetSize': 2})",
     "_core.PolicyBench(_core.PolicyConfig('ring_hash_experimental', {}, None, "
     "{'requestHashHeader': 'a'}))",
+    "_core.SliceWatchBench('web.default:grpc')",
     "_core.SliceEndpoint('pod-1', '127.0.0.1:1', ready=True, serving=True, terminating=False)",
     "gl.Cluster.sim(pods=2, seed=3).channel('watch:///greetserver')",
     "_core.open_channel('lab', 'static:127.0.0.1:1', 'client-1', _core.PolicyConfig('pick_first'))",

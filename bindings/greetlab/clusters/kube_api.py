@@ -112,9 +112,11 @@ class EndpointApi:
         """
         now = list(endpoints)
         self._loop.call_soon_threadsafe(
-            lambda: self._loop.call_later(lag, self._reconcile, service, now)
-            if lag
-            else self._reconcile(service, now)
+            lambda: (
+                self._loop.call_later(lag, self._reconcile, service, now)
+                if lag
+                else self._reconcile(service, now)
+            )
         )
 
     def set_away(self, away: bool) -> None:
