@@ -173,8 +173,10 @@ def test_every_pod_meets_the_restricted_standard(objects):
 def test_no_pod_has_a_token_or_other_peoples_variables(objects):
     for workload in workloads(objects):
         spec = template_of(workload)["spec"]
-        assert spec["automountServiceAccountToken"] is False
         assert spec["enableServiceLinks"] is False
+        if spec.get("serviceAccountName") == "greetgateway":  # the overlay watch, and it asks
+            continue
+        assert spec["automountServiceAccountToken"] is False
         assert "serviceAccountName" not in spec
 
 

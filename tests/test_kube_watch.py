@@ -498,7 +498,7 @@ def test_in_the_local_cluster_it_is_told_of_all_that_happens():
         assert not channel.trace.of("LookupStarted", "EndpointWatchEnded")
         with pytest.raises(ValueError, match="is told the pods' own"):
             local.channel(HEADLESS, port=80)
-        other = local.channel("k8s:///greetserver:grpc", policy="round_robin")
+        other = local.channel("k8s:///greetserver:grpc", policy="round_robin").wait_ready(all=True)
         assert len(other.greet(times=8).by_pod) == 4
 
 
