@@ -58,9 +58,8 @@ class LabChannel final : public GreetChannel {
         connector_(loop_, trace_, authority_of(target_, options_), tls_of(target_, options_),
                    options_.source_ip, options_.frames),
         rng_(options_.seed ? *options_.seed : any_seed()) {
-    resolvers_ = make_resolver_factory(
-        target_, {loop_, trace_, feed_, options_.cooldown, options_.dns_service_config,
-                  options_.kubeconfig});
+    resolvers_ = make_resolver_factory(target_, {loop_, trace_, feed_, options_.cooldown,
+                                                 options_.dns_service_config, options_.kubeconfig});
     if (options_.listener != nullptr) {
       trace_.keep_words(kListenedWords);
       trace_.listen(options_.listener);
