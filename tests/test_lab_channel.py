@@ -289,8 +289,8 @@ def test_a_target_that_makes_no_sense_is_refused_in_words(target, why):
     with pytest.raises(ValueError, match=f"target '{target}'.*{why}") as refused:
         Channel(target)
     assert str(refused.value).endswith(
-        "(expected dns:///name:port, dns://server:port/name:port, srv:///name or "
-        "static:ip:port,...)"
+        "(expected dns:///name:port, dns://server:port/name:port, srv:///name, static:ip:port,... "
+        "or k8s:///service.namespace:port)"
     )
 
 

@@ -50,6 +50,8 @@ NOT_HERE = {
     "`template`); the local cluster has them",
     "authority": "the pods' certificates are the cluster's affair (cert-manager, a mesh); the "
     "local cluster has an authority of its own",
+    "kubeconfig": "the API is the cluster's, and your own kubeconfig says where it is",
+    "api_outage": "the API is the cluster's, and serves others too; the local cluster has its own",
     "proxies": "kube-proxy is no process of ours; the local cluster has one",
     "envoys": "an Envoy here is one that you deployed; the local cluster has them",
     "sidecar": "a mesh injects it, by your own hand; the local cluster has one",

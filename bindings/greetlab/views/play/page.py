@@ -50,8 +50,9 @@ def site() -> dict[str, bytes]:
     ahead = [f'<link rel="modulepreload" href="js/{name}">\n' for name in modules]
     index = _PAGE.format(
         policy="script-src 'self' 'wasm-unsafe-eval'; worker-src blob:; style-src 'self'; "
-        "connect-src 'self'",
-        head="".join([*(f'<link rel="stylesheet" href="{name}">\n' for name in _styles()), *ahead]),
+        "connect-src 'self'; img-src 'self'",
+        head='<link rel="icon" href="icon.svg">\n'
+        + "".join([*(f'<link rel="stylesheet" href="{name}">\n' for name in _styles()), *ahead]),
         palette=_palette(),
         link="",
         script='<script type="module" src="start.js"></script>',
@@ -60,6 +61,7 @@ def site() -> dict[str, bytes]:
         "index.html": index.encode(),
         "start.js": _FROM_FILE.encode(),
         "engine.wasm": _engine(),
+        "icon.svg": _ICON.encode(),
         "judge.js": _judge().encode(),
         **{name: style.encode() for name, style in _styles().items()},
         **{f"js/{name}": scripts[name].encode() for name in modules},
@@ -97,6 +99,14 @@ def _palette() -> str:
     styles = [{"color": style.color, "marker": style.marker} for style in STYLES]
     return markup(json.dumps({"styles": styles, "failed": FAILED.color}))
 
+
+# A client, and three pods. Without one, browsers ask for a favicon.ico, which is forbidden here.
+_ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" stroke="#3451d1">
+<path d="M3 8L13 2.5M3 8h10M3 8l10 5.5"/>
+<g fill="#3451d1"><circle cx="3" cy="8" r="2.5"/><circle cx="13" cy="2.5" r="2"/>
+<circle cx="13" cy="8" r="2"/><circle cx="13" cy="13.5" r="2"/></g>
+</svg>
+"""
 
 _PAGE = """<!doctype html>
 <html lang="en">
