@@ -19,6 +19,7 @@ import yaml
 ROOT = Path(__file__).parent.parent
 RECORDED = Path(__file__).parent / "kube_states"
 LAB_1 = ROOT / "labs" / "01_sticky_to_round_robin"
+LAB_2 = ROOT / "labs" / "02_more_pods_fewer_pods"
 PODS = ("2b7kx", "9xq4d", "m6zrt", "w8c5n", "j3f7h")
 NAMESPACED = {"namespace": "greetlab"}
 

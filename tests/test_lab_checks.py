@@ -490,7 +490,8 @@ def test_a_lab_that_there_is_not_is_one_sentence(kubectl):
     done = greetlab("check", "7", "--context", "lab")
     assert done.exit_code == 2
     assert done.stderr.strip() == (
-        "greetlab check: no lab 7: there is 0 (setup), 1 (sticky_to_round_robin)"
+        "greetlab check: no lab 7: there is 0 (setup), 1 (sticky_to_round_robin), "
+            "2 (more_pods_fewer_pods)"
     )
 
 

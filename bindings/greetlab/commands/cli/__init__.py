@@ -15,6 +15,7 @@ from greetlab.commands.cli.config import config
 from greetlab.commands.cli.demo import demo
 from greetlab.commands.cli.doctor import doctor
 from greetlab.commands.cli.kube import kube
+from greetlab.commands.cli.lab import lab
 from greetlab.commands.cli.lookup import lookup
 from greetlab.commands.cli.notebooks import notebooks
 from greetlab.commands.cli.play import play
@@ -59,6 +60,7 @@ for command in (
     policies,
     config,
     notebooks,
+    lab,
     check,
     clean,
 ):
