@@ -1,5 +1,6 @@
-"""`greetlab check 2`: the unsolved state fails, the solution passes, and each wrong state fails with a
-sentence of its own. The same on a real cluster: tests/kube/test_labs.py."""
+"""`greetlab check 2`: the unsolved state fails, the solution passes, each wrong state has a sentence.
+
+The same on a real cluster: tests/kube/test_labs.py."""
 
 import re
 
