@@ -1,4 +1,4 @@
-"""`greetlab check 2`: the unsolved state fails, the solution passes, each wrong state has a sentence.
+"""`greetlab check 2`: the unsolved fails, the solution passes, each wrong state has a sentence.
 
 The same on a real cluster: tests/kube/test_labs.py."""
 
