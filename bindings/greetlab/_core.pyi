@@ -575,6 +575,7 @@ class SliceWatchBench(metaclass=_Pybind11Type):
 
 def read_kubeconfig(paths: str) -> dict[str, str]: ...
 
+@final
 class PolicyBench(metaclass=_Pybind11Type):
     def __init__(
         self, policy: PolicyConfig | str = ..., seed: int = ..., health_service: str | None = ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pydoc
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,6 @@ def lab(
             )
         text = guide.read_text(encoding="utf-8")
     if Terminal().is_terminal:
-        typer.echo_via_pager(text)
+        pydoc.pager(text)
     else:
         typer.echo(text, nl=False)
