@@ -99,7 +99,8 @@ def test_taken_networks_are_passed_over_and_without_any_it_says_so():
         free = next(number for number, server in servers.items() if server is not None)
         servers[free].close()
         with gl.Cluster.local(pods=1) as cluster:
-            assert cluster.network == free
+            # Or one that another process had, and has given back meanwhile.
+            assert cluster.network == free or servers[cluster.network] is None
 
 
 def test_a_taken_port_of_a_pod_is_named():

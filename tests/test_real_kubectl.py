@@ -35,7 +35,7 @@ def api(tmp_path, monkeypatch):
 
 
 def test_a_check_passes_from_end_to_end(api, monkeypatch):
-    monkeypatch.setattr("greetlab.lessons.labs.sticky_to_round_robin.GREETINGS", 3)
+    monkeypatch.setattr("greetlab.lessons.labs.sharing.GREETINGS", 3)
     api.objects = settled(built(LAB_1 / "solution"))
     answers = iter(servers(api.objects))
     api.greet = lambda body: greeting(next(answers))

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from greetlab.commands.cli.shared import Terminal, failing_in_words
+from greetlab.commands.cli.shared import Json, Terminal, failing_in_words, print_json
 
 
 def lab(
     number: Annotated[int, typer.Argument(metavar="N", help="The lab's number.")],
+    as_json: Json = False,
 ) -> None:
     """Show the guide of a lab: labs/NN_name/README.md of the repository that you stand in.
 
@@ -31,7 +32,9 @@ def lab(
                 "the lab needs, too"
             )
         text = guide.read_text(encoding="utf-8")
-    if Terminal().is_terminal:
+    if as_json:
+        print_json({"lab": number, "guide": str(guide), "text": text})
+    elif Terminal().is_terminal:
         pydoc.pager(text)
     else:
         typer.echo(text, nl=False)
