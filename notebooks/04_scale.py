@@ -221,7 +221,8 @@ gl.check("04.goodbye", without("kill")[0].trace)
 # %% [markdown]
 # ## Sandbox
 #
-# All of it is yours. Change a number, run it again. `gl.Flow(mine.trace)` plays it.
+# All of it is yours. Change a number, run it again. `gl.Flow(mine.trace)` plays it. Below it is the
+# same world in the playground: there its levers are buttons, and a pod dies by a click.
 
 # %%
 sandbox = gl.Cluster.sim(pods=3, seed=7, max_connection_age=60.0, endpoint_lag=5.0)
@@ -233,3 +234,6 @@ sandbox.run(seconds=120)
 sandbox.kill("pod-1")
 sandbox.run(seconds=120)
 gl.plot.lanes(mine.trace, cluster=sandbox)
+
+# %%
+gl.Playground(sandbox)

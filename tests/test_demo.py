@@ -12,6 +12,7 @@ import pytest
 import greetlab as gl
 from greetlab.commands.demo import Story
 from greetlab.commands.demo.story import Check
+from greetlab.views.play.scenes import scene
 
 GREETLAB = Path(sys.executable).with_name("greetlab")
 
@@ -42,6 +43,17 @@ def test_the_story_holds_and_is_told(run):
         assert heading in ended.stdout
     assert str(folder) in ended.stdout.replace("\n", "")
     assert "\x1b" not in ended.stdout  # plain where there is no terminal
+
+
+def test_it_says_what_to_watch_for_and_why_as_the_playground_does(run):
+    ended, folder = run
+    told = " ".join(ended.stdout.split())
+    assert scene("round_robin changes nothing").watch in told
+    page = unescape((folder / "report.html").read_text())
+    for title in ("One connection, one pod", "Headless, and round_robin"):
+        assert scene(title).because in told
+        assert f"<p><b>Watch for</b> {scene(title).watch}</p>" in page
+        assert f"<p>{scene(title).because}</p>" in page
 
 
 def test_the_run_folder_holds_the_data_the_picture_and_the_summary(run):

@@ -10,6 +10,7 @@ from greetlab.commands.demo.story import COST_REQUESTS, REQUESTS, Story
 from greetlab.dns.lookup import nslookup
 from greetlab.text import markup
 from greetlab.views import plot
+from greetlab.views.play.scenes import scene
 from greetlab.views.plot import Picture
 from greetlab.views.plot.style import DARK
 from greetlab.views.widget import Flow
@@ -35,7 +36,10 @@ def report(story: Story, requests: Picture) -> str:
         "<code>greetlab demo</code>.</p>",
         "<h2>See it happen</h2>",
         f"<p>{_MOVING}</p>",
+        *(f"<p><b>Watch for</b> {markup(scene(title).watch)}</p>" for title in _SCENES),
         _frame(Flow(sticky, fair, titles=TITLES).to_html()),
+        "<h3>Why it happened</h3>",
+        *(f"<p>{markup(scene(title).because)}</p>" for title in _SCENES),
         "<h2>What DNS says</h2>",
         "<div class='pair'>",
         *(
@@ -60,6 +64,9 @@ def report(story: Story, requests: Picture) -> str:
     ]
     return _PAGE.format(style=_STYLE, body="\n".join(parts))
 
+
+_SCENES = ("One connection, one pod", "Headless, and round_robin")
+"""Of the playground: what the two traces show is said there, and once."""
 
 _MOVING = (
     "First, the ClusterIP with gRPC's default policy: DNS has one address, so there is one "

@@ -13,6 +13,7 @@ from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE
 from greetlab.commands.demo.story import COST_REQUESTS, Story
 from greetlab.dns.lookup import nslookup
 from greetlab.views.palette import pod_styles
+from greetlab.views.play.scenes import Scene, scene
 from greetlab.views.strip import strip
 from greetlab.views.words import Text
 
@@ -59,6 +60,7 @@ class Screen:
             for name, lookup in story.lookups.items()
         ]
         return "1  Two Services, the same pods: what DNS says", Group(
+            _watch(scene("round_robin changes nothing")),
             Columns(answers, padding=(0, 6)),  # side by side where the terminal is wide enough
             _explain(
                 f"{CLUSTER_IP_SERVICE} is a ClusterIP: one virtual address, whatever is behind it. "
@@ -69,24 +71,21 @@ class Screen:
     def _sticky(self, story: Story) -> tuple[str, RenderableType]:
         return "2  The problem: 60 requests to the ClusterIP", Group(
             *(self._strip(calls, story) for calls in story.sticky.values()),
-            _explain(
-                "The ClusterIP chooses a pod for each connection, not for each request, and gRPC "
-                "keeps one connection. round_robin changes nothing here: DNS gave it one address, "
-                "and a round of one is the same pod every time."
-            ),
+            _explain(scene("One connection, one pod").because),
+            _explain(scene("round_robin changes nothing").because),
         )
 
     def _fair(self, story: Story) -> tuple[str, RenderableType]:
         assert story.cold is not None
         assert story.fair is not None
+        shown = scene("Headless, and round_robin")
         return "3  The cure: the headless Service and round_robin", Group(
+            _watch(shown),
             self._strip(story.cold, story),
             self._strip(story.fair, story),
             _explain(
-                "The first 60 are a cold start: round_robin uses the connections that are READY, "
-                "and one is READY before the others, so its pod gets more, at times all 60. Once "
-                "all are, every pod has its turn. The connections stay open: nothing is dialled "
-                "again."
+                f"{shown.because} Here that may be all of the first 60. The connections stay "
+                "open: nothing is dialled again."
             ),
         )
 
@@ -151,6 +150,10 @@ class Screen:
     @staticmethod
     def _strip(calls: Calls, story: Story) -> RenderableType:
         return Group(strip(calls, story.pods), Text())
+
+
+def _watch(shown: Scene) -> RenderableType:
+    return Group(Text("Watch for ", "bold") + Text(shown.watch), Text())
 
 
 def _explain(text: str) -> RenderableType:

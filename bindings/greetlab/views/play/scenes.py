@@ -35,3 +35,8 @@ def scenes() -> tuple[Scene, ...]:
     return tuple(
         Scene(**{**one, "words": tuple(one["words"]), "links": tuple(one["links"])}) for one in told
     )
+
+
+def scene(title: str) -> Scene:
+    """The one of this title. Raises KeyError if there is none."""
+    return {one.title: one for one in scenes()}[title]
