@@ -1,0 +1,106 @@
+"""The labs' checks on a real Kubernetes: the one whose context GREETLAB_CONTEXT names. The labs'
+namespace must be free there, so that nobody's work is lost, and it is free again afterwards. Each
+state is made as the guide makes it. Set-up as lab 0 has it; some minutes.
+"""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from greetlab.clusters.kube import NAMESPACE, Kubectl, namespace
+from greetlab.lessons.labs import judge
+
+CONTEXT = os.environ.get("GREETLAB_CONTEXT", "")
+LABS = Path(__file__).parents[2] / "labs"
+SERVER, GATEWAY = "greetserver", "greetgateway"
+AGE = 11
+"""Seconds: connection-age's 10, and its tenth."""
+
+pytestmark = pytest.mark.skipif(
+    not CONTEXT, reason="no Kubernetes is named: GREETLAB_CONTEXT=... runs this"
+)
+
+
+@pytest.fixture
+def kubectl():
+    there = Kubectl(CONTEXT)
+    if namespace.is_there(there):
+        pytest.fail(f"the namespace {NAMESPACE} of {CONTEXT} is in use: greetlab clean frees it")
+    yield there
+    namespace.delete(there)
+    assert there.get("namespaces", name=NAMESPACE) == []
+
+
+def run(kubectl, *arguments):
+    subprocess.run(kubectl.command(*arguments), check=True, capture_output=True, timeout=120)
+
+
+def apply(kubectl, folder):
+    run(kubectl, "apply", "-k", str(LABS / folder))
+    for deployment in (SERVER, GATEWAY):
+        settle(kubectl, deployment)
+
+
+def settle(kubectl, deployment):
+    """The rollout is done, and of those that it replaced none is left."""
+    assert kubectl.wait_rollout(deployment, NAMESPACE, 90)
+    (wanted,) = kubectl.get("deployments.apps", namespace=NAMESPACE, name=deployment)
+    name = f"app.kubernetes.io/name={deployment}"
+    until(
+        lambda: (
+            len(kubectl.get("pods", namespace=NAMESPACE, selector=name))
+            == wanted["spec"]["replicas"]
+        ),
+        60,
+    )
+
+
+def restart(kubectl, deployment):
+    run(kubectl, "rollout", "restart", f"deployment/{deployment}", "--namespace", NAMESPACE)
+    settle(kubectl, deployment)
+
+
+def scale(kubectl, replicas):
+    kubectl.scale(SERVER, replicas, NAMESPACE)
+    settle(kubectl, SERVER)
+
+
+def until(true, seconds):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.5)
+
+
+def says(number, status, words):
+    found = judge(number, CONTEXT).verdict
+    print(found)
+    assert found.status == status, found
+    assert words in found.sentence, found
+
+
+def test_lab_1(kubectl):
+    says(1, "fail", "there is no namespace greetlab")
+    apply(kubectl, "01_sticky_to_round_robin/start")
+    says(1, "fail", "that your gateway dials, greetserver, still has a clusterIP: 10.")
+    apply(kubectl, "01_sticky_to_round_robin/solution")
+    until(lambda: judge(1, CONTEXT).verdict.ok, 3 * AGE)
+
+
+def test_lab_2(kubectl):
+    apply(kubectl, "02_more_pods_fewer_pods/start")
+    restart(kubectl, GATEWAY)
+    says(2, "fail", "asks for 3 pods, and this lab is about 5")
+    scale(kubectl, 5)
+    says(2, "fail", "became ready when the gateway was running already")
+    restart(kubectl, GATEWAY)
+    says(2, "fail", "each pod answers now, because the gateway has looked since the last came")
+    apply(kubectl, "02_more_pods_fewer_pods/solution")
+    until(lambda: judge(2, CONTEXT).verdict.ok, 3 * AGE)
+    scale(kubectl, 2)
+    says(2, "fail", "asks for 2 pods")
+    scale(kubectl, 5)
+    until(lambda: judge(2, CONTEXT).verdict.ok, 3 * AGE)
