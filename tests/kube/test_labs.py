@@ -19,9 +19,12 @@ SERVER, GATEWAY = "greetserver", "greetgateway"
 AGE = 11
 """Seconds: connection-age's 10, and its tenth."""
 
-pytestmark = pytest.mark.skipif(
-    not CONTEXT, reason="no Kubernetes is named: GREETLAB_CONTEXT=... runs this"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not CONTEXT, reason="no Kubernetes is named: GREETLAB_CONTEXT=... runs this"
+    ),
+    pytest.mark.timeout(300),  # several rollouts, at the cluster's pace
+]
 
 
 @pytest.fixture
