@@ -240,7 +240,8 @@ gl.check("03.warm", my_channel)
 # %% [markdown]
 # ## Sandbox
 #
-# All of it is yours. Change a number, run it again.
+# All of it is yours. Change a number, run it again. Below it is the same world in the playground:
+# there its levers are buttons, and a pod dies by a click.
 
 # %%
 pods, policy, service, requests, at_once, seed = 4, "round_robin", "greetserver-headless", 60, 1, 7
@@ -249,4 +250,5 @@ sandbox = gl.Cluster.sim(pods=pods, seed=seed)
 sandbox.slow("pod-2", 0.002)  # seconds that it takes longer
 mine = sandbox.channel(service, policy=policy)
 mine.load(requests, concurrency=at_once)
-gl.plot.lanes(mine.trace, cluster=sandbox)
+display(gl.plot.lanes(mine.trace, cluster=sandbox))
+gl.Playground(sandbox)

@@ -7,6 +7,9 @@ import psutil
 import pytest
 from browser import FLOW, chromium, colors, picture_folder, position, until
 from notebook_server import greetlab, link
+from playing import PLAY
+
+import greetlab as gl
 
 NAME = "03_round_robin.ipynb"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
@@ -78,6 +81,11 @@ def choose(page, *entries):
     page.locator(".lm-MenuBar-item", has_text=re.compile(f"^{first}$")).click()
     for entry in others:
         page.locator(".lm-Menu-item").get_by_text(entry, exact=True).click()
+
+
+def digest(link):
+    """Of the same world in Python."""
+    return gl.Cluster.from_link(link).trace.core.digest()
 
 
 def cells(page):
@@ -182,6 +190,20 @@ def test_it_can_be_shown(flow, pictures, theme):
         turned = figure.evaluate("(it) => getComputedStyle(it).filter")
         assert ("invert" in turned) == (theme == "dark"), turned
         flow.screenshot(path=pictures / f"{theme}-{width}-figure.png")
+
+
+def test_the_playground_shows_the_notebooks_own_world(lab):
+    shown = lab.locator(".jp-OutputArea iframe")
+    shown.scroll_into_view_if_needed()
+    page = shown.element_handle().content_frame()
+    until(page, PLAY)
+    link = page.input_value(".gl-address")
+    assert page.evaluate(f"{PLAY}.world.digest") == digest(link)
+    page.click("[data-pod=pod-3]")  # a person's click, in the frame
+    page.click(".gl-menu >> text=kill")
+    killed = page.input_value(".gl-address")
+    assert "kill+pod-3" in killed
+    assert page.evaluate(f"{PLAY}.world.digest") == digest(killed) != digest(link)
 
 
 def test_the_kernel_and_the_pods_are_the_servers(server, lab):

@@ -71,6 +71,8 @@ def digest(link):
 def test_a_hostile_link_is_only_text(show):
     for link, said in BAD_LINKS.items():
         is_refused(show(link), link, said)
+    megabyte = f"#{'x' * 1_000_000}"  # which Chromium needs seconds to go to
+    is_refused(show(megabyte), megabyte, "1000000 letters long")
 
 
 def test_a_folder_is_served_with_a_strict_policy(tab, tmp_path):

@@ -249,7 +249,8 @@ export const SCENES = [
     claim: ([now], { how, keepalive }) => how === "kill" ? now.failed <= 3
       : keepalive === "0" ? now.failed >= 20 : now.failed >= 1 && now.failed <= 8,
     because: "A reset is news, and the turns go on among the others. Silence is none: the " +
-      "connection looks READY, and every third call waits until its time is over. Keepalive asks.",
+      "connection looks READY, and every third call waits until its time is over. Keepalive asks, " +
+      "and gives up a connection that does not answer.",
   },
   {
     title: "One slow pod, four policies",
