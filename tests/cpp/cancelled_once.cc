@@ -51,6 +51,7 @@ int main() {
   Trace trace(clock);
   Wires wires(clock);
   Letter letter;
+  Letter next;  // outlives the channel, which cancels it
   std::vector<Code> ended;
   Channel channel({clock, wires, trace}, {}, [&](Rng&, Symbol) {
     return std::make_unique<StaticResolver>(clock, std::vector{Address{"10.0.0.1", 1}});
@@ -66,12 +67,12 @@ int main() {
   }
   std::printf("sent %zu times, ended %zu times\n", sent.size(), ended.size());
   if (sent.size() != 1 || ended != std::vector{Code::cancelled}) return 1;
-  Letter next;
   channel.call(next, {}, [&](const CallResult& result) { ended.push_back(result.status.code); });
   while (clock.step()) {
   }
   if (sent.size() != 2) return std::puts("the next one was not sent"), 1;
-  sent[1]({{Code::unavailable, "GOAWAY received"}, Symbol::none, true}, EventId::none);
+  const Done refused = sent[1];  // it is sent again at once, and `sent` may move
+  refused({{Code::unavailable, "GOAWAY received"}, Symbol::none, true}, EventId::none);
   while (clock.step()) {
   }
   std::printf("the next one was sent %zu times\n", sent.size() - 1);
