@@ -74,6 +74,7 @@ serve() {
   "${inside[@]}" "$@" >"$work/$name" 2>"$work/$name.err" &
   pids+=($!)
   read -r -t 10 line <"$work/$name" || stop "$name does not serve: $(<"$work/$name.err")"
+  rm "$work/$name"  # another of this name may come
   address=$(sed 's/.* serving on \([0-9.:]*\).*/\1/' <<<"$line")
 }
 # SIGTERM to the server that came last: it has to end, and with 0.

@@ -459,7 +459,7 @@ def test_in_a_notebook_s_frame_it_is_the_same_world(show, browser, tmp_path):
     made = tmp_path / "notebook.html"
     made.write_text(f"<!doctype html><title>A notebook</title>{shown['text/html']}")
     wrong = []
-    page = browser.new_context(offline=True).new_page()
+    page = browser.new_context(offline=True, color_scheme="null").new_page()
     page.on("console", lambda said: wrong.append(said.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(made.as_uri())
@@ -470,6 +470,11 @@ def test_in_a_notebook_s_frame_it_is_the_same_world(show, browser, tmp_path):
     frame.click("text=The essay")
     assert frame.input_value(".gl-address") == "#scene-1"
     assert page.url == made.as_uri()
+    dark = "matchMedia('(prefers-color-scheme: dark)').matches"
+    assert not frame.evaluate(dark)  # the system's, for a page without a theme
+    for theme, so in (("false", dark), ("true", f"!{dark}")):  # JupyterLab's own
+        page.evaluate(f"document.body.dataset.jpThemeLight = '{theme}'")
+        until(frame, so)
     page.context.close()
     assert wrong == []
 
@@ -522,4 +527,8 @@ def test_axe_finds_nothing(show, width, theme):
     page.click("text=Fork")
     unfold(page)
     page.click("[data-pod=pod-2]")
+    assert wrong_for_axe(page) == []
+    page.click("text=Your own policy")
+    page.get_by_role("button", name="Run it in 100 worlds").click()
+    page.locator(".gl-yours .gl-stage canvas").first.wait_for()
     assert wrong_for_axe(page) == []

@@ -13,6 +13,17 @@ from greetlab.views.play.page import document
 from greetlab.views.widget import still
 from greetlab.views.widget.pack import pack, summary
 
+# The frame cannot see its notebook. But what an element's color-scheme says is the preferred one of
+# the page in it (CSS Color Adjustment, 2.3); where a notebook has no theme, it is the system's.
+_THEMES = (
+    "<style>"
+    '[data-jp-theme-light="true"] .greetlab-playground, .vscode-light .greetlab-playground '
+    "{color-scheme: light} "
+    '[data-jp-theme-light="false"] .greetlab-playground, .vscode-dark .greetlab-playground '
+    "{color-scheme: dark}"
+    "</style>"
+)
+
 
 class Playground:
     """The playground in a notebook's cell: the essay's scenes, and a sandbox with every lever.
@@ -67,7 +78,9 @@ class Playground:
         # srcdoc, for a blob: or a file's address is not allowed everywhere (VS Code), and scripts
         # only: its origin is none, so nothing of the notebook's is within its reach.
         frame = (
-            '<iframe title="greetlab: the playground" sandbox="allow-scripts" '
+            f"{_THEMES}"
+            '<iframe title="greetlab: the playground" class="greetlab-playground" '
+            'sandbox="allow-scripts" '
             f'style="width: 100%; height: {self.height}px; border: 0" '
             f'srcdoc="{html.escape(self.to_html())}"></iframe>'
         )
