@@ -376,6 +376,66 @@ def test_a_pod_is_killed_by_a_click_in_the_picture(show):
     same_in_python(page)
 
 
+def test_whatever_is_done_to_a_pod_or_to_all_is_a_world_that_python_knows(show):
+    page = show(f"#{WORLD};{CALLS}")
+    at(page, 150)
+    page.click("[data-pod=pod-2]")
+    deeds = page.locator(".gl-menu button").count() - 1  # the last one leaves it
+    page.keyboard.press("Escape")
+    said = []
+    for number in range(1, deeds + 1):
+        page.click("text=cured")  # from the beginning, each time
+        at(page, 150)
+        page.click("[data-pod=pod-2]")
+        page.click(f".gl-menu button:nth-of-type({number})")
+        said += re.findall(r"@\w+\+(.*?);", page.url)
+        same_in_python(page)
+    assert said == [
+        "kill+pod-2", "lose+pod-2", "drain+pod-2", "slow+pod-2+100ms", "slow+pod-2+0",
+        "fail+pod-2+0.5", "fail+pod-2+0", "set_serving+pod-2+false", "set_serving+pod-2+true",
+        "restart+pod-2",
+    ]  # fmt: skip
+    page.click("text=cured")
+    at(page, 150)
+    page.click("text=Roll out")
+    assert re.search(r";@\w+\+rollout;", page.url)
+    same_in_python(page)
+    at(page, "end")
+    assert list(shares(page)) == [f"pod-{i}" for i in range(1, 7)]
+
+
+def test_the_picture_is_stepped_scrubbed_and_played_at_any_speed(show):
+    page = show(f"#{WORLD};{CALLS}")
+    page.click("text=cured")
+    at(page, 150)
+    position = f"{PLAY}.flow.player.position"
+    for button, then in (
+        ("One event forward", 151), ("One event back", 150), ("To the end", None),
+        ("To the beginning", 0),
+    ):  # fmt: skip
+        page.get_by_role("button", name=button).click()
+        assert page.evaluate(position) == (
+            page.evaluate(f"{PLAY}.flow.clock.events") if then is None else then
+        )
+    lanes = page.locator(".gl-stage canvas").nth(1).bounding_box()
+    page.mouse.move(lanes["x"] + lanes["width"] / 4, lanes["y"] + 20)
+    page.mouse.down()
+    before = page.evaluate(position)
+    page.mouse.move(lanes["x"] + lanes["width"] / 2, lanes["y"] + 20)
+    page.mouse.up()
+    assert 0 < before < page.evaluate(position) < page.evaluate(f"{PLAY}.flow.clock.events")
+    speeds = page.locator("select[aria-label=Speed] option").evaluate_all(
+        "(all) => all.map((one) => one.value)"
+    )
+    assert (speeds[0], speeds[-1]) == ("0.125", "1000")
+    for speed in speeds:
+        at(page, 100)
+        page.select_option("select[aria-label=Speed]", speed)
+        page.evaluate(f"{PLAY}.flow.player.play()")
+        until(page, f"{PLAY}.flow.player.u > {PLAY}.flow.clock.u[99]")
+        page.evaluate(f"{PLAY}.flow.player.pause()")
+
+
 def test_a_fork_is_two_worlds_side_by_side(show):
     page = show(f"#{WORLD};{CALLS}")
     at(page, 150)

@@ -46,7 +46,9 @@ const TO_A_POD = [
   ["slow", "slow: 100 ms more for each call", ["100ms"]],
   ["slow", "quick again", ["0"]],
   ["fail", "fail half of its calls", [0.5]],
+  ["fail", "fail none", [0]],
   ["set_serving", "its health says: not serving", [false]],
+  ["set_serving", "its health says: serving", [true]],
   ["restart", "restart: at the same address", []],
 ];
 
