@@ -401,7 +401,7 @@ def test_whatever_is_done_to_a_pod_or_to_all_is_a_world_that_python_knows(show):
     assert re.search(r";@\w+\+rollout;", page.url)
     same_in_python(page)
     at(page, "end")
-    assert list(shares(page)) == [f"pod-{i}" for i in range(1, 7)]
+    assert {f"pod-{i}" for i in range(1, 7)} <= set(shares(page))
 
 
 def test_the_picture_is_stepped_scrubbed_and_played_at_any_speed(show):
