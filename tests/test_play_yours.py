@@ -2,6 +2,7 @@
 
 import re
 
+from playing import until
 from test_play_page import browser, file, pictures, show  # noqa: F401  (fixtures)
 
 LEAST = """function pick(ready) {
@@ -34,7 +35,7 @@ def test_a_picker_is_written_judged_and_its_worst_world_drawn(show, pictures):  
     for width, theme in ((390, "light"), (1280, "dark")):
         page.set_viewport_size({"width": width, "height": 1000})
         page.emulate_media(color_scheme=theme)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        until(page, f"document.documentElement.scrollWidth <= {width}")  # the picture follows
         page.screenshot(path=pictures / f"yours-{width}-{theme}.png", full_page=True)
     assert "function%20pick" in page.url
 
