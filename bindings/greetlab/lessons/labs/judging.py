@@ -12,7 +12,7 @@ from greetlab.lessons.exercises.exercise import CannotLook
 from greetlab.lessons.labs.lab import Lab, Wrong
 from greetlab.lessons.labs.seen import Seen
 
-LABS = ("setup", "sticky_to_round_robin", "more_pods_fewer_pods")
+LABS = ("setup", "sticky_to_round_robin", "more_pods_fewer_pods", "a_rollout_without_a_lost_call")
 """The modules, each with a `LAB`, in the order of their numbers."""
 
 
