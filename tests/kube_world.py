@@ -7,6 +7,7 @@ the manifests change.
 
 import copy
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -15,6 +16,9 @@ from pathlib import Path
 
 import fake_kubectl
 import yaml
+from typer.testing import CliRunner
+
+from greetlab.commands.cli import app
 
 ROOT = Path(__file__).parent.parent
 RECORDED = Path(__file__).parent / "kube_states"
@@ -199,3 +203,22 @@ class FakeKubectl:
 
     def verbs(self):
         return [asked["words"][0] for asked in self.asked]
+
+
+# What the labs' guides print is what the commands print.
+
+
+def checks_in(readme):
+    """The blocks that a README shows of `greetlab check`, names of pods and addresses aside."""
+    text = (LAB_1.parent / readme / "README.md").read_text()
+    blocks = [block.removeprefix("\n") for block in text.split("```")[1::2]]
+    return [_plain(block) for block in blocks if re.search("^[✔✘] ", block, re.MULTILINE)]
+
+
+def printed_check(number):
+    return _plain(CliRunner().invoke(app, ["check", str(number), "--context", "greetlab"]).stdout)
+
+
+def _plain(text):
+    text = re.sub(r"-[0-9a-f]{10}-[0-9a-z]{5}", "-POD", re.sub(r"v1\.\d+\.\d+", "VERSION", text))
+    return re.sub(r"\d+\.\d+\.\d+\.\d+", "ADDRESS", text)

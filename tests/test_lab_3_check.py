@@ -3,11 +3,21 @@
 The Job's log is a trace of the simulator, its pods renamed. The same on a real cluster:
 tests/kube/test_labs.py."""
 
+import json
 import re
 from functools import cache
 
 import pytest
-from kube_world import LAB_3, built, find, recorded, servers, settled
+from kube_world import (
+    LAB_3,
+    built,
+    checks_in,
+    find,
+    printed_check,
+    recorded,
+    servers,
+    settled,
+)
 
 import greetlab as gl
 from greetlab.lessons.labs import judge
@@ -26,12 +36,12 @@ def log(rolled=True, cooldown=1.0, grace=10.0):
         "greetserver-headless", policy="round_robin", cooldown=cooldown
     )
     client.wait_ready(all=True)
-    load = client.start(400, 100, every=0.1)
+    load = client.start(900, 100, every=0.05)
     cluster.run(seconds=2)
     if rolled:
         cluster.rollout()
-    cluster.run(seconds=50)
-    assert len(client.calls(load)) == 400
+    cluster.run(seconds=60)
+    assert len(client.calls(load)) == 900
     return cluster.trace
 
 
@@ -42,7 +52,7 @@ def printed(trace, folder):
     text = file.read_text()
     for number, name in enumerate([*OLD, *NEW], 1):
         text = text.replace(f'"pod-{number}"', f'"{name}"')
-    return f"400 calls\n{text}"
+    return f"900 calls\n{text}"
 
 
 def job(phase="Succeeded", **status):
@@ -103,7 +113,8 @@ WRONG = {
     "not called": (server, {"client": []}, "there is no Job greetclient"),
     "still calling": (server, {"client": job("Running")}, "the Job greetclient still calls"),
     "its client cannot be had": (
-        server, {"client": job(**recorded("image_pull_back_off"))}, "greetclient does not run: .*image"
+        server, {"client": job(**recorded("image_pull_back_off"))},
+        "greetclient does not run: .*image",
     ),
     "nothing rolled": (server, {"calls": (False,)}, "no rollout went on meanwhile"),
     "a cooldown of 30 s": (
@@ -133,22 +144,23 @@ def test_the_solution_passes(cluster):
     found = judge(3, "lab")
     assert found.verdict.status == "pass", found
     assert found.right[-2:] == (
-        "400 calls while all pods were replaced",
-        "of 400 calls none failed",
+        "900 calls while all pods were replaced",
+        "of 900 calls none failed",
     )
 
 
 def test_pods_that_came_after_the_calls_are_not_those_that_were_seen(cluster, kubectl):
     cluster(server())
-    kubectl.set(log=json_renamed(kubectl))
+    log = json.loads((kubectl.folder / "state.json").read_text())["log"]
+    kubectl.set(log=log.replace(NEW[0], "greetserver-7b7c6fb956-k2z2m"))
     assert "ended before the pods that are there now had come" in judge(3, "lab").verdict.sentence
 
 
-def json_renamed(kubectl):
-    import json
-
-    log = json.loads((kubectl.folder / "state.json").read_text())["log"]
-    return log.replace(NEW[0], "greetserver-7b7c6fb956-k2z2m")
+@pytest.mark.parametrize("hook", [{"exec": {"command": ["sleep", "5"]}}, {"httpGet": {"port": 1}}])
+def test_a_wait_that_it_cannot_read_is_unknown(cluster, hook):
+    cluster(server(lifecycle={"preStop": hook}))
+    assert "how long that takes is not to be seen" in judge(3, "lab").verdict.sentence
+    assert judge(3, "lab").verdict.status == "unknown"
 
 
 def test_a_log_that_was_cut_is_unknown(cluster, kubectl):
@@ -159,11 +171,6 @@ def test_a_log_that_was_cut_is_unknown(cluster, kubectl):
     assert "has lost the trace's beginning" in verdict.sentence
 
 
-def test_a_preStop_that_it_cannot_read_is_unknown(cluster):  # noqa: N802
-    cluster(server(lifecycle={"preStop": {"exec": {"command": ["sleep", "5"]}}}))
-    assert judge(3, "lab").verdict.status == "unknown"
-
-
 def test_the_solution_is_the_start_with_another_begin_and_end():
     before, after = built(LAB_3 / "start"), built(LAB_3 / "solution")
     (changed,) = [thing for thing in after if thing not in before]
@@ -172,3 +179,12 @@ def test_the_solution_is_the_start_with_another_begin_and_end():
     was, is_ = (t["spec"]["template"]["spec"]["containers"][0]["args"] for t in (was, is_))
     assert set(is_) - set(was) == {"--cooldown=1s"}
     assert set(was) <= set(is_)
+
+
+def test_the_readme_shows_what_the_check_really_prints(cluster, kubectl):
+    kubectl.set(contexts=["greetlab"])
+    cluster(built(LAB_3 / "start"))
+    unsolved = printed_check(3)
+    cluster(server())
+    first, *_, last = checks_in(LAB_3.name)
+    assert (first, last) == (unsolved, printed_check(3))

@@ -41,9 +41,9 @@ def run(kubectl, *arguments):
     subprocess.run(kubectl.command(*arguments), check=True, capture_output=True, timeout=120)
 
 
-def apply(kubectl, folder):
+def apply(kubectl, folder, deployments=(SERVER, GATEWAY)):
     run(kubectl, "apply", "-k", str(LABS / folder))
-    for deployment in (SERVER, GATEWAY):
+    for deployment in deployments:
         settle(kubectl, deployment)
 
 
@@ -64,6 +64,33 @@ def settle(kubectl, deployment):
 def restart(kubectl, deployment):
     run(kubectl, "rollout", "restart", f"deployment/{deployment}", "--namespace", NAMESPACE)
     settle(kubectl, deployment)
+
+
+def change(kubectl, container, pod=None, **spec):
+    """Changes the servers' Deployment: of its container, of its pods, and of itself."""
+    template = {"spec": {**(pod or {}), "containers": [{"name": SERVER, **container}]}}
+    patch = {"spec": {"template": template, **spec}}
+    kubectl.patch(f"deployment/{SERVER}", patch, NAMESPACE)
+    settle(kubectl, SERVER)
+
+
+def call(kubectl, folder):
+    """The lab's client, anew; comes back when it calls."""
+    run(kubectl, "replace", "--force", "-k", str(LABS / folder))
+    until(lambda: job(kubectl)["status"].get("ready"), 60)
+
+
+def called(kubectl):
+    """It has ended."""
+    kinds = ("Complete", "Failed")
+    until(
+        lambda: any(c["type"] in kinds for c in job(kubectl)["status"].get("conditions") or ()), 90
+    )
+
+
+def job(kubectl):
+    (there,) = kubectl.get("jobs.batch", namespace=NAMESPACE, name="greetclient")
+    return there
 
 
 def scale(kubectl, replicas):
@@ -107,3 +134,38 @@ def test_lab_2(kubectl):
     says(2, "fail", "asks for 2 pods")
     scale(kubectl, 5)
     until(lambda: judge(2, CONTEXT).verdict.ok, 3 * AGE)
+
+
+@pytest.mark.timeout(600)  # a load of 45 seconds takes that long, three times
+def test_lab_3(kubectl):
+    lab = "03_a_rollout_without_a_lost_call"
+    apply(kubectl, f"{lab}/start", [SERVER])
+    says(3, "fail", "nobody asks a pod of greetserver whether it is ready")
+    apply(kubectl, f"{lab}/solution", [SERVER])
+    says(3, "fail", "there is no Job greetclient")
+
+    call(kubectl, f"{lab}/solution/client")
+    says(3, "fail", "the Job greetclient still calls")
+    called(kubectl)
+    says(3, "fail", "no rollout went on meanwhile")
+    call(kubectl, f"{lab}/start/client")  # gRPC's cooldown of 30 s
+    restart(kubectl, SERVER)
+    called(kubectl)
+    says(3, "fail", "s no pod that the client knew was there. From one lookup to the next it let")
+    call(kubectl, f"{lab}/solution/client")
+    restart(kubectl, SERVER)
+    called(kubectl)
+    says(3, "pass", "no caller noticed")
+
+    change(kubectl, {"lifecycle": {"preStop": {"sleep": {"seconds": 1}}}})
+    says(3, "fail", "goes on for 1 s after it is off the list")
+    change(kubectl, {"lifecycle": None})
+    says(3, "fail", "gets SIGTERM in the moment in which it is taken off the list")
+    apply(kubectl, f"{lab}/solution", [SERVER])
+    says(3, "fail", "ended before the pods that are there now had come")
+    change(kubectl, {}, {"terminationGracePeriodSeconds": 12})
+    says(3, "fail", "SIGKILL comes 12 s after a pod was told to go")
+    change(kubectl, {"args": ["--service-time=400ms", "--grace=0s"]})
+    says(3, "fail", "gives what is under way 0 s, and a call takes 0.4 s")
+    change(kubectl, {}, strategy={"type": "Recreate", "rollingUpdate": None})
+    says(3, "fail", "is Recreate: all its pods end before the first new one begins")

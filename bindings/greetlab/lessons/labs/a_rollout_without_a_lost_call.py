@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from greetlab.clusters.kube.kubectl import Object
 from greetlab.lessons.exercises.exercise import CannotLook
 from greetlab.lessons.labs import called, flags, sharing
@@ -77,7 +79,10 @@ def _waits(pod: Object) -> float:
 def _grace(seen: Seen) -> str:
     """What is under way comes to its end."""
     template = sharing.deployment_of(seen, sharing.SERVER)["spec"]["template"]
-    grace, longest = _seconds(template, "--grace", GRACE), _seconds(template, "--service-time", "0s")
+    grace, longest = (
+        _seconds(template, "--grace", GRACE),
+        _seconds(template, "--service-time", "0s"),
+    )
     if grace == 0 or grace < longest:
         takes = f", and a call takes {longest:g} s" if longest else ""
         raise Wrong(
@@ -143,10 +148,8 @@ def _none_lost(seen: Seen) -> str:
         raise Wrong(f"{told}: they were with a pod when it went. It said: {failed[0].message}.")
     first, last = unsent[0].seconds, unsent[-1].seconds
     looks = [lookup.seconds for lookup in calls.of("LookupStarted")]
-    before = max((at for at in looks if at <= first), default=None)
-    after = min((at for at in looks if at > first), default=None)
-    held = before is not None and after is not None
-    why = f" From one lookup to the next it let {after - before:.0f} s pass." if held else ""
+    waits = [after - before for before, after in pairwise(looks) if before <= first < after]
+    why = f" From one lookup to the next it let {waits[0]:.0f} s pass." if waits else ""
     raise Wrong(f"{told}: for {last - first:.1f} s no pod that the client knew was there.{why}")
 
 
