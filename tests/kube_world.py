@@ -25,6 +25,7 @@ RECORDED = Path(__file__).parent / "kube_states"
 LAB_1 = ROOT / "labs" / "01_sticky_to_round_robin"
 LAB_2 = ROOT / "labs" / "02_more_pods_fewer_pods"
 LAB_3 = ROOT / "labs" / "03_a_rollout_without_a_lost_call"
+LAB_4 = ROOT / "labs" / "04_pods_that_die_and_fall_silent"
 PODS = ("2b7kx", "9xq4d", "m6zrt", "w8c5n", "j3f7h")
 NAMESPACED = {"namespace": "greetlab"}
 

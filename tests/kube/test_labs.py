@@ -1,19 +1,27 @@
 """The labs' checks on a real Kubernetes: the one whose context GREETLAB_CONTEXT names. The labs'
 namespace must be free there, so that nobody's work is lost, and it is free again afterwards. Each
 state is made as the guide makes it. Set-up as lab 0 has it; some minutes.
+
+Lab 4's pods die and fall silent by root's hand on their node. GREETLAB_NODE is the command that
+takes another one there: "minikube --profile greetlab ssh -- sudo".
 """
 
+import json
 import os
+import shlex
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from greetlab.clusters.kube import NAMESPACE, Kubectl, namespace
 from greetlab.lessons.labs import judge
 
 CONTEXT = os.environ.get("GREETLAB_CONTEXT", "")
+NODE = shlex.split(os.environ.get("GREETLAB_NODE", ""))
 LABS = Path(__file__).parents[2] / "labs"
 SERVER, GATEWAY = "greetserver", "greetgateway"
 AGE = 11
@@ -78,6 +86,21 @@ def call(kubectl, folder):
     """The lab's client, anew; comes back when it calls."""
     run(kubectl, "replace", "--force", "-k", str(LABS / folder))
     until(lambda: job(kubectl)["status"].get("ready"), 60)
+
+
+def call_with(kubectl, folder, **flags):
+    """The lab's client, anew, with other flags; None: without it. It makes one call only."""
+    command = kubectl.command("kustomize", str(LABS / folder))
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+    manifest = yaml.safe_load(done.stdout)
+    container = manifest["spec"]["template"]["spec"]["containers"][0]
+    for name, value in {"count": 1, **flags}.items():
+        flag = f"--{name.replace('_', '-')}"
+        kept = [word for word in container["args"] if not word.startswith(f"{flag}=")]
+        container["args"] = [*kept, *([] if value is None else [f"{flag}={value}"])]
+    kubectl.delete("jobs.batch", ["greetclient", f"--namespace={NAMESPACE}"], wait=60)
+    kubectl.create(manifest)
+    called(kubectl)
 
 
 def called(kubectl):
@@ -169,3 +192,87 @@ def test_lab_3(kubectl):
     says(3, "fail", "gives what is under way 0 s, and a call takes 0.4 s")
     change(kubectl, {}, strategy={"type": "Recreate", "rollingUpdate": None})
     says(3, "fail", "is Recreate: all its pods end before the first new one begins")
+
+
+def config(*names, code="UNAVAILABLE"):
+    retry = {
+        "maxAttempts": 3,
+        "initialBackoff": "0.1s",
+        "maxBackoff": "1s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": [code],
+    }
+    return json.dumps({"methodConfig": [{"name": names, "retryPolicy": retry}]})
+
+
+def test_lab_4(kubectl):
+    lab = "04_pods_that_die_and_fall_silent"
+    solved = f"{lab}/solution/client"
+    says(4, "fail", "there is no namespace greetlab")
+    apply(kubectl, f"{lab}/start", [SERVER])
+    says(4, "fail", "there is no Job greetclient")
+    for flags, words in [
+        ({"keepalive_time": None}, "on which nobody answers is as good as any"),
+        ({"keepalive_timeout": None}, "gives a silent connection up after 20s"),
+        ({"service_config": None}, "the client sends none again"),
+        ({"service_config": '{"methodConfig": []}'}, "says nothing about sending a call again"),
+        ({"service_config": config()}, "is for no method"),
+        ({"service_config": config({"service": "x.Y"})}, "of x.Y, and not for greet.GreetService"),
+        ({"service_config": config({}, code="INTERNAL")}, "calls again that end as INTERNAL"),
+        ({"service_config": "nonsense"}, "is refused, as a whole"),
+        ({}, "no connection was cut in the midst of its calls"),
+    ]:
+        call_with(kubectl, solved, **flags)
+        says(4, "fail", words)
+
+
+@pytest.mark.skipif(
+    not NODE, reason="no way to the node is named: GREETLAB_NODE='minikube ssh -- sudo' runs this"
+)
+def test_lab_4_with_a_death_and_a_silence(kubectl):
+    lab = "04_pods_that_die_and_fall_silent"
+    apply(kubectl, f"{lab}/start", [SERVER])
+    call(kubectl, f"{lab}/solution/client")
+    time.sleep(2)  # of calls
+    die(kubectl, 0)
+    called(kubectl)
+    says(4, "fail", "gave no connection up for its silence")
+    restart(kubectl, SERVER)  # to the pod that came back nobody had a connection
+    call(kubectl, f"{lab}/solution/client")
+    time.sleep(2)
+    die(kubectl, 0)
+    time.sleep(2)
+    with silence(kubectl, 1):
+        called(kubectl)
+    says(4, "pass", "no caller noticed")
+
+
+def pod(kubectl, number):
+    name = f"app.kubernetes.io/name={SERVER}"
+    there = kubectl.get("pods", namespace=NAMESPACE, selector=name)
+    return sorted(there, key=lambda pod: pod["metadata"]["name"])[number]
+
+
+def node(*command):
+    done = subprocess.run([*NODE, *command], check=True, capture_output=True, timeout=30)
+    return done.stdout.decode().strip()
+
+
+def die(kubectl, number):
+    """Its process is killed, as the guide does it."""
+    name = f"io.kubernetes.pod.name={pod(kubectl, number)['metadata']['name']}"
+    container = node("crictl", "ps", "--quiet", "--name", SERVER, "--label", name)
+    pid = ("--output", "go-template", "--template", "{{.info.pid}}")
+    node("kill", "-9", node("crictl", "inspect", *pid, container))
+
+
+@contextmanager
+def silence(kubectl, number):
+    """What is sent to it is dropped."""
+    address = pod(kubectl, number)["status"]["podIP"]
+    rule = ["PREROUTING", "-d", address, "-p", "tcp", "--dport", "50051", "-j", "DROP"]
+    node("iptables", "-t", "raw", "-I", *rule)
+    try:
+        yield
+    finally:
+        node("iptables", "-t", "raw", "-D", *rule)
