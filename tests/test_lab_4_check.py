@@ -91,8 +91,8 @@ WRONG = {
         {"keepalive_timeout": None}, "gives a silent connection up after 20s, and its calls after"
     ),
     "no service config": ({"service_config": None}, "the client sends none again"),
-    "no JSON": ({"service_config": "{"}, "config is refused, as a whole: "),
-    "one attempt": (again(maxAttempts=1), "config is refused, as a whole: .*maxAttempts"),
+    "no JSON": ({"service_config": "{"}, "is refused, as a whole: the config is not JSON"),
+    "one attempt": (again(maxAttempts=1), "is refused, as a whole: .*maxAttempts is 1"),
     "another config": (
         {"service_config": '{"methodConfig": [{"name": [{}], "timeout": "3s"}]}'},
         "says nothing about sending a call again",

@@ -60,7 +60,8 @@ def _retries(seen: Seen) -> str:
     try:
         service_config.read(text, told=False)
     except ValueError as error:
-        raise Wrong(f"the client's config is refused, as a whole: {error}.") from error
+        why = str(error).removeprefix("service config: ").removesuffix(".")
+        raise Wrong(f"the client's service config is refused, as a whole: {why}.") from error
     policies = [(method.get("name") or [], method["retryPolicy"]) for method in _retrying(text)]
     if not policies:
         raise Wrong("a service config is there, and says nothing about sending a call again.")
