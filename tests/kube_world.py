@@ -7,6 +7,7 @@ the manifests change.
 
 import copy
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -15,11 +16,16 @@ from pathlib import Path
 
 import fake_kubectl
 import yaml
+from typer.testing import CliRunner
+
+from greetlab.commands.cli import app
 
 ROOT = Path(__file__).parent.parent
 RECORDED = Path(__file__).parent / "kube_states"
 LAB_1 = ROOT / "labs" / "01_sticky_to_round_robin"
 LAB_2 = ROOT / "labs" / "02_more_pods_fewer_pods"
+LAB_3 = ROOT / "labs" / "03_a_rollout_without_a_lost_call"
+LAB_4 = ROOT / "labs" / "04_pods_that_die_and_fall_silent"
 PODS = ("2b7kx", "9xq4d", "m6zrt", "w8c5n", "j3f7h")
 NAMESPACED = {"namespace": "greetlab"}
 
@@ -198,3 +204,22 @@ class FakeKubectl:
 
     def verbs(self):
         return [asked["words"][0] for asked in self.asked]
+
+
+# What the labs' guides print is what the commands print.
+
+
+def checks_in(readme):
+    """The blocks that a README shows of `greetlab check`, names of pods and addresses aside."""
+    text = (LAB_1.parent / readme / "README.md").read_text()
+    blocks = [block.removeprefix("\n") for block in text.split("```")[1::2]]
+    return [_plain(block) for block in blocks if re.search("^[✔✘] ", block, re.MULTILINE)]
+
+
+def printed_check(number):
+    return _plain(CliRunner().invoke(app, ["check", str(number), "--context", "greetlab"]).stdout)
+
+
+def _plain(text):
+    text = re.sub(r"-[0-9a-f]{10}-[0-9a-z]{5}", "-POD", re.sub(r"v1\.\d+\.\d+", "VERSION", text))
+    return re.sub(r"\d+\.\d+\.\d+\.\d+", "ADDRESS", text)

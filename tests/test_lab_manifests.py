@@ -1,13 +1,14 @@
-"""What the labs apply: start/, solution/, lookup.yaml, and the Job of `greetlab kube run`."""
+"""What the labs apply: start/, solution/, their single files, the Job of `greetlab kube run`."""
 
 import kubernetes_validate
 import pytest
 import yaml
-from kube_world import LAB_1, built, find
+from kube_world import LAB_1, LAB_3, LAB_4, built, find
 
 from greetlab.clusters.kube.job import manifest, own_image
 
 OURS = ("app.kubernetes.io/part-of", "greetlab")
+STEPS = ("start", "solution")
 VERSIONS = ("1.30", kubernetes_validate.latest_version())
 
 
@@ -20,7 +21,13 @@ def job():
 
 
 def everything():
-    return [*built(LAB_1 / "start"), *built(LAB_1 / "solution"), lookup(), job()]
+    folders = [
+        LAB_1 / "start",
+        LAB_1 / "solution",
+        *(lab / step / part for lab in (LAB_3, LAB_4) for step in STEPS for part in ("", "client")),
+    ]
+    silent = yaml.safe_load((LAB_4 / "silent.yaml").read_text())
+    return [*(thing for folder in folders for thing in built(folder)), lookup(), job(), silent]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -82,5 +89,14 @@ def test_no_image_is_latest():
         .get("spec", {})
         .get("containers", ())
     ]
-    assert len(images) == 6
+    assert len(images) == 14
     assert all(":" in image and not image.endswith(":latest") for image in images)
+
+
+def test_the_silent_policy_is_the_lab_s_own_but_for_the_pods_with_the_label():
+    silent = yaml.safe_load((LAB_4 / "silent.yaml").read_text())["spec"]
+    own = find(built(LAB_4 / "start"), "NetworkPolicy", "greetserver")["spec"]
+    (name, without) = silent.pop("podSelector")["matchExpressions"]
+    assert without == {"key": "silent", "operator": "DoesNotExist"}
+    assert own.pop("podSelector") == {"matchLabels": {name["key"]: name["values"][0]}}
+    assert silent == own

@@ -12,7 +12,13 @@ from greetlab.lessons.exercises.exercise import CannotLook
 from greetlab.lessons.labs.lab import Lab, Wrong
 from greetlab.lessons.labs.seen import Seen
 
-LABS = ("setup", "sticky_to_round_robin", "more_pods_fewer_pods")
+LABS = (
+    "setup",
+    "sticky_to_round_robin",
+    "more_pods_fewer_pods",
+    "a_rollout_without_a_lost_call",
+    "pods_that_die_and_fall_silent",
+)
 """The modules, each with a `LAB`, in the order of their numbers."""
 
 

@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-import re
-
-from greetlab.clusters.kube.kubectl import Object
-from greetlab.lessons.labs import sharing
+from greetlab.lessons.labs import flags, sharing
 from greetlab.lessons.labs.lab import Lab, Wrong
 from greetlab.lessons.labs.seen import Seen
 
 PODS = 5
 LONGEST = 60.0
 """Seconds. An older connection than that is no cure that a learner can wait for."""
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _FLAG = "--max-connection-age"
 
 
 def _age(seen: Seen) -> str:
     """The servers end old connections: what makes a client ask again (gRFC A9)."""
-    given = _given(sharing.deployment_of(seen, sharing.SERVER)["spec"]["template"]["spec"])
+    given = flags.told(sharing.deployment_of(seen, sharing.SERVER)["spec"]["template"], _FLAG)
     if given is None:
         raise Wrong(
             f"each pod answers now, because the gateway has looked since the last came: the "
             f"connections to {sharing.SERVER} have no end, and of the next pod nobody will tell it."
         )
-    found = re.fullmatch(r"([0-9.]+)(ms|s|m|h)", given)
-    if found is None:
+    seconds = flags.seconds(given)
+    if seconds is None:
         raise Wrong(f"the servers' {_FLAG} is {given!r}, which is no time.")
-    if float(found[1]) * _SECONDS[found[2]] > LONGEST:
+    if seconds > LONGEST:
         raise Wrong(f"the servers' connections may grow {given} old: so long a new pod may idle.")
     return f"the servers end a connection after about {given}"
-
-
-def _given(pod: Object) -> str | None:
-    """The flag's value; the last one counts."""
-    container = pod["containers"][0]
-    words = [*(container.get("command") or ()), *(container.get("args") or ())]
-    value = None
-    for word, after in zip(words, [*words[1:], ""], strict=True):
-        flag, equals, told = word.partition("=")
-        if flag == _FLAG:
-            value = told if equals else after
-    return value
 
 
 LAB = Lab(

@@ -10,7 +10,13 @@ from greetlab.clusters.kube.kubectl import Kubectl, Object
 from greetlab.clusters.kube.namespace import NAMESPACE, is_there
 from greetlab.lessons.exercises.exercise import CannotLook
 
-_KINDS = ("deployments.apps", "services", "pods", "endpointslices.discovery.k8s.io")
+_KINDS = (
+    "deployments.apps",
+    "services",
+    "pods",
+    "endpointslices.discovery.k8s.io",
+    "jobs.batch",
+)
 _ANSWERED = re.compile(r"from pod: name\((.*?)\)")
 
 
@@ -19,6 +25,7 @@ class Seen:
 
     def __init__(self, kubectl: Kubectl) -> None:
         self.kubectl = kubectl
+        self._logs: dict[str, str] = {}
 
     @cached_property
     def namespace(self) -> bool:
@@ -44,6 +51,12 @@ class Seen:
             and pod["status"].get("phase") not in ("Failed", "Succeeded")
             and selector.items() <= (pod["metadata"].get("labels") or {}).items()
         }
+
+    def log(self, pod: str) -> str:
+        """What a pod's container has printed. Raises KubectlError if that cannot be had."""
+        if pod not in self._logs:
+            self._logs[pod] = self.kubectl.logs(pod, NAMESPACE)
+        return self._logs[pod]
 
     def endpoints(self, service: str) -> list[Object]:
         """The EndpointSlices of a Service."""
