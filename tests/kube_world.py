@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 RECORDED = Path(__file__).parent / "kube_states"
 LAB_1 = ROOT / "labs" / "01_sticky_to_round_robin"
 LAB_2 = ROOT / "labs" / "02_more_pods_fewer_pods"
+LAB_5 = ROOT / "labs" / "05_a_proxy_that_balances_requests"
 PODS = ("2b7kx", "9xq4d", "m6zrt", "w8c5n", "j3f7h")
 NAMESPACED = {"namespace": "greetlab"}
 
@@ -188,8 +189,12 @@ class FakeKubectl:
         self.set(objects=things, greetings=answers)
 
     @property
+    def state(self):
+        return json.loads((self.folder / "state.json").read_text())
+
+    @property
     def objects(self):
-        return json.loads((self.folder / "state.json").read_text())["objects"]
+        return self.state["objects"]
 
     @property
     def asked(self):

@@ -12,7 +12,12 @@ from greetlab.lessons.exercises.exercise import CannotLook
 from greetlab.lessons.labs.lab import Lab, Wrong
 from greetlab.lessons.labs.seen import Seen
 
-LABS = ("setup", "sticky_to_round_robin", "more_pods_fewer_pods")
+LABS = (
+    "setup",
+    "sticky_to_round_robin",
+    "more_pods_fewer_pods",
+    "a_proxy_that_balances_requests",
+)
 """The modules, each with a `LAB`, in the order of their numbers."""
 
 
