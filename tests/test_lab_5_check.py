@@ -11,6 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from kube_world import LAB_5, built, env, find, settled
+from test_lab_checks import plain, printed
 
 from greetlab.clusters.envoy import program
 from greetlab.lessons.labs import judge
@@ -340,3 +341,27 @@ def test_a_real_envoy_takes_the_file(folder):
     command = [program(), "--mode", "validate", "--config-path", file]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_shows_what_the_check_really_prints(kubectl):
+    kubectl.set(contexts=["greetlab"])
+    text = plain((LAB_5 / "README.md").read_text())
+    deploy(kubectl, start())
+    assert printed(5) in text
+    deploy(kubectl, gateway(start(), GRPC_SERVER_HOST="greetproxy"))
+    assert printed(5) in text
+    deploy(kubectl, solution())
+    assert printed(5) in text
+
+
+def test_the_example_says_that_it_is_one():
+    manifest = (LAB_5 / "grpcroute.yaml").read_text()
+    assert "An example: it was not run" in manifest
+    gateway, route = yaml.safe_load_all(manifest)
+    assert route["spec"]["parentRefs"] == [{"name": gateway["metadata"]["name"]}]
+    (rule,) = route["spec"]["rules"]
+    (backend,) = rule["backendRefs"]
+    spec = find(solution(), "Service", backend["name"])["spec"]
+    assert backend["port"] in [port["port"] for port in spec["ports"]]
+    (match,) = rule["matches"]
+    assert match["method"] == {"service": "greet.GreetService"}

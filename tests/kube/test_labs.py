@@ -4,6 +4,7 @@ state is made as the guide makes it. Set-up as lab 0 has it; some minutes.
 """
 
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -107,3 +108,52 @@ def test_lab_2(kubectl):
     says(2, "fail", "asks for 2 pods")
     scale(kubectl, 5)
     until(lambda: judge(2, CONTEXT).verdict.ok, 3 * AGE)
+
+
+PROXY = "greetproxy"
+ENVOY = "docker.io/envoyproxy/envoy"
+
+
+def changed(tmp_path, lab, folder, file, change):
+    """A copy of a lab's folder in which one file is another one: what `kubectl apply -k` takes."""
+    shutil.copytree(LABS / lab, tmp_path / "labs" / lab, dirs_exist_ok=True)
+    shutil.copytree(LABS.parent / "k8s", tmp_path / "k8s", dirs_exist_ok=True)
+    copy = tmp_path / "labs" / lab / folder
+    old = (copy / file).read_text()
+    new = change(old)
+    assert new != old
+    (copy / file).write_text(new)
+    return copy
+
+
+def test_lab_5(kubectl, tmp_path):
+    lab = "05_a_proxy_that_balances_requests"
+    images = [i for node in kubectl.get("nodes") for i in node["status"]["images"]]
+    if not any(name.startswith(f"{ENVOY}:") for image in images for name in image["names"]):
+        pytest.skip(f"no node has the image {ENVOY}, and this waits for no registry")
+    apply(kubectl, f"{lab}/start")
+    settle(kubectl, PROXY)
+    says(5, "fail", "behind which are the pods of greetserver themselves")
+
+    def state(file, old, new):
+        folder = changed(tmp_path, lab, "solution", file, lambda text: text.replace(old, new))
+        apply(kubectl, folder)
+        settle(kubectl, PROXY)
+        (tmp_path / "labs" / lab / "solution" / file).write_text(
+            (LABS / lab / "solution" / file).read_text()
+        )
+
+    options = "            http2_protocol_options: {}"
+    state("envoy.yaml", options, "            http_protocol_options: {}")
+    says(5, "fail", "speaks HTTP/1.1 to the pods")
+    state("envoy.yaml", "greetserver-headless", "greetserver")
+    says(5, "fail", "which is the Service greetserver and no pod")
+    state("envoy.yaml", "STRICT_DNS", "LOGICAL_DNS")
+    says(5, "fail", "is LOGICAL_DNS")
+    state("envoy.yaml", "greetserver-headless", "greetservers")
+    says(5, "fail", "up in vain")
+    apply(kubectl, f"{lab}/solution")
+    settle(kubectl, PROXY)
+    until(lambda: judge(5, CONTEXT).verdict.ok, 20)  # Envoy looks every 5 s
+    scale(kubectl, 5)
+    until(lambda: judge(5, CONTEXT).verdict.ok, 20)
