@@ -11,6 +11,7 @@ from pathlib import Path
 
 KINDS = {
     "deployments": "Deployment", "jobs": "Job", "pods": "Pod", "services": "Service",
+    "secrets": "Secret", "configmaps": "ConfigMap",
     "endpointslices": "EndpointSlice", "namespaces": "Namespace", "nodes": "Node",
     "ingresses": "Ingress", "ingressclasses": "IngressClass", "networkpolicies": "NetworkPolicy",
     "poddisruptionbudgets": "PodDisruptionBudget",

@@ -21,6 +21,7 @@ RECORDED = Path(__file__).parent / "kube_states"
 LAB_1 = ROOT / "labs" / "01_sticky_to_round_robin"
 LAB_2 = ROOT / "labs" / "02_more_pods_fewer_pods"
 LAB_5 = ROOT / "labs" / "05_a_proxy_that_balances_requests"
+LAB_6 = ROOT / "labs" / "06_tls_with_a_headless_service"
 PODS = ("2b7kx", "9xq4d", "m6zrt", "w8c5n", "j3f7h")
 NAMESPACED = {"namespace": "greetlab"}
 

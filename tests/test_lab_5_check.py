@@ -202,7 +202,9 @@ WRONG = {
         solution, {"change": at("greetservers.greetlab.svc.cluster.local")},
         r"no endpoint: it looks greetservers\..* up in vain",
     ),
-    "the Service's port": (solution, {"change": at(port=80)}, "the proxy dials port 80 of the pods"),
+    "the Service's port": (
+        solution, {"change": at(port=80)}, "the proxy dials port 80 of the pods"
+    ),
     "a pod that has gone": (
         solution, {"endpoints": [("10.244.2.9", 50051)]}, r"endpoint 10\.244\.2\.9 is no pod of"
     ),

@@ -17,6 +17,7 @@ LABS = (
     "sticky_to_round_robin",
     "more_pods_fewer_pods",
     "a_proxy_that_balances_requests",
+    "tls_with_a_headless_service",
 )
 """The modules, each with a `LAB`, in the order of their numbers."""
 

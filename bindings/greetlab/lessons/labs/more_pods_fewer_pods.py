@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from greetlab.clusters.kube.kubectl import Object
 from greetlab.lessons.labs import sharing
+from greetlab.lessons.labs.flags import flag
 from greetlab.lessons.labs.lab import Lab, Wrong
 from greetlab.lessons.labs.seen import Seen
 
@@ -18,7 +18,7 @@ _FLAG = "--max-connection-age"
 
 def _age(seen: Seen) -> str:
     """The servers end old connections: what makes a client ask again (gRFC A9)."""
-    given = _given(sharing.deployment_of(seen, sharing.SERVER)["spec"]["template"]["spec"])
+    given = flag(sharing.deployment_of(seen, sharing.SERVER), _FLAG)
     if given is None:
         raise Wrong(
             f"each pod answers now, because the gateway has looked since the last came: the "
@@ -30,18 +30,6 @@ def _age(seen: Seen) -> str:
     if float(found[1]) * _SECONDS[found[2]] > LONGEST:
         raise Wrong(f"the servers' connections may grow {given} old: so long a new pod may idle.")
     return f"the servers end a connection after about {given}"
-
-
-def _given(pod: Object) -> str | None:
-    """The flag's value; the last one counts."""
-    container = pod["containers"][0]
-    words = [*(container.get("command") or ()), *(container.get("args") or ())]
-    value = None
-    for word, after in zip(words, [*words[1:], ""], strict=True):
-        flag, equals, told = word.partition("=")
-        if flag == _FLAG:
-            value = told if equals else after
-    return value
 
 
 LAB = Lab(
