@@ -10,6 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from greetlab.clusters.authority import certificate_names
+from greetlab.clusters.kube.namespace import NAMESPACE
 from greetlab.lessons.labs import gateway, sharing
 from greetlab.lessons.labs.files import mounted
 from greetlab.lessons.labs.flags import flag
@@ -92,27 +93,32 @@ def _name(seen: Seen) -> str:
             f"the certificate of {where} has no subjectAltName: it says no name that counts."
         )
     if any(_matches(name, expected) for name in names):
-        return f"it says {expected}"
-    says = f"the certificate of {where} says {', '.join(names)}"
-    pods = seen.pods_of(
-        sharing.deployment_of(seen, sharing.SERVER)["spec"]["selector"]["matchLabels"]
-    )
-    own = {*pods, *(pod["status"].get("podIP", "") for pod in pods.values())}
-    if own & set(names):
+        return f"it is for {expected}"
+    says = f"the certificate of {where} is for {', '.join(names)}"
+    if any(map(_is_pods, names)):
         raise Wrong(
-            f"{says}: the pods' own names and addresses. The gateway expects {expected}, "
-            "whatever address that leads to."
+            f"{says}: pods' own names and addresses. The gateway expects {expected}, whatever "
+            "address that leads to."
         )
-    services = {name.split(".")[0] for name in names} & seen.all("Service").keys()
-    mine = expected.split(".")[0]
-    if mine in services:
+    services = [service for name in names if (service := _service(name)) is not None]
+    if _service(expected) in services:
         raise Wrong(f"{says}, and the gateway expects the Service's name in full: {expected}.")
     if services:
-        raise Wrong(
-            f"{says}: that is the Service {', '.join(sorted(services))}. The gateway calls another "
-            f"one, and expects {expected}."
-        )
+        raise Wrong(f"{says}: that is another Service. The gateway expects {expected}.")
     raise Wrong(f"{says}, and the gateway expects {expected}.")
+
+
+def _is_pods(name: str) -> bool:
+    """Whether it is a name or an address such as pods have, those of today or of yesterday."""
+    return (
+        re.fullmatch(rf"{sharing.SERVER}(-[0-9a-z]+){{2}}|[0-9.]+|[0-9a-f:]+:.*", name) is not None
+    )
+
+
+def _service(name: str) -> str | None:
+    """The Service of our namespace that a name leads to, in full or in short."""
+    service, *rest = name.split(".")
+    return service if rest == [NAMESPACE, "svc", "cluster", "local"][: len(rest)] else None
 
 
 # What they look at.
@@ -175,7 +181,7 @@ def _by(certificate: x509.Certificate, trusted: list[x509.Certificate]) -> str:
 LAB = Lab(
     number=6,
     name="tls_with_a_headless_service",
-    done="every pod answers, in turn, and each has proved who it is.",
+    done="every pod answers, in turn, and each has proved that it is the Service.",
     steps=(
         _probes,
         sharing.at_least(3),
