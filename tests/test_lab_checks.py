@@ -491,7 +491,8 @@ def test_a_lab_that_there_is_not_is_one_sentence(kubectl):
     assert done.exit_code == 2
     assert done.stderr.strip() == (
         "greetlab check: no lab 7: there is 0 (setup), 1 (sticky_to_round_robin), "
-        "2 (more_pods_fewer_pods), 5 (a_proxy_that_balances_requests)"
+        "2 (more_pods_fewer_pods), 5 (a_proxy_that_balances_requests), "
+        "6 (tls_with_a_headless_service)"
     )
 
 

@@ -157,3 +157,37 @@ def test_lab_5(kubectl, tmp_path):
     until(lambda: judge(5, CONTEXT).verdict.ok, 20)  # Envoy looks every 5 s
     scale(kubectl, 5)
     until(lambda: judge(5, CONTEXT).verdict.ok, 20)
+
+
+def test_lab_6(kubectl, tmp_path):
+    lab = "06_tls_with_a_headless_service"
+    apply(kubectl, f"{lab}/start")
+    says(6, "fail", "they have no certificate")
+    shutil.copytree(LABS.parent / "k8s", tmp_path / "k8s")
+    shutil.copytree(LABS / lab, tmp_path / "labs" / lab)
+    solution = tmp_path / "labs" / lab / "solution"
+    kustomization = solution / "kustomization.yaml"
+    both = kustomization.read_text()
+    name = "DNS:greetserver-headless.greetlab.svc.cluster.local"
+
+    def certificate(*lines):
+        script = "\n".join(["set -e", ". ../authority.sh", *lines])
+        subprocess.run(["sh", "-c", script], cwd=solution, check=True, capture_output=True)
+        run(kubectl, "apply", "-k", str(solution))
+        settle(kubectl, SERVER)
+
+    kustomization.write_text(both.replace("  - ../tls/gateway\n", ""))
+    certificate("authority", f"certificate {name}")
+    says(6, "fail", "the gateway speaks plaintext to them")
+    kustomization.write_text(both)
+    certificate(f"certificate {name.replace('-headless', '')}")
+    says(6, "fail", "that is another Service")
+    certificate("certificate DNS:greetserver-7fcdc95884-l7vmj,IP:10.244.0.4")
+    says(6, "fail", "pods' own names and addresses")
+    certificate(f"certificate {name} 0")
+    says(6, "fail", "has expired")
+    certificate("cp ca.crt old", "authority", f"certificate {name}", "cp old ca.crt")
+    says(6, "fail", "with another key, whom the gateway does not trust")
+    certificate("../solution/certificate.sh")
+    settle(kubectl, GATEWAY)
+    until(lambda: judge(6, CONTEXT).verdict.ok, 3 * AGE)
