@@ -12,6 +12,7 @@ import subprocess
 import kubernetes_validate
 import pytest
 from kube_world import LAB_6, ROOT, built, env, find
+from test_lab_checks import plain, printed
 
 from greetlab.lessons.labs import judge
 
@@ -279,3 +280,17 @@ def test_another_certificate_is_a_rollout(lab, made):
         shutil.copy(made(f"DNS:{NAME}") / file, other)
     one, two = (pod(built(folder))["volumes"] for folder in (lab / "solution", other))
     assert one != two
+
+
+def without_hashes(text):
+    """Neither the hash in the Secret's name nor a date."""
+    return re.sub(r"(greetserver-tls)-[0-9a-z]{10}|20\d\d-\d\d-\d\d", r"\1", text)
+
+
+def test_the_readme_shows_what_the_check_really_prints(kubectl, lab, made):
+    kubectl.set(contexts=["greetlab"])
+    text = without_hashes(plain((LAB_6 / "README.md").read_text()))
+    vip = with_certificate(solution(lab), made(f"DNS:greetserver.{NAME.partition('.')[2]}"))
+    for objects in (only_pods(lab), vip, solution(lab)):
+        kubectl.deploy(objects)
+        assert without_hashes(printed(6)) in text
