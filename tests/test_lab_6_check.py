@@ -22,6 +22,9 @@ PODS = "DNS:greetserver-7fcdc95884-l7vmj,IP:10.244.0.4"  # of pods that were the
 TLS, GATEWAY_TLS = "  - ../tls/pods\n", "  - ../tls/gateway\n"
 
 
+pytestmark = pytest.mark.skipif(
+    not shutil.which("openssl"), reason="no openssl to make certificates with"
+)
 ENVIRONMENT = dict(os.environ)
 """As it is without the scripted kubectl."""
 
