@@ -11,6 +11,7 @@ from pathlib import Path
 
 KINDS = {
     "deployments": "Deployment", "jobs": "Job", "pods": "Pod", "services": "Service",
+    "secrets": "Secret", "configmaps": "ConfigMap",
     "endpointslices": "EndpointSlice", "namespaces": "Namespace", "nodes": "Node",
     "ingresses": "Ingress", "ingressclasses": "IngressClass", "networkpolicies": "NetworkPolicy",
     "poddisruptionbudgets": "PodDisruptionBudget",
@@ -69,6 +70,12 @@ class _Script:
         return self.state["log"]
 
     def get(self, words, flags, body):
+        if "raw" in flags:
+            if words[0] not in self.state.get("raw", {}):
+                raise FailedError(
+                    "Error from server (NotFound): the server could not find the requested resource"
+                )
+            return self.state["raw"][words[0]]
         found = self._chosen(words, flags)
         if len(words) > 1:
             return json.dumps(found[0]) if found else ""

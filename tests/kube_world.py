@@ -26,6 +26,8 @@ LAB_1 = ROOT / "labs" / "01_sticky_to_round_robin"
 LAB_2 = ROOT / "labs" / "02_more_pods_fewer_pods"
 LAB_3 = ROOT / "labs" / "03_a_rollout_without_a_lost_call"
 LAB_4 = ROOT / "labs" / "04_pods_that_die_and_fall_silent"
+LAB_5 = ROOT / "labs" / "05_a_proxy_that_balances_requests"
+LAB_6 = ROOT / "labs" / "06_tls_with_a_headless_service"
 PODS = ("2b7kx", "9xq4d", "m6zrt", "w8c5n", "j3f7h")
 NAMESPACED = {"namespace": "greetlab"}
 
@@ -194,8 +196,12 @@ class FakeKubectl:
         self.set(objects=things, greetings=answers)
 
     @property
+    def state(self):
+        return json.loads((self.folder / "state.json").read_text())
+
+    @property
     def objects(self):
-        return json.loads((self.folder / "state.json").read_text())["objects"]
+        return self.state["objects"]
 
     @property
     def asked(self):

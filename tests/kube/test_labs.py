@@ -9,6 +9,7 @@ takes another one there: "minikube --profile greetlab ssh -- sudo".
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import time
 from contextlib import contextmanager
@@ -276,3 +277,84 @@ def silence(kubectl, number):
         yield
     finally:
         node("iptables", "-t", "raw", "-D", *rule)
+PROXY = "greetproxy"
+ENVOY = "docker.io/envoyproxy/envoy"
+
+
+def changed(tmp_path, lab, folder, file, change):
+    """A copy of a lab's folder in which one file is another one: what `kubectl apply -k` takes."""
+    shutil.copytree(LABS / lab, tmp_path / "labs" / lab, dirs_exist_ok=True)
+    shutil.copytree(LABS.parent / "k8s", tmp_path / "k8s", dirs_exist_ok=True)
+    copy = tmp_path / "labs" / lab / folder
+    old = (copy / file).read_text()
+    new = change(old)
+    assert new != old
+    (copy / file).write_text(new)
+    return copy
+
+
+def test_lab_5(kubectl, tmp_path):
+    lab = "05_a_proxy_that_balances_requests"
+    images = [i for node in kubectl.get("nodes") for i in node["status"]["images"]]
+    if not any(name.startswith(f"{ENVOY}:") for image in images for name in image["names"] or ()):
+        pytest.skip(f"no node has the image {ENVOY}, and this waits for no registry")
+    apply(kubectl, f"{lab}/start")
+    settle(kubectl, PROXY)
+    says(5, "fail", "behind which are the pods of greetserver themselves")
+
+    def state(file, old, new):
+        folder = changed(tmp_path, lab, "solution", file, lambda text: text.replace(old, new))
+        apply(kubectl, folder)
+        settle(kubectl, PROXY)
+        (tmp_path / "labs" / lab / "solution" / file).write_text(
+            (LABS / lab / "solution" / file).read_text()
+        )
+
+    options = "            http2_protocol_options: {}"
+    state("envoy.yaml", options, "            http_protocol_options: {}")
+    says(5, "fail", "speaks HTTP/1.1 to the pods")
+    state("envoy.yaml", "greetserver-headless", "greetserver")
+    says(5, "fail", "which is the Service greetserver and no pod")
+    state("envoy.yaml", "STRICT_DNS", "LOGICAL_DNS")
+    says(5, "fail", "is LOGICAL_DNS")
+    state("envoy.yaml", "greetserver-headless", "greetservers")
+    says(5, "fail", "up in vain")
+    apply(kubectl, f"{lab}/solution")
+    settle(kubectl, PROXY)
+    until(lambda: judge(5, CONTEXT).verdict.ok, 20)  # Envoy looks every 5 s
+    scale(kubectl, 5)
+    until(lambda: judge(5, CONTEXT).verdict.ok, 20)
+
+
+def test_lab_6(kubectl, tmp_path):
+    lab = "06_tls_with_a_headless_service"
+    apply(kubectl, f"{lab}/start")
+    says(6, "fail", "they have no certificate")
+    shutil.copytree(LABS.parent / "k8s", tmp_path / "k8s")
+    shutil.copytree(LABS / lab, tmp_path / "labs" / lab)
+    solution = tmp_path / "labs" / lab / "solution"
+    kustomization = solution / "kustomization.yaml"
+    both = kustomization.read_text()
+    name = "DNS:greetserver-headless.greetlab.svc.cluster.local"
+
+    def certificate(*lines):
+        script = "\n".join(["set -e", ". ../authority.sh", *lines])
+        subprocess.run(["sh", "-c", script], cwd=solution, check=True, capture_output=True)
+        run(kubectl, "apply", "-k", str(solution))
+        settle(kubectl, SERVER)
+
+    kustomization.write_text(both.replace("  - ../tls/gateway\n", ""))
+    certificate("authority", f"certificate {name}")
+    says(6, "fail", "the gateway speaks plaintext to them")
+    kustomization.write_text(both)
+    certificate(f"certificate {name.replace('-headless', '')}")
+    says(6, "fail", "that is another Service")
+    certificate("certificate DNS:greetserver-7fcdc95884-l7vmj,IP:10.244.0.4")
+    says(6, "fail", "pods' own names and addresses")
+    certificate(f"certificate {name} 0")
+    says(6, "fail", "has expired")
+    certificate("cp ca.crt old", "authority", f"certificate {name}", "cp old ca.crt")
+    says(6, "fail", "with another key, whom the gateway does not trust")
+    certificate("../solution/certificate.sh")
+    settle(kubectl, GATEWAY)
+    until(lambda: judge(6, CONTEXT).verdict.ok, 3 * AGE)

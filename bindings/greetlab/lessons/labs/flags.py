@@ -28,3 +28,8 @@ def seconds(text: str) -> float | None:
     """A duration as our programs take it, "400ms", in seconds; None for what is none."""
     found = re.fullmatch(r"([0-9.]+)(ms|s|m|h)", text)
     return None if found is None else float(found[1]) * _SECONDS[found[2]]
+
+
+def flag(deployment: Object, name: str) -> str | None:
+    """The same of a Deployment's pods."""
+    return told(deployment["spec"]["template"], name)

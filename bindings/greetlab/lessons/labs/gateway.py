@@ -20,7 +20,11 @@ _FLAGS = {
     "--server-port": "GRPC_SERVER_PORT",
     "--policy": "GRPC_POLICY",
     "--target": "GRPC_TARGET",
+    "--ca": "GRPC_CA",
+    "--server-name": "GRPC_SERVER_NAME",
 }
+_SWITCHES = {"--tls": "GRPC_TLS"}
+"""Flags without a value."""
 _TARGET = re.compile(r"dns:///(?P<host>[^:/]+):(?P<port>[0-9]+)")
 
 
@@ -61,11 +65,19 @@ def read(deployment: Object) -> Gateway:
 
     Raises Wrong if that is not enough, CannotLook if it comes from where this does not look.
     """
-    container = deployment["spec"]["template"]["spec"]["containers"][0]
-    told = dict(_variables(container)) | dict(_flags(container))
+    told = variables(deployment)
     policy, set_policy = told.get("GRPC_POLICY") or DEFAULT_POLICY, bool(told.get("GRPC_POLICY"))
     host, told_by, port = _dialled(told)
     return Gateway(host, told_by, port, policy, set_policy)
+
+
+def variables(deployment: Object) -> dict[str, str]:
+    """The gateway's variables, and its flags by the names of the variables that they override.
+
+    Raises CannotLook if it comes from where this does not look.
+    """
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    return dict(_variables(container)) | dict(_flags(container))
 
 
 def _dialled(told: dict[str, str]) -> tuple[str, str, str]:
@@ -98,7 +110,7 @@ def _variables(container: Object) -> list[tuple[str, str]]:
             found.append((name, entry.get("value", "")))
         elif source.get("fieldRef", {}).get("fieldPath") == "metadata.namespace":
             found.append((name, NAMESPACE))
-        elif name in _FLAGS.values():
+        elif name in (*_FLAGS.values(), *_SWITCHES.values()):
             raise CannotLook(f"the gateway's {name} comes from {', '.join(source)}.")
     return found
 
@@ -110,4 +122,6 @@ def _flags(container: Object) -> list[tuple[str, str]]:
         flag, equals, value = word.partition("=")
         if flag in _FLAGS:
             found.append((_FLAGS[flag], value if equals else after))
+        elif flag in _SWITCHES:
+            found.append((_SWITCHES[flag], value if equals else "true"))
     return found

@@ -18,6 +18,8 @@ LABS = (
     "more_pods_fewer_pods",
     "a_rollout_without_a_lost_call",
     "pods_that_die_and_fall_silent",
+    "a_proxy_that_balances_requests",
+    "tls_with_a_headless_service",
 )
 """The modules, each with a `LAB`, in the order of their numbers."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from greetlab.channels.policies import POLICIES
 from greetlab.clusters.kube.kubectl import KubectlError, Object
@@ -109,7 +110,7 @@ def endpoints(seen: Seen) -> str:
             f"{len(missing)} of {len(servers)} ready pods are not among the endpoints of your "
             f"Service {name}: {', '.join(missing)}."
         )
-    _target_ports(service, servers)
+    target_ports(service, servers)
     return f"Service {name}: {len(servers)} endpoints, all of {SERVER}"
 
 
@@ -137,9 +138,9 @@ def _selects(seen: Seen, service: Object, servers: dict[str, Object]) -> None:
         )
 
 
-def _target_ports(service: Object, servers: dict[str, Object]) -> None:
+def target_ports(service: Object, servers: dict[str, Object]) -> None:
     """The Service's targetPort is a port that its pods' containers have."""
-    name, known = service["metadata"]["name"], _container_ports(servers)
+    name, known = service["metadata"]["name"], container_ports(servers)
     for port in service["spec"].get("ports") or ():
         target = port.get("targetPort", port["port"])
         if isinstance(target, str) and target not in known.values():
@@ -150,7 +151,7 @@ def _target_ports(service: Object, servers: dict[str, Object]) -> None:
             )
 
 
-def _container_ports(pods: dict[str, Object]) -> dict[int, str]:
+def container_ports(pods: dict[str, Object]) -> dict[int, str]:
     """The names of the ports that the pods' containers have, "" for none, by number."""
     return {
         port["containerPort"]: port.get("name", "")
@@ -180,7 +181,7 @@ def port(seen: Seen) -> str:
     if not told.port.isdigit():
         raise Wrong(f"GRPC_SERVER_PORT is {told.port!r}, which is no port number.")
     servers = seen.pods_of(deployment_of(seen, SERVER)["spec"]["selector"]["matchLabels"])
-    if int(told.port) not in _container_ports(servers):
+    if int(told.port) not in container_ports(servers):
         raise Wrong(
             f"the gateway dials port {told.port} of the pods themselves, and none listens there: "
             "a headless Service translates no port."
@@ -212,7 +213,17 @@ def gateway_ready(seen: Seen) -> str:
 
 
 def shared(seen: Seen) -> str:
-    """Greetings reach every server."""
+    """Greetings reach every server, which the gateway chooses."""
+    return _shared(seen, _late)
+
+
+def shared_by_proxy(seen: Seen) -> str:
+    """Greetings reach every server, which a proxy behind the gateway chooses."""
+    return _shared(seen, lambda seen, idle: "")
+
+
+def _shared(seen: Seen, why: Callable[[Seen, list[Object]], str]) -> str:
+    """why: what else there is to say of the servers that answered nothing."""
     services = seen.all("Service")
     if GATEWAY not in services:
         raise Wrong(f"there is no Service {GATEWAY}: nobody can reach the gateway.")
@@ -229,12 +240,12 @@ def shared(seen: Seen) -> str:
     told = ", ".join(f"{pod} {count}" for pod, count in sorted(counts.items()))
     servers = seen.pods_of(deployment_of(seen, SERVER)["spec"]["selector"]["matchLabels"])
     idle = sorted(set(servers) - set(counts))
-    late = _late(seen, [servers[name] for name in idle])
+    because = why(seen, [servers[name] for name in idle])
     if len(counts) == 1:
-        raise Wrong(f"all {GREETINGS} greetings were answered by {answers[0]}.{late}")
+        raise Wrong(f"all {GREETINGS} greetings were answered by {answers[0]}.{because}")
     if idle:
         names = ", ".join(idle)
-        raise Wrong(f"of {GREETINGS} greetings none was answered by {names}: {told}.{late}")
+        raise Wrong(f"of {GREETINGS} greetings none was answered by {names}: {told}.{because}")
     return f"{GREETINGS} greetings through the gateway: {told}"
 
 
