@@ -80,8 +80,16 @@ def _subjects(kubectl: Kubectl, own: State, kind: str, name: str) -> tuple[str, 
         raise ValueError(f"no Deployment {name} in {where}: it has {there}")
     (deployment,) = named
     template = deployment["spec"]["template"]
+    labels = template.get("metadata", {}).get("labels") or {}
+    chosen = [
+        service
+        for service in own.services
+        if (selector := service["spec"].get("selector")) and selector.items() <= labels.items()
+    ]
     states = {own.namespace: own}
-    subjects, seen = [], set()
+    subjects: list[Subject] = []
+    # It may name itself, and is no client of its own.
+    seen = {(own.namespace, service["metadata"]["name"]) for service in chosen}
     for space, service_name, port in dialled(template, own.namespace):
         if (space, service_name) in seen:
             continue
@@ -93,12 +101,6 @@ def _subjects(kubectl: Kubectl, own: State, kind: str, name: str) -> tuple[str, 
             subjects.append(_subject(states[space], service, port, deployment, own))
     if subjects:
         return "client", subjects
-    labels = template.get("metadata", {}).get("labels") or {}
-    chosen = [
-        service
-        for service in own.services
-        if (selector := service["spec"].get("selector")) and selector.items() <= labels.items()
-    ]
     if not chosen:
         raise ValueError(
             f"Deployment {name} in {where}: no Service selects its pods, and its arguments and "

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from greetlab.clusters.kube.kubectl import Object
 from greetlab.clusters.kube.pods import trouble
 from greetlab.commands.doctor.cluster import policies
+from greetlab.commands.doctor.cluster.inside import LABELS as OUR_LABELS
 from greetlab.commands.doctor.cluster.report import ServiceLook
 from greetlab.commands.doctor.cluster.state import State, words_of
 from greetlab.commands.doctor.finding import Finding
@@ -136,6 +137,13 @@ def _dns(subject: Subject) -> Iterator[Finding]:
     inside = subject.look.inside
     if inside is None:
         return
+    swallowed = not inside.addresses or any("refused" not in w for w in inside.failed.values())
+    if swallowed and (names := _held(subject)):
+        subject.look.unknown.append(
+            f"What your clients see from inside: our pod met {inside.said or 'silence'}, but "
+            f"NetworkPolicy {', '.join(names)} holds for it, too, and lets it through nowhere."
+        )
+        return
     if not inside.addresses:
         yield Finding("DNS", "bad", f"from inside, the name has no address: {inside.said}")
         return
@@ -143,6 +151,20 @@ def _dns(subject: Subject) -> Iterator[Finding]:
     for address, why in inside.failed.items():
         if "refused" not in why or subject.look.kind == "headless":
             yield Finding("connection", "bad", f"{address} from inside: {why}")
+
+
+def _held(subject: Subject) -> list[str]:
+    """The policies that keep our own pod from what is let through to their client."""
+    here = subject.client_state or subject.state
+    ours = policies.End(OUR_LABELS, here.namespace, here.labels)
+    those = policies.selecting(here.policies, ours, "Egress")
+    if subject.pods and (port := subject.target_port) is not None:
+        server = _end(subject.pods[0], subject.state)
+        if not those or policies.lets(those, ours, server, port, "Egress"):
+            those = policies.selecting(subject.state.policies, server, "Ingress")
+            if policies.lets(those, server, ours, port, "Ingress"):
+                return []
+    return [policy["metadata"]["name"] for policy in those]
 
 
 def _affinity(subject: Subject) -> Iterator[Finding]:

@@ -19,6 +19,10 @@ from greetlab.clusters.kube.served import Served
 from greetlab.commands.doctor.cluster.report import Inside
 from greetlab.commands.doctor.service import unreachable
 
+LABELS = {
+    "app.kubernetes.io/name": "greetlab-doctor",
+    "app.kubernetes.io/part-of": "greetlab",
+}
 _LIFE = 240.0
 """Seconds that it lives at most, and job.GRACE."""
 _PATIENCE = 60.0
@@ -36,12 +40,10 @@ def manifest(namespace: str, image: str) -> Object:
     made["metadata"]["namespace"] = namespace
     made["spec"]["ttlSecondsAfterFinished"] = 0
     template = made["spec"]["template"]
-    name = "greetlab-doctor"
-    made["metadata"]["name"] = made["metadata"]["name"].replace("greetclient", name)
-    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "greetlab"}
-    made["metadata"]["labels"] = labels
+    name = made["metadata"]["name"].replace("greetclient", "greetlab-doctor")
+    made["metadata"] |= {"name": name, "labels": LABELS}
     template["metadata"] = {
-        "labels": labels | {"sidecar.istio.io/inject": "false"},
+        "labels": LABELS | {"sidecar.istio.io/inject": "false"},
         "annotations": {"linkerd.io/inject": "disabled"},
     }
     template["spec"]["terminationGracePeriodSeconds"] = 1

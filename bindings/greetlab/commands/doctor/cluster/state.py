@@ -13,7 +13,8 @@ _OPTIONAL = {
     "networkpolicies.networking.k8s.io": "whether a NetworkPolicy drops what clients send",
     "horizontalpodautoscalers.autoscaling": "whether pods are added by themselves",
 }
-# "web:50051", "dns:///web.shop.svc.cluster.local:50051": a name, perhaps its namespace, a port.
+# "web:50051", "dns:///web.shop.svc.cluster.local:50051": a name, perhaps its namespace, a port. The
+# port may be told elsewhere, where the name is all of the word, or of what follows its "=".
 _DIALLED = re.compile(
     r"(?<![\w.-])([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)"
     r"(?:\.([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)(?:\.svc(?:\.[-a-z0-9.]+)?)?\.?)?:(\d{1,5})(?!\d)"
@@ -100,8 +101,9 @@ def words_of(template: Object) -> list[str]:
     return words
 
 
-def dialled(template: Object, namespace: str) -> Iterator[tuple[str, str, int]]:
-    """What looks like a Service in it: namespace, name, port. It may be none."""
+def dialled(template: Object, namespace: str) -> Iterator[tuple[str, str, int | None]]:
+    """What looks like a Service in it: namespace, name, port if it is told. It may be none."""
     for word in words_of(template):
-        for name, where, port in _DIALLED.findall(word):
-            yield where or namespace, name, int(port)
+        found = _DIALLED.findall(word) or _DIALLED.findall(f"{word.rpartition('=')[2]}:0")
+        for name, where, port in found:
+            yield where or namespace, name, int(port) or None
