@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from greetlab.clusters.kube.kubectl import Object
 from greetlab.clusters.kube.pods import trouble
@@ -41,7 +42,7 @@ class Subject:
     @property
     def target_port(self) -> int | None:
         """The pods' port; None: a name that none of them has."""
-        told = self.port.get("targetPort", self.port["port"])
+        told: Any = self.port.get("targetPort", self.port["port"])
         if isinstance(told, int):
             return told
         named = {name: number for pod in self.pods for name, number in _ports(pod) if name}
@@ -110,7 +111,8 @@ def _target_port(subject: Subject) -> Iterator[Finding]:
         return
     number = subject.target_port
     inside = subject.look.inside
-    refused = bool(inside) and any("refused" in why for why in inside.failed.values())
+    failed = inside.failed.values() if inside else ()
+    refused = any("refused" in why for why in failed)
     if refused and number not in open_ports:
         yield Finding(
             "targetPort", "bad",
@@ -247,9 +249,9 @@ def _policy(subject: Subject) -> Iterator[Finding]:
             subject.state.policies, _end(subject.pods[0], subject.state), "Ingress"
         )
         if those:
-            names = ", ".join(policy["metadata"]["name"] for policy in those)
+            told = ", ".join(policy["metadata"]["name"] for policy in those)
             yield Finding(
-                "policy", "note", f"NetworkPolicy {names}: not everybody may call its pods",
+                "policy", "note", f"NetworkPolicy {told}: not everybody may call its pods",
                 "greetlab doctor deployment/YOUR-CLIENT says whether that one may",
             )  # fmt: skip
 
