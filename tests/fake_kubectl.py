@@ -103,7 +103,7 @@ class _Script:
         return ""
 
     def exec(self, words, flags, body):
-        return self.state["proc"]
+        return "" if words[-1].endswith("tcp6") else self.state["proc"]
 
     def delete(self, words, flags, body):
         gone = self._chosen(words, flags)
