@@ -1,4 +1,4 @@
-"""`greetlab doctor deployment/NAME`: each wrong state of a cluster has its own sentence, and a cure.
+"""`greetlab doctor deployment/NAME`: each wrong state has its own sentence, and a cure.
 
 The same on a real cluster: tests/kube/test_doctor.py."""
 
@@ -10,7 +10,7 @@ from command_line import greetlab
 from kube_world import LAB_1, built, env, find, settled
 
 from greetlab.clusters.kube import ContextNotNamedError, KubectlError
-from greetlab.commands.doctor.cluster import Inside, examine, examine_cluster, inside
+from greetlab.commands.doctor.cluster import Inside, examine, examine_cluster, inside, policies
 from greetlab.commands.doctor.cluster.inside import NotInsideError
 
 GATEWAY, SERVER = "deployment/greetgateway", "service/greetserver"
@@ -175,8 +175,7 @@ def test_a_refused_connection_is_a_target_port_where_nobody_listens(kubectl, see
 
 def test_pods_on_their_way_out_and_not_ready_are_told_apart(kubectl, seen):
     things = settled(start())
-    (slice_,) = [t for t in things if t["kind"] == "EndpointSlice"
-                 and t["metadata"]["labels"]["kubernetes.io/service-name"] == "greetserver"]  # fmt: skip
+    slice_ = find(things, "EndpointSlice", "greetserver-x9k2l")
     slice_["endpoints"][0]["conditions"] = {"ready": False, "serving": True, "terminating": True}
     slice_["endpoints"][1]["conditions"] = {"ready": False}
     found = look(kubectl, things)
@@ -351,3 +350,48 @@ def test_the_command_prints_it_and_escapes_what_the_cluster_says(kubectl, seen):
     told = done.document
     assert told["healthy"] is False
     assert told["services"][0]["kind"] == "ClusterIP"
+
+
+SERVING = policies.End(
+    {"app": "web"}, "shop", {"kubernetes.io/metadata.name": "shop"}, "10.0.0.9", (("grpc", 50051),)
+)
+CALLING = policies.End(
+    {"app": "cart"}, "till", {"kubernetes.io/metadata.name": "till", "team": "a"}, "10.1.2.3"
+)
+HERE = {"podSelector": {"matchLabels": {"app": "cart"}}}
+THERE = {"namespaceSelector": {"matchLabels": {"team": "a"}}}
+RULES = {
+    "everybody": ({}, True),
+    "a pod of the policy's own namespace": ({"from": [HERE]}, False),
+    "all of that namespace": ({"from": [THERE]}, True),
+    "those pods of that namespace": ({"from": [THERE | HERE]}, True),
+    "other pods of that namespace": (
+        {"from": [THERE | {"podSelector": {"matchLabels": {"app": "web"}}}]}, False
+    ),
+    "its network": ({"from": [{"ipBlock": {"cidr": "10.1.0.0/16"}}]}, True),
+    "its network but it": (
+        {"from": [{"ipBlock": {"cidr": "10.1.0.0/16", "except": ["10.1.2.0/24"]}}]}, False
+    ),
+    "the port": ({"ports": [{"port": 50051}]}, True),
+    "the port by name": ({"ports": [{"port": "grpc"}]}, True),
+    "another name": ({"ports": [{"port": "http"}]}, False),
+    "a range": ({"ports": [{"port": 50000, "endPort": 50100}]}, True),
+    "the same of UDP": ({"ports": [{"port": 50051, "protocol": "UDP"}]}, False),
+    "not in": (
+        {"from": [{"namespaceSelector": {"matchExpressions": [
+            {"key": "team", "operator": "NotIn", "values": ["a"]}]}}]}, False
+    ),
+    "does not exist": (
+        {"from": [{"namespaceSelector": {"matchExpressions": [
+            {"key": "gone", "operator": "DoesNotExist"}]}}]}, True
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_what_a_network_policy_lets_in(rule):
+    told, expected = RULES[rule]
+    policy = {"metadata": {"namespace": "shop", "name": "p"}, "spec": {"ingress": [told]}}
+    assert policies.selecting([policy], SERVING, "Ingress") == [policy]
+    assert policies.selecting([policy], SERVING, "Egress") == []
+    assert policies.lets([policy], SERVING, CALLING, 50051, "Ingress") is expected
