@@ -197,9 +197,17 @@ def test_the_solution_shares_and_its_connections_are_counted(kubectl, seen):
     assert found.sticky
     assert "connected to 1 of 3" in found.verdict
     assert list(found.connections.values()) == [{ends[0]: 2}]
+    find_gateway(things)["metadata"]["deletionTimestamp"] = "2025-11-03T09:20:00Z"
+    found = look(kubectl, things, GATEWAY, proc_net_tcp(ends[:1]))
+    assert found.connections == {}, "one that goes is no witness"
+    del find_gateway(things)["metadata"]["deletionTimestamp"]
     found = look(kubectl, things, GATEWAY)
     assert "is told round_robin" in found.verdict
     assert any("has no cat" in sentence for sentence in found.unknown)
+
+
+def find_gateway(things):
+    return next(t for t in things if t["kind"] == "Pod" and "greetgateway" in t["metadata"]["name"])
 
 
 def proc_net_tcp(ends):

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 from greetlab.clusters.kube.job import own_image
 from greetlab.clusters.kube.kubectl import Kubectl, KubectlError, Object
+from greetlab.clusters.kube.pods import started_at
 from greetlab.clusters.kube.served import Served, ServedError
 from greetlab.commands.doctor.cluster.connections import connections
 from greetlab.commands.doctor.cluster.cures import prescribe
@@ -170,6 +171,8 @@ def _examine(
     ips = subject.service["spec"].get("clusterIPs") or ()
     ends |= {f"{ip}:{seen.port}" for ip in ips if ip != "None"}
     for pod in client_pods(subject):
+        if started_at(pod) is None or "deletionTimestamp" in pod["metadata"]:
+            continue
         try:
             seen.connections[pod["metadata"]["name"]] = connections(kubectl, pod, ends)
         except KubectlError as error:
