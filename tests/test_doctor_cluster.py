@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 from command_line import greetlab
-from kube_world import LAB_1, built, env, find, settled
+from kube_world import LAB_1, built, env, find, recorded, settled
 
-from greetlab.clusters.kube import ContextNotNamedError, KubectlError
+from greetlab.clusters.kube import ContextNotNamedError, Kubectl, KubectlError
 from greetlab.commands.doctor.cluster import Inside, examine, examine_cluster, inside, policies
 from greetlab.commands.doctor.cluster.inside import NotInsideError
 
@@ -204,6 +204,10 @@ def test_the_solution_shares_and_its_connections_are_counted(kubectl, seen):
     found = look(kubectl, things, GATEWAY)
     assert "is told round_robin" in found.verdict
     assert any("has no cat" in sentence for sentence in found.unknown)
+    said = 'error: unable to upgrade connection: pods "web" is forbidden: User "ada" cannot create'
+    kubectl.set(errors={"exec": said})
+    (found,) = examine_cluster(GATEWAY, "lab", "greetlab").services
+    assert any("you may not run anything in pod" in sentence for sentence in found.unknown)
 
 
 def find_gateway(things):
@@ -307,8 +311,6 @@ def test_what_must_be_seen_is_a_sentence(kubectl, seen):
 
 
 def test_our_job_is_deleted_whatever_happens(kubectl, recorded_pod):
-    from greetlab.clusters.kube import Kubectl
-
     there = Kubectl("lab")
     with pytest.raises(NotInsideError, match="does not have the image"), \
             inside.beside(there, "greetlab", "nowhere:1"):  # fmt: skip
@@ -320,8 +322,6 @@ def test_our_job_is_deleted_whatever_happens(kubectl, recorded_pod):
 
 
 def test_our_job_is_deleted_when_interrupted(kubectl, monkeypatch):
-    from greetlab.clusters.kube import Kubectl
-
     def interrupted(*_):
         raise KeyboardInterrupt
 
@@ -332,10 +332,16 @@ def test_our_job_is_deleted_when_interrupted(kubectl, monkeypatch):
     assert [t for t in kubectl.objects if t["kind"] == "Job"] == []
 
 
+def test_a_job_that_may_not_be_made_is_not_deleted_either(kubectl):
+    kubectl.set(errors={"create": FORBIDDEN.format("jobs.batch", "create")})
+    with pytest.raises(KubectlError, match="cannot create"), \
+            inside.beside(Kubectl("lab"), "greetlab", "x:1"):  # fmt: skip
+        pass
+    assert "delete" not in kubectl.verbs()
+
+
 @pytest.fixture
 def recorded_pod(kubectl):
-    from kube_world import recorded
-
     kubectl.set(job_pods=[{"kind": "Pod", "status": recorded("image_never_pull")}])
 
 

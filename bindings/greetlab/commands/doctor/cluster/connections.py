@@ -24,7 +24,7 @@ def connections(kubectl: Kubectl, pod: Object, ends: set[str]) -> dict[str, int]
     except KubectlError as error:
         if any(word in error.detail for word in _NO_SUCH_PROGRAM):
             raise KubectlError(f"its image has no cat, so pod {name} cannot be asked") from error
-        if error.reason == "Forbidden":
+        if "forbidden" in error.detail.lower():
             raise KubectlError(f"you may not run anything in pod {name}: {error.detail}") from error
         raise
     with suppress(KubectlError):  # a node without IPv6 has no such table

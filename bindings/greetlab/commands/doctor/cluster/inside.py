@@ -13,7 +13,7 @@ from itertools import count
 
 from greetlab.clusters.kube import job
 from greetlab.clusters.kube.channel import KubeChannel
-from greetlab.clusters.kube.kubectl import Kubectl, Object
+from greetlab.clusters.kube.kubectl import Kubectl, KubectlError, Object
 from greetlab.clusters.kube.pods import hopeless, started_at, trouble
 from greetlab.clusters.kube.served import Served
 from greetlab.commands.doctor.cluster.report import Inside
@@ -60,8 +60,13 @@ def beside(kubectl: Kubectl, namespace: str, image: str) -> Iterator[Served]:
     """
     made = manifest(namespace, image)
     name = made["metadata"]["name"]
+    refused = False
     try:
-        kubectl.create(made)
+        try:
+            kubectl.create(made)
+        except KubectlError as error:
+            refused = bool(error.reason)  # by the server: there is nothing to delete
+            raise
         pod = _running(kubectl, namespace, name)
         served = Served(kubectl.exec_command(pod, namespace, "greet-client", "--serve"), pod)
         try:
@@ -70,7 +75,8 @@ def beside(kubectl: Kubectl, namespace: str, image: str) -> Iterator[Served]:
             served.close()
     finally:  # by its name, so that it is gone even where its making was interrupted
         flags = [name, f"--namespace={namespace}", "--cascade=foreground"]
-        kubectl.delete("jobs.batch", flags, wait=30)
+        if not refused:
+            kubectl.delete("jobs.batch", flags, wait=30)
 
 
 def _running(kubectl: Kubectl, namespace: str, name: str) -> str:
