@@ -50,6 +50,8 @@ class Kubectl:
     context: its name in the kubeconfig. The current context is never taken by itself: what it
         points to is often not what one thinks.
 
+    `namespace` is the context's own, which kubectl takes where none is named.
+
     Raises ContextNotNamedError without a context, with those that there are, and KubectlError if
     there is no kubectl, or no such context.
     """
@@ -74,6 +76,8 @@ class Kubectl:
             raise KubectlError(
                 f"no context {self.context!r} in the kubeconfig: it has {there or 'none'}"
             )
+        (mine,) = (entry for entry in config["contexts"] if entry["name"] == self.context)
+        self.namespace = (mine.get("context") or {}).get("namespace") or "default"
 
     # What is there.
 
@@ -175,6 +179,23 @@ class Kubectl:
                 return False
             raise
         return True
+
+    # What would change something, and does not: the server validates it (--dry-run=server).
+
+    def try_create(self, thing: Object) -> None:
+        """Raises KubectlError if the server would not make this object."""
+        what = f"try to create {thing['kind']} {thing['metadata']['name']}"
+        arguments = ["create", "--filename=-", "--dry-run=server", "--output=name"]
+        self._ask(what, arguments, stdin=json.dumps(thing))
+
+    def try_patch(self, thing: str, patch: str, namespace: str, kind: str = "strategic") -> None:
+        """Raises KubectlError if the server would not change this object so.
+
+        patch: JSON. kind: "strategic" or "json" (RFC 6902).
+        """
+        arguments = ["patch", thing, f"--type={kind}", f"--patch={patch}"]
+        arguments += [f"--namespace={namespace}", "--dry-run=server", "--output=name"]
+        self._ask(f"try to patch {thing}", arguments)
 
     # In a pod.
 

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
 
+from greetlab.commands.cli import doctor_cluster
 from greetlab.commands.cli.shared import Json, Terminal, failing_in_words, print_json
 from greetlab.views.words import Text
 
@@ -32,6 +33,16 @@ def doctor(
             "greetserver-headless are those of a cluster made for it.) Without it: this machine.",
             show_default=False,
         ),
+    ] = None,
+    context: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the kubeconfig: the cluster of deployment/NAME or service/NAME. "
+            "GREETLAB_CONTEXT names it, too; the current one is never taken by itself."
+        ),
+    ] = None,
+    namespace: Annotated[
+        str | None, typer.Option(help="Theirs in that cluster.  [default: the context's own]")
     ] = None,
     policy: Annotated[
         Literal["pick_first", "round_robin"] | None,
@@ -63,13 +74,27 @@ def doctor(
     """Examine this machine, or a gRPC service of yours: are its calls shared, or sticky?
 
     A service is looked at from where this runs, with calls that it need not know; a client that
-    runs already (--pid) by the connections that it has. Exit status 0 if all is good, 1 if there is
+    runs already (--pid) by the connections that it has; in a cluster from inside, by a pod of ours
+    that comes and goes, and nothing else is changed. Exit status 0 if all is good, 1 if there is
     something to be done, 2 if it could not be looked at.
     """
     from greetlab.commands.doctor import examine_client, examine_service
 
     calls = {"policy": policy, "times": times, "timeout": timeout, "language": language,
              "tls": tls or None}  # fmt: skip
+    from greetlab.commands.doctor.cluster import is_cluster_target
+
+    in_cluster = target is not None and is_cluster_target(target)
+    with failing_in_words("doctor"):
+        if not in_cluster and (context is not None or namespace is not None):
+            raise ValueError("--context and --namespace are about service/NAME or deployment/NAME")
+    if target is not None and in_cluster:
+        with failing_in_words("doctor"):
+            others = {**calls, "pid": pid, "port": port, "timeout": None}
+            if given := [f"--{name}" for name, value in others.items() if value is not None]:
+                raise ValueError(f"{given[0]} is not about a cluster's: nobody is called there")
+        wait = 3.0 if timeout is None else timeout
+        doctor_cluster.examine(target, context, namespace, wait, as_json, _line)
     if pid is not None or port is not None:
         with failing_in_words("doctor"):
             if given := [f"--{name}" for name, value in calls.items() if value is not None]:

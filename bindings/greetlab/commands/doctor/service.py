@@ -148,7 +148,7 @@ class _Examination:
             report.addresses = [self._behind_front(address) for address in client.addresses]
         report.unreachable = {
             self._behind_front(front): self._fronts.failures.get(self._behind_front(front), reason)
-            for front, reason in _unreachable(seen).items()
+            for front, reason in unreachable(seen).items()
         }
         self.seen = seen
         return calls
@@ -267,7 +267,7 @@ def _full_name(report: ServiceReport, host: str) -> str:
     return f"{answered[0].rstrip('.')}." if answered else host
 
 
-def _unreachable(seen: Trace) -> dict[str, str]:
+def unreachable(seen: Trace) -> dict[str, str]:
     """The addresses that were dialled and never came up, and why."""
     up = {seen.of_subchannel(e.subchannel) for e in seen.of("Connected")}
     why: dict[str, str] = {}

@@ -41,8 +41,17 @@ def tcp_sockets(pid: int | str = "self") -> list[Socket]:
         path = PROC / str(pid) / "net" / table
         if table == "tcp6" and not path.exists():
             continue
-        found += [_socket(line.split()) for line in path.read_text().splitlines()[1:]]
+        found += parse_table(path.read_text())
     return found
+
+
+def parse_table(text: str) -> list[Socket]:
+    """The sockets of a /proc/net/tcp or tcp6, or of one after the other.
+
+    Raises ValueError, or IndexError, for a text that is none.
+    """
+    lines = (line.split() for line in text.splitlines())
+    return [_socket(columns) for columns in lines if columns and columns[0] != "sl"]
 
 
 def _socket(columns: list[str]) -> Socket:
