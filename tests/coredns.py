@@ -29,7 +29,8 @@ POD_IP = "10.244.201.1"
 
 
 def endpoints(count, third):
-    return [(None, f"10.244.{third}.{n}") for n in range(1, count + 1)]
+    """All as long as each other: so many fit into an answer whichever of them come first."""
+    return [(None, f"10.244.{third}.{n}") for n in range(100, 100 + count)]
 
 
 GRPC = {"grpc": (80, 50051)}
@@ -42,7 +43,9 @@ SERVICES = {
     "empty": {"cluster_ip": "10.96.0.202", "ports": GRPC},
     "headless": {
         "ports": GRPC,
-        "endpoints": [("db-0", "10.244.202.1"), (None, "10.244.202.2"), ("db-2", "10.244.202.3", False)],
+        "endpoints": [
+            ("db-0", "10.244.202.1"), (None, "10.244.202.2"), ("db-2", "10.244.202.3", False)
+        ],
     },
     "portless": {"ports": {}, "endpoints": endpoints(2, 203)},
     "unnamed": {"ports": {"": (80, 50051)}, "endpoints": endpoints(2, 204)},
@@ -83,14 +86,16 @@ def _questions():
     for kind in ("CNAME", "TXT", "NS", "SOA", "MX", "PTR", "HTTPS"):
         for name in (f"web.{SVC}.", f"headless.{SVC}.", f"alias.{SVC}.", f"missing.{SVC}."):
             yield Question(name, kind)
+    yield Question(f"_grpc_config.web.{SVC}.", "TXT")  # gRFC A2: a client asks it
+    ports = ("_grpc._tcp", "_grpc._udp", "_http._tcp", "_dns._udp")
     names = [
         # Named ports, and what stands below a name.
-        *(f"_{port}._{protocol}.{name}" for name in ("web", "headless", "unnamed", "waiting-published")
-          for port, protocol in (("grpc", "tcp"), ("grpc", "udp"), ("http", "tcp"), ("dns", "udp"))),
+        *(f"{port}.{name}" for name in ("web", "headless", "unnamed", "waiting-published")
+          for port in ports),
         "grpc.tcp.headless", "_tcp.headless", "_grpc.headless", "_grpc._tcp.nobody",
         # Pods, by hostname and by address.
         "db-0.headless", "DB-0.headless", "db-2.headless", "10-244-202-1.headless",
-        "10-244-202-2.headless", "10-244-202-3.headless", "10-244-200-1.web", "fd00-244--1.six",
+        "10-244-202-2.headless", "10-244-202-3.headless", "10-244-200-100.web", "fd00-244--1.six",
         f"{POD_IP.replace('.', '-')}.waiting", f"{POD_IP.replace('.', '-')}.waiting-published",
         # No such thing, and a thing's name with something before it.
         "missing", "a.missing", "a.b.headless", "a.b.c.headless", "*", "*.headless",
@@ -112,11 +117,17 @@ def _questions():
         for kind in ("A", "AAAA", "SOA", "TXT"):
             yield Question(name, kind)
     # Full names and short ones, before what a search list has.
-    for given in ("web", f"web.{NAMESPACE}", f"web.{NAMESPACE}.svc", f"web.{SVC}", f"headless.{SVC}"):
+    for given in (
+        "web",
+        f"web.{NAMESPACE}",
+        f"web.{NAMESPACE}.svc",
+        f"web.{SVC}",
+        f"headless.{SVC}",
+    ):
         for search in (f"{SVC}.", "svc.cluster.local.", "cluster.local."):
             yield Question(f"{given}.{search}", "A")
     # Reverse.
-    for address in ("10.96.0.201", "10.244.200.1", "10.244.202.1", "10.244.202.2", "10.244.202.3",
+    for address in ("10.96.0.201", "10.244.200.100", "10.244.202.1", "10.244.202.2", "10.244.202.3",
                     "fd00:244::1", "10.244.250.9", POD_IP):  # fmt: skip
         yield Question(dns.reversename.from_address(address).to_text(), "PTR")
     # More than fits.
@@ -144,11 +155,15 @@ def ask(server, port, question, rename=lambda text: text):
         "rcode": dns.rcode.to_text(reply.rcode()),
         "flags": dns.flags.to_text(reply.flags),
         "edns": reply.edns >= 0,
-        **{name: _records(reply.section_from_number(n)) for n, name in enumerate(SECTIONS, start=1)},
+        **{
+            name: _records(reply.section_from_number(n)) for n, name in enumerate(SECTIONS, start=1)
+        },
     }
-    if not question.name.lower().endswith("cluster.local."):  # it caches these, and they grow old
-        for name in SECTIONS:
+    if not question.name.lower().endswith("cluster.local."):
+        for name in SECTIONS:  # it caches these, and they grow old
             told[name] = [re.sub(r"(?<= )\d+(?= IN)", "TTL", line) for line in told[name]]
+        if told["rcode"] == "NXDOMAIN":  # how it is said, is its upstream's
+            told |= {"flags": "", "authority": []}
     if "TC" in told["flags"]:  # which of them fit, chance decides
         told |= {name: len(told[name]) for name in SECTIONS}
     return told
