@@ -27,7 +27,14 @@ from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, WATC
 from greetlab.clusters.kube import clock, manifests, namespace
 from greetlab.clusters.kube.channel import KubeChannel
 from greetlab.clusters.kube.clock import ClockSkew
-from greetlab.clusters.kube.fleet import MOST_CLIENTS, Fleet, Recorded, command_line, gather
+from greetlab.clusters.kube.fleet import (
+    MOST_CLIENTS,
+    NOT_TAKEN,
+    Fleet,
+    Recorded,
+    command_line,
+    gather,
+)
 from greetlab.clusters.kube.job import own_image
 from greetlab.clusters.kube.kubectl import Kubectl, KubectlError, Object
 from greetlab.clusters.kube.namespace import NAMESPACE
@@ -62,8 +69,9 @@ NOT_HERE = {
     "sidecar": "a mesh injects it, by your own hand; the local cluster has one",
     "control_plane": "proxyless gRPC takes a mesh's control plane; the local cluster has one",
     "seed": "what is random here nobody can repeat; the sim has a seed",
-    "trace": "each channel has a trace of its own; the sim has one for all",
-    "channels": "nobody counts other people's clients; the sim does",
+    "trace": "each channel has a trace of its own, and `fleet` merges those of its clients; the "
+    "sim has one for all",
+    "channels": "nobody counts other people's clients; the sim does, and `fleet` has its own",
     "seconds": "time passes here by itself: `time.time()`",
     "change": "how fast a real cluster is, its parts decide; the sim can be told",
     "fork": "a real world has no other one beside it; the sim has",
@@ -345,7 +353,7 @@ class KubeCluster(Cluster):
             self._channels.add(channel)
         return channel
 
-    @takes(DEFAULTS)
+    @takes([one for one in DEFAULTS if one[0] not in NOT_TAKEN])
     def fleet(
         self,
         service: str,
@@ -362,7 +370,7 @@ class KubeCluster(Cluster):
     ) -> Fleet:
         """Several clients at once, each in a pod of its own: what one client alone cannot show,
         such as how even many of them are together. A Job runs them, on all nodes that there are,
-        and is gone afterwards.
+        and is gone afterwards. (In the other worlds several clients are several channels.)
 
         service, port: as `channel` has them; not "watch:///...", for nobody tells a Job.
         requests, concurrency, every, timeout: of each client, as `load` has them.

@@ -20,12 +20,13 @@ from greetlab.trace.trace import Trace
 
 MOST_CLIENTS = 200
 """Pods of a Job: each has a trace to be fetched, and a node takes some hundred pods."""
-_NOT_TAKEN = {
+NOT_TAKEN = {
     "source_ip": "each client's address is its pod's",
     "seed": "clients with the same seed would not be several",
     "trace_capacity": "a client's trace is kept as a whole",
     "kubeconfig": "the pods of a Job have no account of the Kubernetes API",
 }
+"""The options of a channel that several clients in pods cannot be told, and why."""
 
 
 @dataclass(frozen=True)
@@ -157,8 +158,8 @@ def command_line(target: str, load: Load, wait_ready: bool, options: ChannelOpti
     else:
         words += _policy_flags(told_policy(what.policy, options))
     for name, value in what.core.items():
-        if name in _NOT_TAKEN:
-            raise ValueError(f"{name} {value!r}: {_NOT_TAKEN[name]}")
+        if name in NOT_TAKEN:
+            raise ValueError(f"{name} {value!r}: {NOT_TAKEN[name]}")
         words += _flag(name, value)
     return words
 
