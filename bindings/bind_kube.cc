@@ -27,6 +27,7 @@ class SliceWatchBench : private KubeApi, private Resolver::Watcher {
   SliceWatchBench(const std::string& service, std::uint64_t seed) : rng_(seed) {
     KubeService which = parse_kube_service(service);
     if (which.name_space.empty()) which.name_space = "default";
+    trace_.keep_words(kListenedWords);
     trace_.listen(&recording_);
     const Symbol who = trace_.symbol("client-1");
     const std::string name = which.name + '.' + which.name_space;

@@ -3,6 +3,7 @@ greet-servers of this machine. What Kubernetes itself makes of it, tests/kube as
 """
 
 import itertools
+import subprocess
 import threading
 import zlib
 from pathlib import Path
@@ -16,11 +17,13 @@ from test_real_kubectl import KUBECTL
 import greetlab as gl
 from greetlab import executables
 from greetlab.clusters.kube import watch
+from greetlab.clusters.kube.clock import ClockSkew
 from greetlab.clusters.kube.cluster import NOT_HERE, KubeCluster, KubeError
 from greetlab.clusters.kube.kubectl import ContextNotNamedError, Kubectl, KubectlError
 from greetlab.clusters.kube.namespace import ForeignNamespaceError
 from greetlab.clusters.local import LocalCluster
 from greetlab.clusters.sim import SimCluster
+from greetlab.trace.consistency import problems
 
 HERE = {"namespace": "greetlab"}
 READY = [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}]
@@ -40,6 +43,8 @@ class World:
         name = thing["metadata"]["name"]
         if thing["kind"] == "Pod" and name.startswith("greetclient") and what == "create":
             self.api.put(thing | {"status": {"phase": "Running", "containerStatuses": RUNNING}})
+        elif thing["kind"] == "Job":
+            self.run_job(thing, what)
         elif thing["kind"] == "Namespace" and what == "delete":
             for one in [o for o in self.api.objects if o["metadata"].get("namespace") == name]:
                 self.api.remove(one)
@@ -47,6 +52,23 @@ class World:
             self.reconcile(restart=what == "patch" and "annotations" in str(thing["spec"]))
         elif thing["kind"] == "Pod" and name.startswith("greetserver"):
             self.reconcile()
+
+    def run_job(self, job, what):
+        """Its pods have ended at once, on one of two nodes each."""
+        for index in range(job["spec"]["completions"]):
+            pod = {
+                "kind": "Pod", "apiVersion": "v1",
+                "metadata": {
+                    "name": f"{job['metadata']['name']}-{index}", **deployed(job),
+                    "labels": {
+                        "batch.kubernetes.io/job-name": job["metadata"]["name"],
+                        "batch.kubernetes.io/job-completion-index": str(index),
+                    },
+                },
+                "spec": job["spec"]["template"]["spec"] | {"nodeName": f"node-{index % 2}"},
+                "status": {"containerStatuses": [{"state": {"terminated": {"exitCode": 0}}}]},
+            }  # fmt: skip
+            (self.api.put if what == "create" else self.api.remove)(pod)
 
     def pods(self):
         return [
@@ -276,9 +298,108 @@ def test_slow_and_fail_are_told_in_the_pod(cluster, monkeypatch):
         cluster.slow("pod-1", 1)
 
 
+FLEET = ["--policy=round_robin", "--wait-ready", "--cooldown=1s", "--connection-per-call"]
+
+
+@pytest.fixture
+def jobs(api, real, monkeypatch):
+    """Every pod of a Job has the log of the same run; the Jobs that were made."""
+    target = "static:" + ",".join(f"{pod.ip}:50051" for pod in real.pods)
+    command = [executables.path("greet-client"), target, "--count=6", *FLEET[:2], "--trace=-"]
+    done = subprocess.run(
+        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True,
+        env={"KUBERNETES_SERVICE_HOST": "10.96.0.1"},
+    )  # fmt: skip
+    monkeypatch.setattr(api, "log", done.stdout)
+    made = []
+    create = Kubectl.create
+    monkeypatch.setattr(Kubectl, "create", lambda self, one: made.append(one) or create(self, one))
+    return made
+
+
+def test_a_fleet_is_a_job_of_clients_whose_traces_are_one(cluster, api, jobs):
+    fleet = cluster.fleet(
+        "greetserver-headless", clients=4, requests=6, policy="round_robin", wait_ready=True
+    )
+    (job,) = jobs
+    spec = job["spec"]
+    assert (spec["completions"], spec["parallelism"]) == (4, 4)
+    assert spec["completionMode"] == "Indexed"
+    (spread,) = spec["template"]["spec"]["topologySpreadConstraints"]
+    labels = {"batch.kubernetes.io/job-name": job["metadata"]["name"]}
+    assert spread["labelSelector"]["matchLabels"] == labels
+    assert [client.name for client in fleet.clients] == [f"client-{n}" for n in (1, 2, 3, 4)]
+    assert [client.node for client in fleet.clients] == ["node-0", "node-1"] * 2
+    assert fleet.by_status == {"OK": 24}
+    assert fleet.by_pod == {"pod-1": 8, "pod-2": 8, "pod-3": 8}
+    assert fleet.table["client-3"] == {"pod-1": 2, "pod-2": 2, "pod-3": 2}
+    assert fleet.trace.world == "KUBE"
+    assert problems(fleet.trace) == []
+    assert "4 clients: of 24 requests" in gl.plot.requests(fleet.trace).alt
+    assert repr(fleet).startswith("Fleet [KUBE] · 4 clients on 2 nodes, their clocks ± ")
+    left = [one["metadata"]["name"] for one in api.objects if one["kind"] in ("Job", "Pod")]
+    assert [name for name in left if name.startswith(job["metadata"]["name"])] == []
+    clients = [name for name in left if name.startswith("greetclient")]
+    assert len(clients) == 1, "those that were asked for the other nodes' clocks are gone"
+
+
+def test_each_node_s_clock_is_measured_once_and_set_right(cluster, jobs, monkeypatch):
+    asked = []
+    skews = {"node-0": ClockSkew(0.0, 0.001, 100.0), "node-1": ClockSkew(1.0, 0.002, 200.0)}
+    monkeypatch.setattr(cluster, "_clock_of", lambda node: asked.append(node) or skews[node])
+    fleet = cluster.fleet("greetserver-headless", clients=4, requests=6)
+    assert sorted(asked) == ["node-0", "node-1"]
+    starts = [fleet.trace.of(who=client.name).seconds[0] for client in fleet.clients]
+    assert starts[0] - starts[1] == pytest.approx(100)
+    assert starts[0] == starts[2]
+    assert fleet.error == pytest.approx(0.003)
+    assert fleet.clients[1].clock == skews["node-1"]
+
+
+def test_a_client_that_fails_does_not_end_the_others(cluster, jobs):
+    cluster.fleet("greetserver", clients=2)
+    assert jobs[0]["spec"]["backoffLimitPerIndex"] == 0
+    assert "backoffLimit" not in jobs[0]["spec"]
+
+
+def test_a_fleet_is_told_what_a_channel_is(cluster, jobs, real):
+    cluster.fleet(
+        "greetserver", clients=1, requests=7, concurrency=2, every="exponential 20ms", port=1,
+        timeout=0.5, wait_ready=True, cooldown=1.0, connection_per_call=True, frames=False,
+        policy={"least_request": {"choiceCount": 3}},
+    )  # fmt: skip
+    (container,) = jobs[0]["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == [
+        "dns:///greetserver:1", "--count=7", "--concurrency=2", "--quiet", "--deadline=500ms",
+        "--interval=exponential 20ms", "--wait-ready",
+        '--service-config={"loadBalancingConfig": [{"least_request": {"choiceCount": 3}}]}',
+        "--cooldown=1s", "--connection-per-call", "--trace", "-",
+    ]  # fmt: skip
+    target = f"static:{real.pods[0].ip}:50051"
+    said = [executables.path("greet-client"), target, *container["args"][1:-2]]
+    assert "7 calls · 7 OK" in subprocess.run(said, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"engine": "grpc"}, "nothing of gRPC's libraries"),
+        ({"source_ip": "10.0.0.1"}, "each client's address is its pod's"),
+        ({"seed": 7}, "would not be several"),
+        ({"clients": 0}, "clients 0"),
+        ({"requests": 0}, "requests 0"),
+        ({"service": "watch:///greetserver"}, "are told nothing"),
+    ],
+)
+def test_what_a_fleet_cannot_be_told_is_refused_before_a_job_is_made(cluster, jobs, options, why):
+    with pytest.raises(ValueError, match=why):
+        cluster.fleet(**{"service": "greetserver", **options})
+    assert jobs == []
+
+
 def test_what_it_cannot_do_says_why_not(cluster):
     can = cluster.capabilities
-    assert can["scale"] == can["slow"] == ""
+    assert can["scale"] == can["slow"] == can["fleet"] == ""
     assert "no pod comes back" in can["restart"]
     with pytest.raises(AttributeError, match="restart: in Kubernetes no pod comes back"):
         cluster.restart("x")

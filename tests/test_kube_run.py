@@ -136,7 +136,7 @@ def test_its_pod_is_as_locked_down_as_the_manifests_own():
     for key in ("securityContext", "image", "imagePullPolicy", "command", "name"):
         assert container[key] == other[key]
     assert mine["spec"]["template"]["metadata"] == theirs["spec"]["template"]["metadata"]
-    assert mine["spec"]["backoffLimit"] == 0
+    assert mine["spec"]["backoffLimitPerIndex"] == 0
     assert mine["spec"]["ttlSecondsAfterFinished"] > 0
 
 

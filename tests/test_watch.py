@@ -198,3 +198,10 @@ def test_a_channel_of_no_cluster_is_told_nothing_and_says_so():
         assert "is this a channel of its cluster's" in error
     with pytest.raises(ValueError, match="a service's name, without a port"):
         gl.Channel("watch:///greetserver:50051")
+
+
+def test_the_sim_has_no_kubernetes_api_and_says_so():
+    sim = gl.Cluster.sim(pods=1, seed=7)
+    with pytest.raises(ValueError, match=r"k8s:///: there is no Kubernetes API in the sim"):
+        sim.channel("k8s:///greetserver-headless.default:50051", policy="round_robin")
+    assert not sim.channels

@@ -13,6 +13,8 @@ template <class... Fs>
 struct Overloaded : Fs... {
   using Fs::operator()...;
 };
+template <class... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;  // which clang has by itself since 17 (P1816)
 
 constexpr std::string_view kCancelled = "cancelled by the caller";
 

@@ -309,6 +309,12 @@ Channel& SimCluster::dial_anew(const ChannelOptions& config, Symbol owner) {
 
 Channel& SimCluster::open(const ChannelOptions& config, std::string who) {
   Channel::MakeResolver make_resolver;
+  if (config.target.starts_with("k8s:")) {
+    throw std::invalid_argument(
+        "k8s:///: there is no Kubernetes API in the sim to tell a client anything; "
+        "watch:///greetserver-headless is told of the same changes, and Cluster.local() has an "
+        "API that can be asked");
+  }
   if (config.target.starts_with(kWatch)) {
     make_resolver = [this, service = config.target.substr(kWatch.size())](Rng&, Symbol who) {
       return std::make_unique<WatchResolver>(trace_, who, service, feed_.watch(service));

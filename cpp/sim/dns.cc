@@ -56,8 +56,8 @@ class SimDns::Walk final : public std::enable_shared_from_this<SimDns::Walk> {
     if (config_ && exists) {
       const auto found = dns_.configs_.find(name);
       if (found != dns_.configs_.end()) lookup_.txt = {found->second};
-      // Which is what CoreDNS says of a TXT record that is not there, too.
-      const auto known = lookup_.txt.empty() ? DnsStatus::no_data : DnsStatus::ok;
+      // Nothing else is called so: to CoreDNS it is a pod's name that is not there.
+      const auto known = lookup_.txt.empty() ? DnsStatus::nxdomain : DnsStatus::ok;
       tell("_grpc_config." + name, RecordType::txt, known, trip, lookup_.txt);
     }
     if (!exists && next_ < names_.size()) return ask();

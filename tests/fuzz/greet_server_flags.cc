@@ -22,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     app.parse(arguments);
     CHECK(flags.server.error_rate >= 0 && flags.server.error_rate <= 1);
     CHECK(flags.grace.count() >= 0);
-    CHECK(flags.server.latency.least.count() >= 0);
+    CHECK(flags.server.serving.service_time.mean().count() >= 0);
   } catch (const CLI::ParseError& error) {
     CHECK(*error.what() != '\0' || error.get_exit_code() == 0);
   }

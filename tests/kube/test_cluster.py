@@ -10,6 +10,7 @@ import time
 import pytest
 
 import greetlab as gl
+from greetlab.trace.consistency import problems
 
 CONTEXT = os.environ.get("GREETLAB_CONTEXT", "")
 NAMESPACE = "greetlab-test"
@@ -126,6 +127,30 @@ def test_pods_are_hurt_by_their_control_socket(cluster):
     assert len(client.greet(times=30).by_pod) == 3  # who is connected does not care
     cluster.set_serving(unready, True)
     cluster.wait_ready()
+
+
+def test_a_fleet_s_traces_are_one(cluster):
+    fair = cluster.fleet(
+        "greetserver-headless", clients=6, requests=30, policy="round_robin", wait_ready=True
+    )
+    assert fair.by_status == {"OK": 180}
+    assert all(set(row.values()) == {10} for row in fair.table.values())
+    assert set(fair.by_pod) == {pod.name for pod in cluster.pods}
+    assert problems(fair.trace) == []
+    assert len({client.pod for client in fair.clients}) == 6
+    print(fair)
+    sticky = cluster.fleet("greetserver", clients=6, requests=30)
+    assert all(sorted(row.values())[-1] == 30 for row in sticky.table.values())
+
+
+def test_a_client_of_a_fleet_whose_calls_fail_ends_no_other(cluster):
+    cluster.fail(cluster.pods[0].name, 1.0, "ABORTED")
+    try:
+        fleet = cluster.fleet("greetserver-headless", clients=4, requests=9, policy="round_robin")
+    finally:
+        cluster.fail(cluster.pods[0].name, 0)
+    assert fleet.by_status["ABORTED"] + fleet.by_status["OK"] == 36
+    assert all("ABORTED" in client.did.by_status for client in fleet.clients)
 
 
 def test_nobody_is_there(cluster):

@@ -343,10 +343,12 @@ class Zone:
         if name == self._below("dns-version"):
             version = self._rrset(name, "TXT", [f'"{SPECIFICATION}"'])
             return Answer(dns.rcode.NOERROR, answer=[version])
-        # CoreDNS does not look whether there is such a name, but for these.
-        namespaces = (self._below(namespace, "svc") for namespace in self._namespaces)
-        no = name == self._domain or name in namespaces
-        return self._no(dns.rcode.NXDOMAIN if no else dns.rcode.NOERROR)
+        # There is no other: NOERROR where an address or an alias stands behind the name, NXDOMAIN
+        # also where names are below it, and of ns.dns (coredns/coredns plugin/kubernetes
+        # kubernetes.go, `Services`).
+        hosts = self._hosts(name)
+        behind = hosts and name != self._below("ns", "dns")
+        return self._no(dns.rcode.NOERROR if behind else dns.rcode.NXDOMAIN)
 
     def _addresses(self, name: dns.name.Name, ips: Sequence[str]) -> list[dns.rrset.RRset]:
         """Their A and their AAAA records, each address once."""

@@ -4,6 +4,7 @@
 """
 
 from greetlab.clusters.kube.cluster import KubeCluster, KubeError
+from greetlab.clusters.kube.fleet import Fleet, FleetClient
 from greetlab.clusters.kube.kubectl import ContextNotNamedError, Kubectl, KubectlError
 from greetlab.clusters.kube.namespace import NAMESPACE, ForeignNamespaceError
 from greetlab.clusters.kube.runs import Run, RunError, run, run_client
@@ -11,6 +12,8 @@ from greetlab.clusters.kube.runs import Run, RunError, run, run_client
 __all__ = [
     "NAMESPACE",
     "ContextNotNamedError",
+    "Fleet",
+    "FleetClient",
     "ForeignNamespaceError",
     "KubeCluster",
     "KubeError",

@@ -72,7 +72,7 @@ class KubeChannel(GreetChannel):
         self._recorded = _core.ReceivedTrace(
             options_there.get("trace_capacity", _TRACE_CAPACITY), self.world
         )
-        fields: dict[str, Any] = {"policy": _told_policy(what.policy, options)}
+        fields: dict[str, Any] = {"policy": told_policy(what.policy, options)}
         if what.service_config is not None:
             fields["service_config"] = what.service_config.text
         try:
@@ -185,7 +185,7 @@ class KubeChannel(GreetChannel):
         return f"engine {self.engine} in {self._served.where}"
 
 
-def _told_policy(policy: AnyPolicy, options: ChannelOptions) -> str | Mapping[str, Any]:
+def told_policy(policy: AnyPolicy, options: ChannelOptions) -> str | Mapping[str, Any]:
     """As the client is told it: a name, or a service config's entry."""
     if isinstance(policy, type):
         raise ValueError(

@@ -9,6 +9,7 @@ Nothing listens, no rights are asked for but the learner's own, and no image but
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import threading
@@ -20,15 +21,26 @@ from datetime import UTC, datetime
 from typing import Any, Self, Unpack
 
 from greetlab import _core, arguments
+from greetlab.channels.greet_channel import Load
 from greetlab.channels.options import DEFAULTS, ChannelOptions, channel_title, takes
 from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE, WATCH, XDS, Cluster, Pod
 from greetlab.clusters.kube import clock, manifests, namespace
 from greetlab.clusters.kube.channel import KubeChannel
+from greetlab.clusters.kube.clock import ClockSkew
+from greetlab.clusters.kube.fleet import (
+    MOST_CLIENTS,
+    NOT_TAKEN,
+    Fleet,
+    Recorded,
+    command_line,
+    gather,
+)
 from greetlab.clusters.kube.job import own_image
 from greetlab.clusters.kube.kubectl import Kubectl, KubectlError, Object
 from greetlab.clusters.kube.namespace import NAMESPACE
 from greetlab.clusters.kube.pods import hopeless, is_ready, started_at, trouble
-from greetlab.clusters.kube.served import Served
+from greetlab.clusters.kube.runs import TIMEOUT, run_job
+from greetlab.clusters.kube.served import PATIENCE, Served
 from greetlab.clusters.kube.watch import Watch
 from greetlab.dns.lookup import Lookup, with_port
 
@@ -57,8 +69,9 @@ NOT_HERE = {
     "sidecar": "a mesh injects it, by your own hand; the local cluster has one",
     "control_plane": "proxyless gRPC takes a mesh's control plane; the local cluster has one",
     "seed": "what is random here nobody can repeat; the sim has a seed",
-    "trace": "each channel has a trace of its own; the sim has one for all",
-    "channels": "nobody counts other people's clients; the sim does",
+    "trace": "each channel has a trace of its own, and `fleet` merges those of its clients; the "
+    "sim has one for all",
+    "channels": "nobody counts other people's clients; the sim does, and `fleet` has its own",
     "seconds": "time passes here by itself: `time.time()`",
     "change": "how fast a real cluster is, its parts decide; the sim can be told",
     "fork": "a real world has no other one beside it; the sim has",
@@ -126,8 +139,9 @@ class KubeCluster(Cluster):
         self._closed = False
         self._cleanup = ExitStack()
         weakref.finalize(self, _clean_up, os.getpid(), self._cleanup)
+        self._image = image or own_image()
         try:
-            self._start(pods, apply, image or own_image(), timeout)
+            self._start(pods, apply, timeout)
         except BaseException:
             self.close()
             raise
@@ -137,7 +151,7 @@ class KubeCluster(Cluster):
         """Of the kubeconfig: which cluster this is."""
         return self._kubectl.context
 
-    def _start(self, pods: int | None, apply: bool, image: str, timeout: float) -> None:
+    def _start(self, pods: int | None, apply: bool, timeout: float) -> None:
         deadline = time.monotonic() + timeout
         there = namespace.is_there(self._kubectl, self.namespace)
         where = f"the namespace {self.namespace} in context {self.context}"
@@ -153,7 +167,7 @@ class KubeCluster(Cluster):
                 self._kubectl,
                 manifests.WORLD,
                 namespace=self.namespace,
-                image=image,
+                image=self._image,
                 replicas=replicas,
             )
         elif not there:
@@ -166,7 +180,7 @@ class KubeCluster(Cluster):
         self._follow()
         if not apply and pods is not None:
             self.scale(pods, wait=0)
-        self._served = self._start_client(image, deadline)
+        self._served, self._node = self._start_client(deadline, self._cleanup)
         self._clock = clock.measure(lambda: self._served.ask("clock"))
         self.wait_ready(timeout=max(deadline - time.monotonic(), 1.0))
 
@@ -194,15 +208,23 @@ class KubeCluster(Cluster):
             watch = Watch(self._kubectl, path, selector, _weakly(changed))
             self._cleanup.callback(watch.close)
 
-    def _start_client(self, image: str, deadline: float) -> Served:
+    def _start_client(
+        self, deadline: float, cleanup: ExitStack, node: str = ""
+    ) -> tuple[Served, str]:
+        """A client in a pod, and which node that came to.
+
+        cleanup: ends both. node: the one that it has to come to.
+        """
         name = f"{_CLIENT}-{secrets.token_hex(3)}"
-        self._cleanup.callback(self._delete_client, name)
+        cleanup.callback(self._delete_client, name)
+        there = {"op": "add", "path": "/spec/nodeName", "value": node}
         manifests.create(
             self._kubectl,
             manifests.CLIENT,
             namespace=self.namespace,
-            image=image,
+            image=self._image,
             nameSuffix=name.removeprefix(_CLIENT),
+            patches=[{"target": {"kind": "Pod"}, "patch": json.dumps([there])}] if node else [],
         )
         while True:
             (pod,) = self._kubectl.get("pods", name=name, namespace=self.namespace)
@@ -213,8 +235,8 @@ class KubeCluster(Cluster):
             time.sleep(0.2)
         command = self._kubectl.exec_command(name, self.namespace, "greet-client", "--serve")
         served = Served(command, f"pod {name}")
-        self._cleanup.callback(served.close)
-        return served
+        cleanup.callback(served.close)
+        return served, pod["spec"].get("nodeName", "")
 
     def _delete_all(self) -> None:
         # Its pods first, which would have their preStop and their grace for nobody.
@@ -248,7 +270,7 @@ class KubeCluster(Cluster):
             return [_view(pod, pod["metadata"]["name"] in listed) for pod in by_age]
 
     @property
-    def clock(self) -> clock.ClockSkew:
+    def clock(self) -> ClockSkew:
         """How far the clock of the client's node is ahead of this machine's: measured anew."""
         self._check_open()
         self._clock = clock.measure(lambda: self._served.ask("clock"))
@@ -278,7 +300,7 @@ class KubeCluster(Cluster):
     @property
     def capabilities(self) -> dict[str, str]:
         """What can be done to this cluster: "" if it can, or else why not."""
-        can = ("scale", "kill", "drain", "rollout")
+        can = ("scale", "kill", "drain", "rollout", "fleet")
         hurt = "" if self._control_of(self._deployment()["spec"]["template"]) else _NO_CONTROL
         return {
             **dict.fromkeys(can, ""),
@@ -330,6 +352,67 @@ class KubeCluster(Cluster):
                 channel.tell_endpoints_changed(each, self._endpoints(each))
             self._channels.add(channel)
         return channel
+
+    @takes([one for one in DEFAULTS if one[0] not in NOT_TAKEN])
+    def fleet(
+        self,
+        service: str,
+        *,
+        clients: int = 8,
+        requests: int = 60,
+        concurrency: int = 1,
+        every: arguments.Time = 0.0,
+        timeout: float = 5.0,
+        wait_ready: bool = False,
+        port: int | None = None,
+        patience: float = TIMEOUT,
+        **options: Unpack[ChannelOptions],
+    ) -> Fleet:
+        """Several clients at once, each in a pod of its own: what one client alone cannot show,
+        such as how even many of them are together. A Job runs them, on all nodes that there are,
+        and is gone afterwards. (In the other worlds several clients are several channels.)
+
+        service, port: as `channel` has them; not "watch:///...", for nobody tells a Job.
+        requests, concurrency, every, timeout: of each client, as `load` has them.
+        wait_ready: each begins when all its subchannels are READY.
+        patience: seconds until all must have ended, the pods' start included.
+
+        They begin when their pods do, so not at the same moment. What the cluster does meanwhile is
+        not in the trace: a `channel` that is open at the same time has it.
+
+        Raises ValueError for what there is not, RunError if the clients could not be run.
+        """
+        self._check_open()
+        arguments.whole("clients", clients, 1, MOST_CLIENTS)
+        arguments.whole("requests", requests, 1)
+        if service.startswith(WATCH):
+            raise ValueError(
+                f"service {service!r}: the clients of a Job are told nothing; `channel` can watch"
+            )
+        load = Load("Ada", "Lovelace", requests, concurrency, every, timeout, False)
+        ended = run_job(
+            self._kubectl,
+            command_line(self.target(service, port), load, wait_ready, options),
+            image=self._image,
+            timeout=patience,
+            where=self.namespace,
+            clients=clients,
+        )
+        recorded = [
+            Recorded(one.pod["metadata"]["name"], one.pod["spec"].get("nodeName", ""), one.trace)
+            for one in ended
+        ]
+        nodes = sorted({one.node for one in recorded})
+        return gather(recorded, {node: self._clock_of(node) for node in nodes})
+
+    def _clock_of(self, node: str) -> ClockSkew:
+        """All pods of a node have its clock. One that has no client of ours is asked by another."""
+        if node == self._node:
+            return self._clock
+        with ExitStack() as cleanup:
+            deadline = time.monotonic() + PATIENCE
+            served, _ = self._start_client(deadline, cleanup, node)
+            return clock.measure(lambda: served.ask("clock"))
 
     def target(self, service: str, port: int | None = None) -> str:
         """The gRPC target of a service, as a client in a pod of this namespace dials it.

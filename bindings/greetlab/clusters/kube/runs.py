@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ POLL = 0.5
 """Seconds between two looks at the pod."""
 TIMEOUT = 300.0
 """Seconds until it must have ended, the image's arrival included."""
+_AT_A_TIME = 4
 
 
 class RunError(RuntimeError):
@@ -66,25 +68,67 @@ def run_client(
             f"there is no namespace {namespace.NAMESPACE} in context {kubectl.context} to run it "
             "in: nothing of the lab is deployed there"
         )
-    thing = job.manifest([*arguments, "--trace", "-"], image, timeout)
+    (done,) = run_job(kubectl, arguments, image=image, timeout=timeout)
+    return Run(done.trace, "\n".join(done.words), done.status == 0)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What one pod of a Job came to.
+
+    pod: the object. status: greet-client's exit status, 0 or 1. words: what it printed.
+    """
+
+    pod: Object
+    status: int
+    trace: Trace
+    words: list[str]
+
+
+def run_job(
+    kubectl: Kubectl,
+    arguments: Sequence[str],
+    *,
+    image: str,
+    timeout: float,
+    where: str = namespace.NAMESPACE,
+    clients: int = 1,
+) -> list[Ended]:
+    """Runs greet-client as a Job of so many pods, waits for their end, deletes the Job; in the
+    order of their indexes. See `run_client`.
+
+    where: the namespace.
+    """
+    thing = job.manifest(
+        [*arguments, "--trace", "-"], image, timeout, namespace=where, clients=clients
+    )
     name = thing["metadata"]["name"]
     try:
         kubectl.create(thing)
-        pod, ending = _ended(kubectl, name, time.monotonic() + timeout, timeout)
-        trace, words = log.split(kubectl.logs(pod, namespace.NAMESPACE))
+        pods = _ended(kubectl, thing, time.monotonic() + timeout, timeout)
+        # A log is a kubectl each, most of which is its start.
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            logs = list(pool.map(lambda pod: kubectl.logs(_name(pod), where), pods))
     finally:
-        chosen = [name, f"--namespace={namespace.NAMESPACE}", "--cascade=background"]
+        chosen = [name, f"--namespace={where}", "--cascade=background"]
         with suppress(KubectlError):  # then it goes by itself, after its ttlSecondsAfterFinished
             kubectl.delete("jobs.batch", chosen)
+    return [_read(pod, text) for pod, text in zip(pods, logs, strict=True)]
+
+
+def _read(pod: Object, text: str) -> Ended:
+    trace, words = log.split(text)
+    ending = _ending(pod)
+    assert ending is not None
     status = ending["exitCode"]
     if status not in (0, 1):  # 1: calls have failed, and the trace tells
         how = f"it was ended, {ending.get('reason', 'Error')}, exit status {status}"
         said = words[-1].removeprefix("greet-client: ") if words and status == 2 else how
-        raise RunError(f"greet-client in pod {pod}: {said}")
+        raise RunError(f"greet-client in pod {_name(pod)}: {said}")
     try:
-        return Run(log.read_trace(trace), "\n".join(words), status == 0)
+        return Ended(pod, status, log.read_trace(trace), words)
     except ValueError as error:
-        raise RunError(f"read what greet-client printed in pod {pod}: {error}") from error
+        raise RunError(f"read what greet-client printed in pod {_name(pod)}: {error}") from error
 
 
 def _check(arguments: Sequence[str], timeout: float) -> None:
@@ -99,21 +143,29 @@ def _check(arguments: Sequence[str], timeout: float) -> None:
         raise ValueError(f"timeout {timeout:g}: 1 to 86400 seconds")
 
 
-def _ended(kubectl: Kubectl, name: str, deadline: float, timeout: float) -> tuple[str, Object]:
-    """The pod's name and how its container ended, once it has."""
+def _ended(kubectl: Kubectl, thing: Object, deadline: float, timeout: float) -> list[Object]:
+    """The Job's pods, in the order of their indexes, once the container of each has ended."""
+    name, where = thing["metadata"]["name"], thing["metadata"]["namespace"]
     while True:
-        pods = kubectl.get(
-            "pods", selector=f"batch.kubernetes.io/job-name={name}", namespace=namespace.NAMESPACE
-        )
-        for pod in pods:
-            who = pod["metadata"]["name"]
-            if (ending := _ending(pod)) is not None:
-                return who, ending
+        pods = kubectl.get("pods", selector=f"{job.JOB_NAME}={name}", namespace=where)
+        running = [pod for pod in pods if _ending(pod) is None]
+        if not running and len(pods) == thing["spec"]["completions"]:
+            return sorted(pods, key=index)
+        for pod in running:
             if (reason := hopeless(pod)) is not None:
-                raise RunError(f"pod {who} does not start: {reason}")
+                raise RunError(f"pod {_name(pod)} does not start: {reason}")
         if time.monotonic() > deadline:
-            raise RunError(f"job {name} has not ended after {timeout:.0f} s: {_why(pods)}")
+            raise RunError(f"job {name} has not ended after {timeout:.0f} s: {_why(pods, running)}")
         time.sleep(POLL)
+
+
+def index(pod: Object) -> int:
+    """Which of its Job's pods this is, from 0."""
+    return int((pod["metadata"].get("labels") or {}).get(job.INDEX, 0))
+
+
+def _name(pod: Object) -> str:
+    return str(pod["metadata"]["name"])
 
 
 def _ending(pod: Object) -> Object | None:
@@ -124,7 +176,9 @@ def _ending(pod: Object) -> Object | None:
     return None
 
 
-def _why(pods: list[Object]) -> str:
-    if not pods:
-        return "no pod was made for it, which the namespace's policies or quota may forbid"
-    return f"pod {pods[0]['metadata']['name']}: {trouble(pods[0])}"
+def _why(pods: list[Object], running: list[Object]) -> str:
+    if not running:
+        made = f"only {len(pods)} pods were" if pods else "no pod was"
+        return f"{made} made for it, which the namespace's policies or quota may forbid"
+    more = f", and {len(running) - 1} more" if len(running) > 1 else ""
+    return f"pod {_name(running[0])}: {trouble(running[0])}{more}"
