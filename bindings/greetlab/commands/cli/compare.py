@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from greetlab.commands.cli.shared import Json, Terminal, failing_in_words, print_json
+from greetlab.views.measures import MEASURES, shown
 from greetlab.views.words import Text
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ def compare(
     ] = "sim,local",
     seed: Annotated[int, typer.Option(min=0, help="Of all that is random.")] = 1,
     as_json: Json = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write it as a page, too, to this file.")
+    ] = None,
 ) -> None:
     """Every way to balance gRPC's calls, side by side on the same bad day.
 
@@ -38,6 +43,10 @@ def compare(
         missing = {design.name.strip(): design.needs() for design in DESIGNS if design.needs()}
         designs = [design for design in DESIGNS if design.name.strip() not in missing]
         scores = list(run(wanted, seed, designs))
+        if html is not None:
+            from greetlab.commands.compare.page import page
+
+            html.write_text(page([one.as_dict() for one in scores], _note()), encoding="utf-8")
     if as_json:
         print_json([one.as_dict() for one in scores])
         return
@@ -55,27 +64,15 @@ def compare(
 
 
 def _table(world: str, scores: list[Score]) -> Table:
+    rows = [one.as_dict() for one in scores]
+    measures = shown(MEASURES, rows)
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(world.upper(), no_wrap=True)
-    for column in ("failed", "p50", "p99", "unfair", "dialled", "new pod", "asked"):
-        table.add_column(column, justify="right", no_wrap=True)
-    if world != "sim":
-        table.add_column("CPU", justify="right", no_wrap=True)
-    table.add_column("parts", justify="right", no_wrap=True)
-    for one in scores:
-        cells = [
-            Text(one.design),
-            Text(f"{one.failed}", "red" if one.failed > one.calls / 100 else ""),
-            Text(f"{one.p50 * 1e3:.1f}"),
-            Text(f"{one.p99 * 1e3:.0f}"),
-            Text(f"{one.unfairness:.1f}", "red" if one.unfairness > 1.5 else ""),
-            Text(f"{one.connections}"),
-            Text("never", "red") if one.new_pod is None else Text(f"{one.new_pod * 1e3:.0f}"),
-            Text(f"{one.lookups}"),
-        ]
-        if world != "sim":
-            cells.append(Text("-" if one.cpu is None else f"{one.cpu:.0f}"))
-        table.add_row(*cells, Text(f"{len(one.parts)}"))
+    for one in measures:
+        table.add_column(one.head, justify="right", no_wrap=True)
+    for row in rows:
+        cells = [Text(one.text(row), "red" if one.bad(row) else "") for one in measures]
+        table.add_row(Text(row["design"]), *cells)
     return table
 
 
