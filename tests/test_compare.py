@@ -7,6 +7,7 @@ from command_line import greetlab
 
 import greetlab as gl
 from greetlab.commands.compare import DESIGNS, run
+from greetlab.commands.compare.fleet import MORE, PODS, fleet
 from greetlab.commands.compare.page import page
 
 KNOWN = {design.name.strip(): design for design in DESIGNS}
@@ -104,3 +105,22 @@ def test_the_page_is_one_file_with_every_number_and_text_is_only_text(tmp_path, 
     file = tmp_path / "compare.html"
     assert greetlab("compare", "--in", "sim", "--html", file).status == 0
     assert "Which design" in file.read_text()
+
+
+def test_a_fleet_has_luck_and_connections_by_n_times_m():
+    scores = {score.design: score for score in fleet(100, seed=3)}
+    one, all_of_them = scores["ClusterIP, pick_first"], scores["headless, round_robin"]
+    assert one.connections == 100
+    assert all_of_them.connections == 100 * PODS
+    assert one.unfairness > 2 > 1.5 > all_of_them.unfairness
+    assert one.new_pods == all_of_them.new_pods == 0
+    aged = scores["+ connection age"]
+    assert aged.new_pods == MORE - PODS
+    assert aged.connections > 2 * all_of_them.connections
+    few = scores["a watch, 5 pods each"]
+    assert few.new_pods == MORE - PODS
+    assert few.connections < scores["a watch, round_robin"].connections / 5
+    said = greetlab("compare", "--in", "sim", "--clients", "20")
+    assert said.status == 0
+    assert "SIM, 20 clients" in said.said
+    assert "a watch, 5 pods each" in said.said

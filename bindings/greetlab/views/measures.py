@@ -75,3 +75,18 @@ MEASURES = (
     Measure("parts", "parts", "to operate, apart from clients and pods"),
 )  # fmt: skip
 """Of `greetlab compare`, in the order in which they are read."""
+
+FLEET = (
+    Measure("failed", "failed", "calls that failed"),
+    Measure(
+        "unfairness", "unfair", "the busiest pod's calls as a multiple of its fair share", "times",
+        1, 1, bad=lambda row: row["unfairness"] > 1.5,
+    ),
+    Measure("idle", "idle", "pods that nobody called"),
+    Measure(
+        "new_pods", "new pods", "of those added, how many were called",
+        bad=lambda row: not row["new_pods"],
+    ),
+    Measure("connections", "dialled", "connections made"),
+)  # fmt: skip
+"""The same for a fleet."""

@@ -104,3 +104,19 @@ DESIGNS = (
         extra="envoy",
     ),
 )
+
+FEW_EACH = Design(
+    "a watch, 5 pods each",
+    "the client, told",
+    WATCH + HEADLESS_SERVICE,
+    ("the Kubernetes API", "a Role for each client"),
+    {
+        "policy": {
+            "random_subsetting_experimental": {
+                "subsetSize": 5,
+                "childPolicy": [{"round_robin": {}}],
+            }
+        }
+    },
+)
+"""Subsetting (gRFC A68), which makes sense for a fleet only."""
