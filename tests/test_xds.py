@@ -4,8 +4,8 @@ import pytest
 from support import wait_until
 
 import greetlab as gl
-from greetlab.clusters import xds
 from greetlab.clusters.processes import StartError
+from greetlab.clusters.xds import control_plane as xds
 
 pytest.importorskip("grpc", reason="no control plane: pip install 'greetlab[xds]'")
 pytest.importorskip("envoy.service", reason="no control plane: pip install 'greetlab[xds]'")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from greetlab.commands.cli.shared import Json, Terminal, failing_in_words, print_json
+from greetlab.views.measures import FLEET, MEASURES, Measure, Row, shown
 from greetlab.views.words import Text
-
-if TYPE_CHECKING:
-    from greetlab.commands.compare import Score
 
 
 def compare(
@@ -19,7 +19,13 @@ def compare(
         str, typer.Option("--in", help="sim, local, or both with a comma between.")
     ] = "sim,local",
     seed: Annotated[int, typer.Option(min=0, help="Of all that is random.")] = 1,
+    clients: Annotated[
+        int, typer.Option(min=0, max=2000, help="Of a fleet in the simulator, too; 0: none.")
+    ] = 0,
     as_json: Json = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write it as a page, too, to this file.")
+    ] = None,
 ) -> None:
     """Every way to balance gRPC's calls, side by side on the same bad day.
 
@@ -28,7 +34,7 @@ def compare(
     with a real Envoy where there is one, a quarter of a minute a design. Exit status 0, or 2 if it
     could not be run.
     """
-    from greetlab.commands.compare import DESIGNS, run, score
+    from greetlab.commands.compare import DESIGNS, fleet, run, score
 
     with failing_in_words("compare"):
         wanted = [word.strip() for word in worlds.split(",")]
@@ -38,13 +44,23 @@ def compare(
         missing = {design.name.strip(): design.needs() for design in DESIGNS if design.needs()}
         designs = [design for design in DESIGNS if design.name.strip() not in missing]
         scores = list(run(wanted, seed, designs))
+        fleets = [one.as_dict() for one in fleet.fleet(clients, seed)] if clients else []
+        if html is not None:
+            from greetlab.commands.compare.page import page
+
+            html.write_text(page([one.as_dict() for one in scores], _note()), encoding="utf-8")
     if as_json:
-        print_json([one.as_dict() for one in scores])
+        print_json([*(one.as_dict() for one in scores), *fleets])
         return
     console = Terminal()
     for world in wanted:
         console.print()
-        console.print(_table(world, [one for one in scores if one.world == world]))
+        rows = [one.as_dict() for one in scores if one.world == world]
+        console.print(_table(world.upper(), MEASURES, rows))
+    if fleets:
+        console.print()
+        console.print(_table(f"SIM, {clients} clients", FLEET, fleets))
+        console.print(Text(_fleet_note(), "dim"))
     console.print()
     for one in {one.design: one for one in scores}.values():
         console.print(Text(f"{one.design}: operates {' and '.join(one.parts)}", "dim"))
@@ -54,29 +70,26 @@ def compare(
         console.print(Text(f"Not run: {name}, which needs pip install 'greetlab[{extra}]'", "dim"))
 
 
-def _table(world: str, scores: list[Score]) -> Table:
+def _table(title: str, measures: Sequence[Measure], rows: Sequence[Row]) -> Table:
+    measures = shown(measures, rows)
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(world.upper(), no_wrap=True)
-    for column in ("failed", "p50", "p99", "unfair", "dialled", "new pod", "asked"):
-        table.add_column(column, justify="right", no_wrap=True)
-    if world != "sim":
-        table.add_column("CPU", justify="right", no_wrap=True)
-    table.add_column("parts", justify="right", no_wrap=True)
-    for one in scores:
-        cells = [
-            Text(one.design),
-            Text(f"{one.failed}", "red" if one.failed > one.calls / 100 else ""),
-            Text(f"{one.p50 * 1e3:.1f}"),
-            Text(f"{one.p99 * 1e3:.0f}"),
-            Text(f"{one.unfairness:.1f}", "red" if one.unfairness > 1.5 else ""),
-            Text(f"{one.connections}"),
-            Text("never", "red") if one.new_pod is None else Text(f"{one.new_pod * 1e3:.0f}"),
-            Text(f"{one.lookups}"),
-        ]
-        if world != "sim":
-            cells.append(Text("-" if one.cpu is None else f"{one.cpu:.0f}"))
-        table.add_row(*cells, Text(f"{len(one.parts)}"))
+    table.add_column(title, no_wrap=True)
+    for one in measures:
+        table.add_column(one.head, justify="right", no_wrap=True)
+    for row in rows:
+        cells = [Text(one.text(row), "red" if one.bad(row) else "") for one in measures]
+        table.add_row(Text(row["design"]), *cells)
     return table
+
+
+def _fleet_note() -> str:
+    from greetlab.commands.compare import fleet
+
+    return (
+        f"{fleet.CALLS} calls of each client on {fleet.PODS} pods, and as many after these have "
+        f"become {fleet.MORE}. unfair, idle: before that. new pods: called, of "
+        f"{fleet.MORE - fleet.PODS}."
+    )
 
 
 def _note() -> str:

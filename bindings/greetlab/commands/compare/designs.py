@@ -23,6 +23,7 @@ _LOCAL = ("local",)
 class Design:
     """One way to have the calls of many clients reach many pods.
 
+    kind: who decides which pod is called.
     target: what a client calls; None: a sidecar of its own.
     channel, cluster: options of its channel, and of the cluster.
     per_call: it opens a channel for each call, and closes it.
@@ -31,6 +32,7 @@ class Design:
     """
 
     name: str
+    kind: str
     target: str | None
     parts: Sequence[str]
     channel: Mapping[str, Any] = field(default_factory=dict)
@@ -51,12 +53,17 @@ AGE = 2.0
 """Seconds. In life it is minutes."""
 
 DESIGNS = (
-    Design("ClusterIP, pick_first", CLUSTER_IP_SERVICE, ("kube-proxy",)),
-    Design("a connection per call", CLUSTER_IP_SERVICE, ("kube-proxy",), per_call=True),
-    Design("headless, pick_first", HEADLESS_SERVICE, ("cluster DNS",)),
-    Design("headless, round_robin", HEADLESS_SERVICE, ("cluster DNS",), _TURNS),
+    Design("ClusterIP, pick_first", "the ClusterIP", CLUSTER_IP_SERVICE, ("kube-proxy",)),
+    Design(
+        "a connection per call", "the ClusterIP", CLUSTER_IP_SERVICE, ("kube-proxy",), per_call=True
+    ),
+    Design("headless, pick_first", "the client, by DNS", HEADLESS_SERVICE, ("cluster DNS",)),
+    Design(
+        "headless, round_robin", "the client, by DNS", HEADLESS_SERVICE, ("cluster DNS",), _TURNS
+    ),
     Design(
         "  + connection age",
+        "the client, by DNS",
         HEADLESS_SERVICE,
         ("cluster DNS", "the pods' MAX_CONNECTION_AGE"),
         _TURNS,
@@ -64,12 +71,14 @@ DESIGNS = (
     ),
     Design(
         "a watch, round_robin",
+        "the client, told",
         WATCH + HEADLESS_SERVICE,
         ("the Kubernetes API", "a Role for each client"),
         _TURNS,
     ),
     Design(
         "xDS, proxyless gRPC",
+        "the client, told",
         XDS + CLUSTER_IP_SERVICE,
         ("an xDS control plane", "a bootstrap file for each client"),
         {"engine": "grpcio"},
@@ -79,6 +88,7 @@ DESIGNS = (
     ),
     Design(
         "Envoy as a gateway",
+        "a proxy",
         ENVOY_SERVICE,
         ("Envoy", "its control plane"),
         cluster={"proxy": "envoy"},
@@ -87,9 +97,26 @@ DESIGNS = (
     ),
     Design(
         "a sidecar Envoy each",
+        "a proxy",
         None,
         ("an Envoy in each client's pod", "their control plane"),
         worlds=_LOCAL,
         extra="envoy",
     ),
 )
+
+FEW_EACH = Design(
+    "a watch, 5 pods each",
+    "the client, told",
+    WATCH + HEADLESS_SERVICE,
+    ("the Kubernetes API", "a Role for each client"),
+    {
+        "policy": {
+            "random_subsetting_experimental": {
+                "subsetSize": 5,
+                "childPolicy": [{"round_robin": {}}],
+            }
+        }
+    },
+)
+"""Subsetting (gRFC A68), which makes sense for a fleet only."""

@@ -57,7 +57,8 @@ class Answered(NamedTuple):
 class Score:
     """What a design made of the day, in one world.
 
-    failed: calls, of `calls`. p50, p99: seconds, of those that were answered.
+    kind: who decides; see `Design`. failed: calls, of `calls`. p50, p99: seconds, of those that
+        were answered.
     unfairness: the busiest pod's calls as a multiple of its fair share, while all five were well; 1
         is fair.
     connections: that the clients made, and the proxy that reads calls made to the pods.
@@ -71,6 +72,7 @@ class Score:
 
     world: str
     design: str
+    kind: str
     calls: int
     failed: int
     p50: float
@@ -318,6 +320,7 @@ def _score(
     return Score(
         world=world,
         design=design.name.strip(),
+        kind=design.kind,
         calls=len(answered),
         failed=len(answered) - len(good),
         p50=float(p50),

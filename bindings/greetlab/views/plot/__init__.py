@@ -4,6 +4,7 @@ from greetlab.views.plot.distributions import latency
 from greetlab.views.plot.frames import frames
 from greetlab.views.plot.queues import queues
 from greetlab.views.plot.request_strips import requests
+from greetlab.views.plot.scoreboard import scoreboard
 from greetlab.views.plot.state_bars import states
 from greetlab.views.plot.style import Picture
 from greetlab.views.plot.surface import surface
@@ -19,6 +20,7 @@ __all__ = [
     "lookup",
     "queues",
     "requests",
+    "scoreboard",
     "states",
     "surface",
     "waits",

@@ -75,6 +75,7 @@ class EnvoyProxy(Process):
     ) -> None:
         envoy = program()
         self.ip = ip
+        self.has_control_plane = control_plane is not None
         self._folder = tempfile.TemporaryDirectory(prefix="greetlab-envoy-")
         self._admin = f"{self._folder.name}/admin"
         self._version = 0

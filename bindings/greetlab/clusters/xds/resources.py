@@ -1,6 +1,6 @@
 """What the control plane serves: one service's listener, routes, cluster and endpoints.
 
-Apart from `xds`, for the messages' modules are many, and optional.
+Apart from `control_plane`, for the messages' modules are many, and optional.
 """
 
 from __future__ import annotations

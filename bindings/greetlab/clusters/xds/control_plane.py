@@ -64,12 +64,13 @@ class ControlPlane:
         try:
             import grpc
 
-            from greetlab.clusters.xds_resources import Resources
+            from greetlab.clusters.xds.resources import Resources
         except ImportError as error:
             raise StartError(
                 f"there is no {error.name}: pip install 'greetlab[xds]' has the control plane"
             ) from error
         self.address = with_port(ip, PORT)
+        self.place = (ip, PORT)
         self.events: deque[XdsEvent] = deque(maxlen=_KEPT)
         """What was said, oldest first; the newest 10,000 are kept."""
         self._resources = Resources(service)

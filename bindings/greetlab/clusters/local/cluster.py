@@ -12,11 +12,8 @@ With IPv6 (`ip`) it has fd00:7f:N::/48 as well, or instead, which does need root
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import random
 import secrets
-import socket
 import sys
 import threading
 import weakref
@@ -27,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 from greetlab import _core, arguments
 from greetlab.channels.channel import Channel
 from greetlab.channels.options import DEFAULTS, ChannelOptions, channel_title, takes
-from greetlab.channels.service_config import AnyServiceConfig, txt_record
+from greetlab.channels.service_config import AnyServiceConfig
 from greetlab.clusters.cluster import (
     CLUSTER_IP_SERVICE,
     ENVOY_SERVICE,
@@ -38,10 +35,11 @@ from greetlab.clusters.cluster import (
     Cluster,
     Pod,
 )
-from greetlab.clusters.envoy import EnvoyProxy
 from greetlab.clusters.faults import Faults
-from greetlab.clusters.local_pods import Delays, LocalPod, LocalPods
-from greetlab.clusters.loopback import Network, families
+from greetlab.clusters.local.between import Between
+from greetlab.clusters.local.discovery import DOMAIN, NAMESPACE, SEARCH, Discovery
+from greetlab.clusters.local.loopback import families
+from greetlab.clusters.local.pods import Delays, LocalPod, LocalPods
 from greetlab.clusters.processes import (
     ClusterIpProxy,
     GreetServer,
@@ -49,14 +47,12 @@ from greetlab.clusters.processes import (
     Process,
     await_first_line,
 )
-from greetlab.clusters.xds import PORT as XDS_PORT
-from greetlab.clusters.xds import ControlPlane
-from greetlab.dns.lookup import Lookup, pod_resolver, pod_search, with_port
+from greetlab.clusters.proxies.envoy import EnvoyProxy
+from greetlab.clusters.xds.control_plane import ControlPlane
+from greetlab.dns.lookup import Lookup, with_port
 
 if TYPE_CHECKING:
     from greetlab.clusters.authority import Authority
-    from greetlab.clusters.kube_api import EndpointApi
-    from greetlab.dns.server import ClusterDns
 
 
 class PodOptions(TypedDict, total=False):
@@ -68,10 +64,6 @@ class PodOptions(TypedDict, total=False):
     load_reports: bool
 
 
-DNS_PORT = 10053
-NAMESPACE = "default"
-DOMAIN = "cluster.local"
-SEARCH = pod_search(NAMESPACE, DOMAIN)
 _RECORDS = {"v4": "A", "v6": "AAAA"}
 MOST_PODS = 250
 _TAILS = (f".{NAMESPACE}.svc.{DOMAIN}", f".{NAMESPACE}.svc", f".{NAMESPACE}", "")
@@ -193,16 +185,12 @@ class LocalCluster(Cluster, Faults):
         self._tls_names = _SERVICE_NAMES if tls_names is None else list(tls_names)
         self._mtls = mtls
         self._authority: Authority | None = None
-        self._api: EndpointApi | None = None
         self._lock = threading.RLock()
         delays = Delays(start_interval, readiness_delay, endpoint_lag, pre_stop)
         self._pods = LocalPods(self, delays, self._lock)
         self._made = 0
         self._clients = 0
-        self._config_record = ""
         self._closed = False
-        self._envoys: dict[str, EnvoyProxy] = {}
-        self._control_plane: ControlPlane | None = None
         self._channels: weakref.WeakSet[Channel] = weakref.WeakSet()
         # Children that outlive us would be a bug of ours: this also runs when the interpreter ends.
         self._processes: list[Process] = []
@@ -215,39 +203,44 @@ class LocalCluster(Cluster, Faults):
 
                 self._authority = Authority()
                 self._cleanup.append(self._authority.close)
-            self._start(pods, dns_ttl)
-            if xds:
-                self._start_control_plane()
+            self._start(pods, dns_ttl, xds)
             if proxy:
                 self._add_envoy(ENVOY_SERVICE)
         except BaseException:
             self.close()
             raise
 
-    def _start(self, pods: int, dns_ttl: int) -> None:
-        self._network, self._dns = _claim_network(self._families, dns_ttl, self.seed, self._cleanup)
+    def _start(self, pods: int, dns_ttl: int, xds: bool) -> None:
+        ports = {"service_port": self.service_port, "port": self.port}
+        self._discovery = Discovery(
+            self._families,
+            **ports,
+            watch_lag=self._watch_lag,
+            dns_ttl=dns_ttl,
+            seed=self.seed,
+            cleanup=self._cleanup,
+        )
+        self._network = self._discovery.network
         self.network = self._network.number
+        self.dns_address = self._discovery.dns_address
         self._lifeline = Lifeline()
         self._cleanup.append(self._lifeline.close)
         self._cleanup.append(partial(_end, self._processes))  # the last to come is the first to go
         self._cleanup.append(self._pods.close)
-        self.dns_address = with_port(self._network.dns, DNS_PORT)
         self.cluster_ips = self._network.cluster_ips
         """Of `greetserver`: one of each family, as `spec.clusterIPs` has them."""
         self.cluster_ip = self.cluster_ips[0]
-        self._resolver = pod_resolver(self.dns_address, namespace=NAMESPACE, domain=DOMAIN)
-        self._network.add(self.cluster_ips)
-        self._proxies: list[ClusterIpProxy] = []  # one of each family, as kube-proxy has them
-        for number, ip in enumerate(self.cluster_ips):
-            proxy = ClusterIpProxy(
-                with_port(ip, self.service_port),
-                seed=(self.seed + number) % 2**64,
-                lifeline=self._lifeline,
-                affinity=self._affinity,
-            )
-            self._proxies.append(proxy)
-            self._processes.append(proxy)
-        self._starting: list[Process] = [*self._proxies]
+        self._between = Between(
+            self._network,
+            **ports,
+            seed=self.seed,
+            affinity=self._affinity,
+            lifeline=self._lifeline,
+            processes=self._processes,
+        )
+        self._starting: list[Process] = [*self._between.kube_proxies]
+        if xds:
+            self._discovery.start_control_plane()
         with self._lock:
             self._pods.add(pods)
 
@@ -272,13 +265,13 @@ class LocalCluster(Cluster, Faults):
         with self._lock:
             if not self._closed:
                 self.publish()  # what it reported before it acknowledges this is here then
-            facts = [fact for proxy in self._proxies for fact in proxy.facts]
+            facts = [fact for proxy in self._between.kube_proxies for fact in proxy.facts]
             return sorted(facts, key=lambda fact: fact["time_ns"])
 
     @property
     def proxies(self) -> list[ClusterIpProxy]:
         """What stands in for kube-proxy, one of each family."""
-        return list(self._proxies)
+        return list(self._between.kube_proxies)
 
     @property
     def authority(self) -> Authority:
@@ -295,7 +288,7 @@ class LocalCluster(Cluster, Faults):
         """The Envoys, by the service that each stands behind: their `hosts()` and `stats()` are
         what the trace of a client cannot have, which ends at the proxy.
         """
-        return dict(self._envoys)
+        return dict(self._between.envoys)
 
     def sidecar(self) -> str:
         """A mesh's sidecar: an Envoy for one client. Returns the name that the client calls.
@@ -309,7 +302,7 @@ class LocalCluster(Cluster, Faults):
             self._check_open()
             if self._authority is not None:
                 raise ValueError("a sidecar reads the calls, and these pods speak TLS")
-            sidecars = sum(name != ENVOY_SERVICE for name in self._envoys)
+            sidecars = sum(name != ENVOY_SERVICE for name in self._between.envoys)
             return self._add_envoy(f"sidecar-{sidecars + 1}")
 
     @property
@@ -318,28 +311,14 @@ class LocalCluster(Cluster, Faults):
 
         Raises ValueError where there is none.
         """
-        if self._control_plane is None:
+        if self._discovery.control_plane is None:
             raise ValueError("this cluster has no xDS control plane: Cluster.local(xds=True)")
-        return self._control_plane
-
-    def _start_control_plane(self) -> None:
-        plane = ControlPlane(self._network.dns, CLUSTER_IP_SERVICE)
-        self._cleanup.append(plane.close)
-        with self._lock:
-            self._control_plane = plane
-            self.publish()
+        return self._discovery.control_plane
 
     def _add_envoy(self, name: str) -> str:
-        ip = self._network.proxy(len(self._envoys) + 1)
-        self._network.add([ip])
-        plane = None if self._control_plane is None else (self._network.dns, XDS_PORT)
-        envoy = EnvoyProxy(
-            name, ip, self.service_port, lifeline=self._lifeline, control_plane=plane
-        )
-        self._processes.append(envoy)
-        envoy.await_serving()
+        plane = self._discovery.control_plane
+        self._between.add_envoy(name, None if plane is None else plane.place)
         with self._lock:
-            self._envoys[name] = envoy
             self.publish()
         return name
 
@@ -352,19 +331,12 @@ class LocalCluster(Cluster, Faults):
         """
         with self._lock:
             self._check_open()
-            if self._api is None:
-                from greetlab.clusters.kube_api import EndpointApi  # which takes its time
-
-                api = EndpointApi(self._network.dns, NAMESPACE, ("grpc", self.port))
-                self._cleanup.append(api.close)
-                self._api = api
-                self._tell_api()
-            return self._api.kubeconfig
+            return self._discovery.api.kubeconfig
 
     def lookup(self, name: str, types: Sequence[str] = ("A", "AAAA")) -> Lookup:
         """Looks a name up as a pod of this cluster would: search list, ndots:5 and all."""
         self._check_open()
-        return self._resolver.lookup(name, types)
+        return self._discovery.lookup(name, types)
 
     @takes(DEFAULTS)
     def channel(
@@ -435,10 +407,10 @@ class LocalCluster(Cluster, Faults):
             return service
         if ":" in service:
             raise ValueError(f"service {service!r}: a name without a port; it is {self.port} here")
-        found = self._resolver.lookup(service, [_RECORDS[family] for family in self._families])
+        found = self.lookup(service, [_RECORDS[family] for family in self._families])
         name = found.answer_name or f"{service}.{SEARCH[0]}"
         if port is None:
-            proxies = [*self.cluster_ips, *(envoy.ip for envoy in self._envoys.values())]
+            proxies = [*self.cluster_ips, *self._between.virtual.values()]
             virtual = any(address in proxies for address in found.addresses)
             port = self.service_port if virtual else self.port
         arguments.number("port", port, 1, 65535)
@@ -542,7 +514,7 @@ class LocalCluster(Cluster, Faults):
         """
         with self._lock:
             self._check_open()
-            self._config_record = txt_record(config)
+            self._discovery.set_config(config)
             self.publish()
 
     def api_outage(self, away: bool) -> None:
@@ -550,9 +522,8 @@ class LocalCluster(Cluster, Faults):
         that it tells of endpoints go on with those that they know.
         """
         with self._lock:
-            assert self.kubeconfig  # there is one from now on
-            assert self._api is not None
-            self._api.set_away(away)
+            self._check_open()
+            self._discovery.api.set_away(away)
 
     def set_serving(self, pod: str, serving: bool) -> None:
         """Sets what a pod's health service says: the readiness probe has it off the endpoints, or
@@ -646,31 +617,11 @@ class LocalCluster(Cluster, Faults):
                 del self._pods.by_name[pod.name]
 
     def publish(self) -> None:
-        """Tells the DNS and the ClusterIP who the endpoints are."""
+        """Tells all that ask or stand between, and the traces, who the endpoints are."""
         listed = [pod for pod in self._pods.by_name.values() if pod.listed]
-        # A Deployment's pods have no hostname of their own: DNS names them after their address.
-        endpoints = [(None, ip) for pod in listed for ip in pod.ips]
-        ports = {"grpc": (self.service_port, self.port)}
-        for service, ips in ((CLUSTER_IP_SERVICE, self.cluster_ips), (HEADLESS_SERVICE, ())):
-            self._dns.set_service(
-                service,
-                NAMESPACE,
-                cluster_ip=ips,
-                ports=ports,
-                endpoints=endpoints,
-                config=self._config_record,
-            )
-        if self._control_plane is not None:
-            self._control_plane.set_endpoints((pod.ips[0], self.port) for pod in listed)
-        for name, envoy in self._envoys.items():
-            port_of_its_own = {"grpc": (self.service_port, self.service_port)}
-            self._dns.set_service(name, NAMESPACE, cluster_ip=[envoy.ip], ports=port_of_its_own)
-            if self._control_plane is None:
-                envoy.set_endpoints((pod.ips[0], self.port) for pod in listed)
-        for number, proxy in enumerate(self._proxies):
-            proxy.set_endpoints(with_port(pod.ips[number], self.port) for pod in listed)
+        self._between.set_endpoints(listed)
         self._tell_endpoints(self._channels)
-        self._tell_api()
+        self._discovery.publish(listed, self._slice_endpoints(), self._between.virtual)
 
     # What the cluster does stands in the traces of its clients, too.
 
@@ -695,13 +646,6 @@ class LocalCluster(Cluster, Faults):
         for channel in channels:
             for service in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE):
                 channel.tell_endpoints_changed(service, endpoints, lag=self._watch_lag)
-
-    def _tell_api(self) -> None:
-        if self._api is None:
-            return
-        endpoints = self._slice_endpoints()
-        for service in (CLUSTER_IP_SERVICE, HEADLESS_SERVICE):
-            self._api.set_endpoints(service, endpoints, self._watch_lag)
 
     def tell(self, pod: LocalPod, change: str, *, ends: bool = False) -> None:
         """Puts what happens to a pod into the traces of the clients."""
@@ -744,52 +688,6 @@ def _environment(told: Mapping[str, str]) -> Iterator[None]:
 
 
 _started = threading.RLock()
-
-
-def _claim_network(
-    families: Sequence[str], dns_ttl: int, seed: int, cleanup: list[Callable[[], None]]
-) -> tuple[Network, ClusterDns]:
-    """A /16 of 127.0.0.0/8 that no other cluster has: whose DNS address we could bind. One that has
-    no IPv4 claims it all the same, for the number is of both families.
-    """
-    from greetlab.dns.server import ClusterDns  # with dnspython, which takes its time
-
-    candidates = list(range(1, 255))
-    random.shuffle(candidates)
-    for number in candidates:
-        network = Network(number, families)
-        v4 = (f"127.{number}.0.10", DNS_PORT)
-        mine = [network.close]
-        try:
-            if families[0] == "v6":
-                claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                mine.append(claim.close)
-                claim.bind(v4)
-                network.add([network.dns])
-            dns = ClusterDns(network.dns, DNS_PORT, ttl=dns_ttl, seed=seed)
-            mine.append(dns.close)
-            # Where lo is down, only this fails.
-            socket.create_connection((network.dns, DNS_PORT), 5).close()
-        except BaseException as error:
-            for undo in reversed(mine):
-                undo()
-            if not isinstance(error, OSError) or error.errno == errno.EADDRNOTAVAIL:
-                raise
-            if error.errno != errno.EADDRINUSE:
-                raise OSError(
-                    error.errno,
-                    f"use {with_port(*v4)}: {error.strerror}; a local cluster "
-                    "needs all of 127.0.0.0/8 on the loopback interface, which this system has "
-                    "not: is the interface up? (ip link set lo up)",
-                ) from error
-        else:
-            cleanup += mine
-            return network, dns
-    raise OSError(
-        errno.EADDRINUSE,
-        f"port {DNS_PORT} is taken on all of 127.1.0.10 to 127.254.0.10: close other clusters, "
-        "or whatever listens on that port on every address",
-    )
 
 
 def _end(processes: Sequence[Process]) -> None:

@@ -1,0 +1,1 @@
+"""Real proxies that balance requests, as the local cluster runs them."""

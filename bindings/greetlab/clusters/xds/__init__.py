@@ -1,0 +1,1 @@
+"""xDS: a control plane, and what it serves."""
