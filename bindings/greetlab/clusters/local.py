@@ -52,6 +52,7 @@ from greetlab.clusters.processes import (
 from greetlab.clusters.xds import PORT as XDS_PORT
 from greetlab.clusters.xds import ControlPlane
 from greetlab.dns.lookup import Lookup, pod_resolver, pod_search, with_port
+from greetlab.real import need
 
 if TYPE_CHECKING:
     from greetlab.clusters.authority import Authority
@@ -156,6 +157,7 @@ class LocalCluster(Cluster, Faults):
         seed: int | None = None,
         **serving: Unpack[PodOptions],
     ) -> None:
+        need("Cluster.local")
         if not sys.platform.startswith("linux"):
             raise OSError("a local cluster needs Linux, where all of 127.0.0.0/8 is loopback")
         _check_pods(pods)
