@@ -33,7 +33,7 @@ void bind_real(py::module_& module) {
   module.def("missing_packages", [] {
     std::vector<std::string> all;
     std::istringstream packages(GREETLAB_MISSING);
-    for (std::string some; std::getline(packages, some, ';');) all.push_back(some);
+    for (std::string some; std::getline(packages, some, ',');) all.push_back(some);
     return all;
   });
 }
