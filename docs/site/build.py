@@ -25,6 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "site-sources"
 PAGES = {
     "index.md": "README.md",
+    "docs/python.md": "docs/python.md",
+    "docs/commands.md": "docs/commands.md",
+    "docs/limits.md": "docs/limits.md",
     "labs/README.md": "labs/README.md",
     "k8s/README.md": "k8s/README.md",
     "bench/README.md": "bench/README.md",
@@ -115,6 +118,8 @@ def linked(text: str, source: Path) -> str:
             return link[0]
         path = (source.parent / target.partition("#")[0]).resolve()
         inside = path.relative_to(ROOT).as_posix()
+        if inside == "docs/site/designs.md":
+            return f"[{text}](designs.md)"
         if path.suffix == ".ipynb":
             return f"[{text}]({target.replace('.ipynb', '.md')})"
         if path.suffix == ".png" or inside in (
@@ -212,8 +217,10 @@ def navigation() -> str:
     lines.append(f"    - {title['labs/README.md']}: labs/README.md")
     lines += [f"    - {heading(WORK / 'docs/labs' / lab / 'README.md')}: labs/{lab}/README.md"
               for lab in LABS]  # fmt: skip
-    lines += ["  - Reference:", "    - The Python API: api.md", "    - Glossary: glossary.md"]
-    last = ("k8s/README.md", "cpp/README.md", "bench/README.md", "CONTRIBUTING.md")
+    lines += ["  - Reference:", f"    - {title['docs/python.md']}: docs/python.md"]
+    lines += ["    - The Python API: api.md", "    - Glossary: glossary.md"]
+    last = ("docs/commands.md", "docs/limits.md", "k8s/README.md", "cpp/README.md",
+            "bench/README.md", "CONTRIBUTING.md")  # fmt: skip
     lines += [f"    - {title[page]}: {page}" for page in last]
     return "\n".join(lines) + "\n"
 
