@@ -54,15 +54,21 @@ inline const std::string& checked_path(const std::string& path) {
 void seal(pybind11::module_& module);
 
 void bind_bench(pybind11::module_& module);
+void bind_calls(pybind11::module_& module);
 void bind_config(pybind11::module_& module);
+void bind_lookup(pybind11::module_& module);
+void bind_pods(pybind11::module_& module);
+void bind_policy(pybind11::module_& module);
+void bind_sim(pybind11::module_& module);
+void bind_trace(pybind11::module_& module);
+void bind_wasm(pybind11::module_& module);
+
+/// What needs more than a compiler: the five below; or, in a simulator alone, what says so.
+void bind_real(pybind11::module_& module);
 void bind_dns(pybind11::module_& module);
 void bind_greet(pybind11::module_& module);
 void bind_kube(pybind11::module_& module);
 void bind_live(pybind11::module_& module);
-void bind_policy(pybind11::module_& module);
-void bind_sim(pybind11::module_& module);
 void bind_told(pybind11::module_& module);
-void bind_trace(pybind11::module_& module);
-void bind_wasm(pybind11::module_& module);
 
 }  // namespace greetlab

@@ -2,21 +2,29 @@
 #pragma once
 
 #include <Python.h>
+
+#include <cstddef>
+#if defined(__GLIBC__) && defined(__GLIBCXX__)
 #include <cxxabi.h>
 #include <unistd.h>
+#endif
 
 namespace greetlab {
 
 /// Does what takes the GIL. Where the interpreter has ended meanwhile, the thread stays here for
-/// ever, as Python 3.14 lets it do by itself. Older ones end the thread by unwinding it, which no
-/// destructor may be in the way of, and there always is one.
+/// ever, as Python 3.14 lets it do by itself. Older ones end the thread by unwinding it (glibc:
+/// elsewhere it just ends), which no destructor may be in the way of, and there always is one.
 template <class Take>
 auto take_gil(const Take& take) noexcept {
+#if defined(__GLIBC__) && defined(__GLIBCXX__)
   try {
     return take();
   } catch (abi::__forced_unwind&) {
     for (;;) pause();
   }
+#else
+  return take();
+#endif
 }
 
 /// The GIL is released for as long as this is here.

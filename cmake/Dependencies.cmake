@@ -1,16 +1,17 @@
-# Every library that the project builds on, looked up once. A missing one stops the build with the
-# name of the package that carries it, not with a page of CMake.
+# Every library that what meets the real world is built on, looked up once. `greetlab_missing` are
+# those that are not there, each as Debian's package.
 
 function(greetlab_need found what packages)
   if(NOT ${found})
-    message(
-      FATAL_ERROR
-        "greetlab needs ${what}, which was not found.\n"
-        "On Debian or Ubuntu: apt-get install ${packages}\n"
-        "('./run demo' installs everything that is missing.)")
+    list(APPEND greetlab_missing ${packages})
+    string(APPEND greetlab_missing_text "\n  ${what}: ${packages}")
+    set(greetlab_missing ${greetlab_missing} PARENT_SCOPE)
+    set(greetlab_missing_text "${greetlab_missing_text}" PARENT_SCOPE)
   endif()
 endfunction()
 
+set(greetlab_missing)
+set(greetlab_missing_text)
 find_package(PkgConfig QUIET)
 greetlab_need(PkgConfig_FOUND "pkg-config" "pkg-config")
 
@@ -42,8 +43,6 @@ find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp)
 greetlab_need(CLI11_INCLUDE_DIR "the command line library CLI11" "libcli11-dev")
 
 find_package(Threads REQUIRED)
-find_package(nlohmann_json QUIET CONFIG)
-greetlab_need(nlohmann_json_FOUND "nlohmann's JSON library" "nlohmann-json3-dev")
 
 pkg_check_modules(YAML_CPP QUIET IMPORTED_TARGET yaml-cpp)
 greetlab_need(YAML_CPP_FOUND "the YAML library yaml-cpp" "libyaml-cpp-dev")
@@ -54,3 +53,17 @@ greetlab_need(BEAST_INCLUDE_DIR "the HTTP library Boost.Beast" "libboost-dev")
 
 pkg_check_modules(PROMETHEUS QUIET IMPORTED_TARGET prometheus-cpp-core)
 greetlab_need(PROMETHEUS_FOUND "the metrics library prometheus-cpp" "prometheus-cpp-dev")
+
+if(greetlab_missing)
+  if(NOT GREETLAB_SIM_ONLY STREQUAL "AUTO")
+    list(JOIN greetlab_missing " " packages)
+    message(
+      FATAL_ERROR
+        "greetlab needs what was not found:${greetlab_missing_text}\n"
+        "On Debian or Ubuntu: apt-get install ${packages}\n"
+        "('./run demo' installs everything that is missing. The simulator alone needs none of it: "
+        "GREETLAB_SIM_ONLY=ON.)")
+  endif()
+  set(greetlab_sim_only ON)
+  message(STATUS "greetlab: THE SIMULATOR ALONE, for want of:${greetlab_missing_text}")
+endif()

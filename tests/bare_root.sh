@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs a wheel on a bare Debian, a root of its own (debootstrap, chroot) that has Python and
 # nothing else: no compiler, no gRPC, no network. Then runs what a newcomer would.
-#   sudo tests/bare_root.sh WHEEL [SUITE]        SUITE: as /etc/os-release has it; it is this machine's
+#   sudo tests/bare_root.sh WHEEL [SUITE]        SUITE: the Debian whose Python the wheel is for
 set -euo pipefail
 PATH=$PATH:/usr/sbin
 
@@ -9,10 +9,17 @@ stop() { echo "bare_root.sh: $*" >&2; exit 1; }
 ok() { printf 'ok  %s\n' "$*"; }
 
 wheel=${1:?a wheel: ./run wheel makes one}
-suite=${2:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
+python=$(sed -n 's/.*-cp3\([0-9]*\)-.*/3.\1/p' <<<"$wheel")
+case ${2:-$python} in
+  3.11) suite=bookworm ;;
+  3.13) suite=trixie ;;
+  *) suite=${2:-} ;;
+esac
+[[ $suite ]] || stop "no Debian has Python $python: name a suite that has"
 ((EUID == 0)) || stop "only root may chroot: sudo $0"
 command -v debootstrap >/dev/null || stop "there is no debootstrap: apt-get install debootstrap"
-mirror=$(apt-get indextargets --format '$(SITE)' "Created-By: Packages" "Codename: $suite" 2>/dev/null | head -n 1)
+# Any suite is where this machine's own packages come from, if that is Debian.
+mirror=$(apt-get indextargets --format '$(SITE)' "Created-By: Packages" "Origin: Debian" 2>/dev/null | head -n 1)
 
 work=$(mktemp -d)
 root=$work/root
@@ -28,7 +35,10 @@ ok "a root of $suite in $((SECONDS - began)) s"
 
 mkdir "$root/wheels"
 cp "$wheel" "$root/wheels"
-python3 -m pip download --quiet --disable-pip-version-check --dest "$root/wheels" --only-binary :all: "$wheel"
+platforms=()
+for minor in {17..36}; do platforms+=(--platform "manylinux_2_${minor}_$(uname -m)"); done
+python3 -m pip download --quiet --disable-pip-version-check --dest "$root/wheels" --only-binary :all: \
+  --python-version "$python" "${platforms[@]}" "$wheel"
 inside() { chroot "$root" env -i PATH=/usr/bin:/bin HOME=/root LANG=C.UTF-8 "$@"; }
 ! inside sh -c 'command -v cc gcc g++ cmake' || stop "there is a compiler in it"
 

@@ -1,5 +1,6 @@
 """`greetlab doctor`: this machine, and services that have never heard of the lab."""
 
+import resource
 import shutil
 import socket
 import subprocess
@@ -277,7 +278,7 @@ def test_what_is_wrong_is_status_1_with_a_remedy(monkeypatch):
 
 @pytest.fixture
 def limited(monkeypatch):
-    monkeypatch.setattr(machine.resource, "getrlimit", lambda which: (256, 4096))
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (256, 4096))
 
 
 def test_each_finding_has_a_remedy(monkeypatch, limited, tmp_path):

@@ -11,7 +11,7 @@ from command_line import command, greetlab
 from greetlab.channels.policies import POLICIES
 from greetlab.commands.cli import app
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+PAGE = (Path(__file__).parent.parent / "docs" / "commands.md").read_text()
 COMMANDS = [
     *(registered.callback.__name__ for registered in app.registered_commands),
     *(f"{group.name} {registered.callback.__name__}" for group in app.registered_groups
@@ -112,7 +112,7 @@ def test_every_command_documents_its_exit_statuses_and_has_json(name):
     said = " ".join(greetlab(*name.split(), "--help").said.split())
     assert "Exit status" in said
     assert "--json" in said
-    assert re.search(rf"^\| `greetlab {name}\b", README, re.MULTILINE), "the README's table"
+    assert re.search(rf"^\| `greetlab {name}\b", PAGE, re.MULTILINE), "the page's table"
 
 
 def test_the_shell_can_complete_it():

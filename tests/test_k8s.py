@@ -281,7 +281,7 @@ def test_the_image_is_this_version_and_is_not_looked_for_elsewhere(objects):
 
 
 def test_the_words_name_the_same_image():
-    for path in [ROOT / "README.md", *K8S.rglob("*")]:
+    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *K8S.rglob("*")]:
         if path.is_file():
             named = set(re.findall(r"\bgreetlab:(\w[\w.-]*)", path.read_text()))
             assert named <= {VERSION}, path

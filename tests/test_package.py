@@ -103,11 +103,11 @@ with gl.Cluster.local(pods=1) as cluster:
     assert python(code).split() == ["1", "True"]
 
 
-def test_the_example_of_the_readme_runs_as_it_stands():
-    readme = (ROOT / "README.md").read_text()
-    examples = [part.split("```")[0] for part in readme.split("```python\n")[1:]]
-    first, second, third, own_policy, predicted, on_kubernetes, overloaded = examples
-    compile(on_kubernetes, "README.md", "exec")  # tests/kube does the like
+def test_the_examples_of_the_readme_and_of_its_python_page_run_as_they_stand():
+    shown = (ROOT / "README.md").read_text() + (ROOT / "docs" / "python.md").read_text()
+    examples = [part.split("```")[0] for part in shown.split("```python\n")[1:]]
+    first, second, third, own_policy, overloaded, on_kubernetes, predicted = examples
+    compile(on_kubernetes, "docs/python.md", "exec")  # tests/kube does the like
     assert "because" in python(second)
     told = python(third)
     for engine in ("lab", "grpc"):

@@ -1,7 +1,9 @@
 """The site: it is built of what stands in the tree, and no link in it leads nowhere."""
 
+import json
 import subprocess
 import sys
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -18,14 +20,17 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.links, self.ids = [], set()
+        self.links, self.loaded, self.ids, self.tags = [], [], set(), Counter()
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         told = dict(attributes)
+        self.tags[tag] += 1
         self.ids |= {told[name] for name in ("id", "name") if told.get(name)}
         if target := told.get("href" if tag in ("a", "link") else "src"):
             self.links.append(target)
+            if tag not in ("a", "link") or told.get("rel") == "stylesheet":
+                self.loaded.append(target)
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +71,21 @@ def test_all_of_it_is_there(site):
     assert "a watch, round_robin" in (site / "designs.html").read_text()  # of a run
     assert "Calls in the order in which they were started" in (site / "api.html").read_text()
     assert "chooses a subchannel for each call" in (site / "glossary.html").read_text()
-    assert "pick_first" in (site / "search" / "search_index.json").read_text()
+    glossary = Page((site / "glossary.html").read_text())
+    assert glossary.tags["dt"] == glossary.tags["dd"] > 20
+    notebook = Page((site / "notebooks" / "gallery" / "02_sticky.html").read_text())
+    assert notebook.tags["img"] > 5
+
+
+def test_all_of_it_is_found_by_the_search(site):
+    found = json.loads((site / "search" / "search_index.json").read_text())["docs"]
+    pages = {entry["location"].partition("#")[0] for entry in found}
+    for page in site.rglob("*.html"):
+        if page.name not in ("404.html", "play.html"):
+            assert page.relative_to(site).as_posix() in pages
 
 
 def test_it_loads_nothing_from_elsewhere(site):
-    for path in site.glob("*.html"):
-        page = Page(path.read_text())
-        assert not [link for link in page.links if link.startswith("http") and "font" in link]
+    for path in site.rglob("*.html"):
+        loaded = Page(path.read_text()).loaded
+        assert not [link for link in loaded if link.startswith(("http", "//"))], path

@@ -8,6 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NoReturn
 
+from greetlab.real import need
+
 NAMES = ("greet-server", "greet-client", "greet-gateway", "clusterip")
 
 
@@ -16,8 +18,10 @@ def path(name: str) -> Path:
 
     name: one of NAMES.
 
-    Raises FileNotFoundError if the installation does not hold it.
+    Raises RuntimeError where this is a simulator alone; FileNotFoundError if the installation is
+    broken.
     """
+    need(name)
     found = Path(str(files("greetlab"))) / "_bin" / name
     if not found.is_file():
         raise FileNotFoundError(

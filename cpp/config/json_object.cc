@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "core/number.h"
 #include "core/printable.h"
 
 namespace greetlab {
@@ -176,7 +177,7 @@ std::optional<double> JsonObject::number_of(std::string_view name, const Json& v
   if (value.is_string()) {
     const auto& text = value.get_ref<const std::string&>();
     double read = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), read);
+    const auto [end, error] = read_number(text, read);
     if (error == std::errc() && end == text.data() + text.size() && std::isfinite(read)) {
       remarks_.elsewhere(at(name) + " is a number in quotes, \"" + shown(text) + "\"",
                          "C++ and Python take it; Go and Node refuse the config");

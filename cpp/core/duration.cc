@@ -1,9 +1,10 @@
 #include "core/duration.h"
 
 #include <array>
-#include <charconv>
 #include <stdexcept>
 #include <utility>
+
+#include "core/number.h"
 
 namespace greetlab {
 
@@ -18,7 +19,7 @@ std::chrono::nanoseconds parse_duration(std::string_view text) {
   static constexpr double kMost = 9e18;  // what 63 bits of nanoseconds hold
 
   double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const auto [end, error] = read_number(text, number);
   const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
   if (error == std::errc{} && number >= 0) {
     if (number == 0 && unit.empty()) return std::chrono::nanoseconds(0);

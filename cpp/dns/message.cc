@@ -208,21 +208,4 @@ std::vector<const Record*> follow_cnames(const std::vector<Record>& records, std
   return found;
 }
 
-std::string rcode_name(std::uint8_t rcode) {
-  constexpr std::array kNames = {"NOERROR",  "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
-                                 "YXDOMAIN", "YXRRSET", "NXRRSET",  "NOTAUTH",  "NOTZONE"};
-  return rcode < kNames.size() ? kNames[rcode] : "RCODE" + std::to_string(rcode);
-}
-
-std::string record_type_name(std::uint16_t type) {
-  switch (type) {
-    case kTypeA: return "A";
-    case kTypeCname: return "CNAME";
-    case kTypeTxt: return "TXT";
-    case kTypeAaaa: return "AAAA";
-    case kTypeSrv: return "SRV";
-    default: return "TYPE" + std::to_string(type);
-  }
-}
-
 }  // namespace greetlab

@@ -36,10 +36,4 @@ std::optional<DnsMessage> read_message(std::span<const std::uint8_t> bytes, bool
 std::vector<const Record*> follow_cnames(const std::vector<Record>& records, std::string_view name,
                                          std::uint16_t type);
 
-/// "NOERROR", "NXDOMAIN", "RCODE12" (RFC 6895 2.3).
-std::string rcode_name(std::uint8_t rcode);
-
-/// "A", "CNAME", "TYPE64" (RFC 3597 5).
-std::string record_type_name(std::uint16_t type);
-
 }  // namespace greetlab

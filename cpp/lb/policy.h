@@ -21,9 +21,9 @@
 //                 connectivity state that the policy gives it
 //   wait_for_ready  a call that would rather wait than fail
 //   call          what the application asked for; it ends exactly once
-//   attempt       one try at a call: a pick, and what was sent because of it. A call of which
-//   nothing
-//                 was seen may have several (gRFC A6)
+//   attempt       one try at a call: a pick, and what was sent because of it. A call may have
+//                 several, one after the other where nothing was seen of the last one, or at a time
+//                 (gRFC A6)
 //   subchannel call  what an attempt is on a connection: a stream of HTTP/2, in the live world
 //   connector, link  the port through which a subchannel dials, and one dial of it: the attempt to
 //                 connect, then the connection

@@ -31,7 +31,8 @@ std::vector<Address> addresses(const SimConfig& config, std::string v4, std::str
 
 std::string hex(std::uint32_t number) {
   std::array<char, 8> digits;
-  return {digits.data(), std::to_chars(digits.begin(), digits.end(), number, 16).ptr};
+  return {digits.data(),
+          std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr};
 }
 
 std::vector<Address> pod_addresses(const SimConfig& config, std::uint32_t n) {

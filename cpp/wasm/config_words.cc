@@ -51,7 +51,7 @@ bool is_of_methods(std::string_view name) {
   return !name.starts_with("retryThrottling.") && !name.starts_with("healthCheckConfig.");
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   const bool plain = std::ranges::all_of(
       text, [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
   if (!plain) throw std::invalid_argument("'" + std::string(text) + "': letters of ASCII");
@@ -116,7 +116,7 @@ struct Told {
   std::string tell(std::string_view name, const std::string& text) {
     const auto duration = [&](Duration& into, Duration value) {
       into = value;
-      return quoted(in_seconds(value));
+      return in_quotes(in_seconds(value));
     };
     const auto codes = [&](Codes& into) {
       return listed(text, [&](std::string_view one) {
@@ -126,7 +126,7 @@ struct Told {
                                       "': one of gRPC's codes, such as UNAVAILABLE");
         }
         into.set(static_cast<std::size_t>(*code));
-        return quoted(one);
+        return in_quotes(one);
       });
     };
     const auto attempts = [&](std::uint32_t& into) {
@@ -172,7 +172,7 @@ struct Told {
       return text;
     }
     config.health_service = text;
-    return quoted(text);
+    return in_quotes(text);
   }
 
  private:
@@ -185,8 +185,8 @@ struct Told {
                                   "': a service, or a method, such as greet.GreetService/Greet");
     }
     method.names.push_back({std::string(service), std::string(name)});
-    return R"({"service":)" + quoted(service) +
-           (name.empty() ? "" : R"(,"method":)" + quoted(name)) + '}';
+    return R"({"service":)" + in_quotes(service) +
+           (name.empty() ? "" : R"(,"method":)" + in_quotes(name)) + '}';
   }
 };
 

@@ -1,10 +1,10 @@
 // What can be done to a world, by name.
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <memory>
 #include <stdexcept>
 
+#include "core/number.h"
 #include "core/printable.h"
 #include "wasm/config_words.h"
 #include "wasm/host_policy.h"
@@ -71,9 +71,9 @@ Value given(const Statement& statement, std::size_t place) {
 
 double rate(const std::string& text) {
   double value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, value);
-  if (error == std::errc{} && stopped == end && value >= 0 && value <= 1) return value;
+  const auto [stopped, error] = read_number(text, value);
+  if (error == std::errc{} && stopped == text.data() + text.size() && value >= 0 && value <= 1)
+    return value;
   refuse("fail: '" + printable(text) + "': the share of the calls that fail, 0 to 1");
 }
 

@@ -8,6 +8,8 @@ leads nowhere fails the build.
 
 from __future__ import annotations
 
+import base64
+import html
 import re
 import shutil
 import subprocess
@@ -16,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbconvert import HTMLExporter
 
 import greetlab
 
@@ -24,6 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "site-sources"
 PAGES = {
     "index.md": "README.md",
+    "docs/python.md": "docs/python.md",
+    "docs/commands.md": "docs/commands.md",
+    "docs/limits.md": "docs/limits.md",
     "labs/README.md": "labs/README.md",
     "k8s/README.md": "k8s/README.md",
     "bench/README.md": "bench/README.md",
@@ -42,7 +46,7 @@ use_directory_urls: false
 theme:
   name: material
   font: false
-  features: [navigation.sections, toc.follow, content.code.copy]
+  features: [navigation.sections, navigation.footer, navigation.top, toc.follow, content.code.copy]
   palette:
     - media: "(prefers-color-scheme: light)"
       scheme: default
@@ -56,9 +60,11 @@ plugins:
       handlers:
         python:
           paths: [{package}]
-          options: {{show_source: false, show_root_heading: true, show_bases: false,
-                    members_order: source, docstring_style: google, allow_inspection: false}}
-markdown_extensions: [admonition, md_in_html, tables, toc, pymdownx.superfences]
+          options: {{show_source: false, show_root_heading: true, show_root_full_path: false,
+                    show_bases: false, members_order: source, docstring_style: google,
+                    allow_inspection: false}}
+extra_css: [site.css]
+markdown_extensions: [admonition, def_list, md_in_html, tables, toc, pymdownx.superfences]
 validation: {{links: {{not_found: warn, anchors: warn, unrecognized_links: warn}}}}
 nav:
 """
@@ -77,8 +83,10 @@ def main() -> None:
     for picture in (ROOT / "docs").glob("*.png"):
         (docs / "docs").mkdir(exist_ok=True)
         shutil.copy(picture, docs / "docs")
+    shutil.copy(Path(__file__).with_name("site.css"), docs)
     for name in NOTEBOOKS:
-        write(docs / "notebooks" / "gallery" / f"{name}.html", notebook(name))
+        page = docs / "notebooks" / "gallery" / f"{name}.md"
+        write(page, notebook(name, page.with_suffix("")))
     write(docs / "glossary.md", glossary())
     write(docs / "designs.md", designs())
     api(docs)
@@ -110,8 +118,10 @@ def linked(text: str, source: Path) -> str:
             return link[0]
         path = (source.parent / target.partition("#")[0]).resolve()
         inside = path.relative_to(ROOT).as_posix()
+        if inside == "docs/site/designs.md":
+            return f"[{text}](designs.md)"
         if path.suffix == ".ipynb":
-            return f"[{text}]({target.replace('.ipynb', '.html')})"
+            return f"[{text}]({target.replace('.ipynb', '.md')})"
         if path.suffix == ".png" or inside in (
             *PAGES.values(),
             *(f"labs/{n}/README.md" for n in LABS),
@@ -123,21 +133,49 @@ def linked(text: str, source: Path) -> str:
     return re.sub(r"\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)", here, text)
 
 
-def notebook(name: str) -> str:
-    """A notebook with its outputs, as one page."""
-    cells = nbformat.read(ROOT / "notebooks" / "gallery" / f"{name}.ipynb", as_version=4)
-    page, _ = HTMLExporter(embed_images=True).from_notebook_node(cells)
-    # One notebook leads to another.
-    return re.sub(r'href="(\d\d_\w+)\.ipynb"', r'href="\1.html"', str(page))
+def notebook(name: str, pictures: Path) -> str:
+    """A notebook with its outputs, as a page like the others: found by the search, and dark where
+    the reader's system is.
+
+    pictures: the folder that they are written into; it has the page's name.
+    """
+    parts = []
+    read = nbformat.read(ROOT / "notebooks" / "gallery" / f"{name}.ipynb", as_version=4)
+    for cell in read.cells:
+        if cell.cell_type == "markdown":
+            # One notebook leads to another.
+            parts.append(re.sub(r"\((\d\d_\w+)\.ipynb", r"(\1.md", cell.source))
+            continue
+        parts.append(f"```python\n{cell.source}\n```")
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if picture := data.get("image/png"):
+                pictures.mkdir(parents=True, exist_ok=True)
+                made = pictures / f"{len(parts)}.png"
+                made.write_bytes(base64.b64decode(picture))
+                seen = output.metadata.get("image/png", {})
+                words = html.escape(" ".join(seen.get("alt", data["text/plain"]).split()))
+                source = f"{pictures.name}/{made.name}"
+                parts.append(f'<img alt="{words}" src="{source}" width="{seen.get("width", "")}">')
+            elif "text/html" in data:
+                parts.append(data["text/html"])
+            else:
+                parts.append(
+                    f"```text\n{output.get('text', data.get('text/plain', '')).rstrip()}\n```"
+                )
+    return "\n\n".join(parts) + "\n"
 
 
 def glossary() -> str:
-    """The one that opens the core's seam."""
+    """The one that opens the core's seam, term by term."""
     lines = (ROOT / "cpp" / "lb" / "policy.h").read_text().partition("#pragma once")[0].splitlines()
-    told = "\n".join(line.removeprefix("//").removeprefix(" ") for line in lines)
-    return (
-        f"# Glossary\n\nAs it opens `cpp/lb/policy.h`, the core's seam.\n\n```text\n{told}\n```\n"
-    )
+    told = ["# Glossary", "", "It opens the core's seam, `cpp/lb/policy.h`.", ""]
+    for line in (line.removeprefix("//").removeprefix(" ") for line in lines):
+        if entry := re.fullmatch(r"  (\S.*?)  +(\S.*)", line):
+            told += ["", f"**{entry[1]}**", f":   {entry[2]}"]
+        else:
+            told.append(line)  # what goes on from the line before, or stands between
+    return "\n".join(told) + "\n"
 
 
 def designs() -> str:
@@ -174,13 +212,15 @@ def navigation() -> str:
     title = {path: heading(WORK / "docs" / path) for path in PAGES}
     lines = ["  - Start: index.md", "  - Playground: play.html", "  - Which design?: designs.md"]
     lines.append("  - Notebooks:")
-    lines += [f"    - {title_of(name)}: notebooks/gallery/{name}.html" for name in NOTEBOOKS]
+    lines += [f"    - {title_of(name)}: notebooks/gallery/{name}.md" for name in NOTEBOOKS]
     lines.append("  - Labs:")
     lines.append(f"    - {title['labs/README.md']}: labs/README.md")
     lines += [f"    - {heading(WORK / 'docs/labs' / lab / 'README.md')}: labs/{lab}/README.md"
               for lab in LABS]  # fmt: skip
-    lines += ["  - Reference:", "    - The Python API: api.md", "    - Glossary: glossary.md"]
-    last = ("k8s/README.md", "cpp/README.md", "bench/README.md", "CONTRIBUTING.md")
+    lines += ["  - Reference:", f"    - {title['docs/python.md']}: docs/python.md"]
+    lines += ["    - The Python API: api.md", "    - Glossary: glossary.md"]
+    last = ("docs/commands.md", "docs/limits.md", "k8s/README.md", "cpp/README.md",
+            "bench/README.md", "CONTRIBUTING.md")  # fmt: skip
     lines += [f"    - {title[page]}: {page}" for page in last]
     return "\n".join(lines) + "\n"
 

@@ -12,6 +12,7 @@ from greetlab.channels.calls import Calls
 from greetlab.channels.greet_channel import AnyMetadata, GreetChannel, Load, pairs
 from greetlab.channels.grpcio.channel import GrpcioChannel
 from greetlab.channels.options import DEFAULTS, ENGINES, ChannelOptions, takes, told
+from greetlab.real import need
 from greetlab.trace.trace import Trace
 
 
@@ -45,6 +46,7 @@ class Channel(GreetChannel):
         pods: Callable[[], Iterable[str]] = tuple,
         **options: Unpack[ChannelOptions],
     ) -> None:
+        need("Channel")
         self.target = target
         what = told(options)
         self.policy, self.engine = what.policy, what.engine

@@ -197,4 +197,5 @@ def _in_forked_child() -> None:
     _workers.clear()
 
 
-os.register_at_fork(after_in_child=_in_forked_child)
+if hasattr(os, "register_at_fork"):  # Windows forks nothing
+    os.register_at_fork(after_in_child=_in_forked_child)

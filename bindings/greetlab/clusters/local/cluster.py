@@ -50,6 +50,7 @@ from greetlab.clusters.processes import (
 from greetlab.clusters.proxies.envoy import EnvoyProxy
 from greetlab.clusters.xds.control_plane import ControlPlane
 from greetlab.dns.lookup import Lookup, with_port
+from greetlab.real import need
 
 if TYPE_CHECKING:
     from greetlab.clusters.authority import Authority
@@ -148,6 +149,7 @@ class LocalCluster(Cluster, Faults):
         seed: int | None = None,
         **serving: Unpack[PodOptions],
     ) -> None:
+        need("Cluster.local")
         if not sys.platform.startswith("linux"):
             raise OSError("a local cluster needs Linux, where all of 127.0.0.0/8 is loopback")
         _check_pods(pods)

@@ -76,7 +76,9 @@ def rows(config: _core.ServiceConfig) -> list[Row]:
 @cache
 def languages() -> dict[str, Any]:
     """languages.toml."""
-    return tomllib.loads(files("greetlab.commands.config").joinpath("languages.toml").read_text())
+    return tomllib.loads(
+        files("greetlab.commands.config").joinpath("languages.toml").read_text("utf-8")
+    )
 
 
 def _row(part: str, cells: Mapping[str, str]) -> Row:

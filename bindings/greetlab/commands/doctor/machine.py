@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import shutil
 import socket
 import subprocess
@@ -22,6 +21,7 @@ from greetlab.commands.doctor.environment import (
     without_password,
 )
 from greetlab.commands.doctor.finding import Finding
+from greetlab.real import missing
 
 ENOUGH_DESCRIPTORS = 1024
 """A cluster of three takes some dozens; each pod takes about four, each connection one or two."""
@@ -31,7 +31,7 @@ _LOOPBACK = "127.0.0.0/8"
 
 def examine_machine() -> Iterator[Finding]:
     """Looks at each thing, one after the other. It changes nothing, and needs no network."""
-    for look in _EXAMINATIONS:
+    for look in (_python, _system, _build, _jupyter) if missing() else _EXAMINATIONS:
         yield look()
 
 
@@ -44,6 +44,11 @@ def _system() -> Finding:
     if sys.platform.startswith("linux"):
         return Finding("system", "good", saw)
     return Finding("system", "bad", saw, "a local cluster needs Linux; Cluster.sim runs anywhere")
+
+
+def _build() -> Finding:
+    saw, cure = missing() or ("", "")
+    return Finding("build", "bad", f"{saw}: Cluster.sim and the playground work", cure)
 
 
 def _loopback() -> Finding:
@@ -91,6 +96,8 @@ def _executables() -> Finding:
 
 
 def _descriptors() -> Finding:
+    import resource  # which Windows has not: there is nothing but the simulator, either
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     saw = f"{soft:,} open files a process"
     if soft >= ENOUGH_DESCRIPTORS or soft == resource.RLIM_INFINITY:
