@@ -131,8 +131,8 @@ gl.plot.waits(
 
 # %% [markdown]
 # A new pod waits until the first of the old connections ends. A shorter age costs connections
-# and queries, and no call fails. With an age below 30 s the cooldown is what it waits for. Only
-# there does a shorter cooldown help.
+# and queries, and no call fails. With an age below 30 s the cooldown is what it waits for, and
+# there a shorter cooldown helps most.
 #
 # On a cluster: `GRPC_ARG_MAX_CONNECTION_AGE_MS` on the server, in Go
 # `keepalive.ServerParameters{MaxConnectionAge: …}`.

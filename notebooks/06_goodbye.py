@@ -29,7 +29,7 @@ def rollout(service, pre_stop=0.0, news_late=0.2):
         cluster.wait_ready()
         with cluster.channel(service, policy="round_robin", seed=7) as client:
             client.wait_ready(all=True)
-            cluster.rollout(max_surge=3)  # as `maxSurge: 100%` does; the default goes pod by pod
+            cluster.rollout(max_surge=3)  # as `maxSurge: 100%` does; the default, with three pods, goes pod by pod
             calls = client.load(500, every=0.002, timeout=2.0)
             cluster.wait_rollout()
             return calls, client.trace, cluster
@@ -95,7 +95,7 @@ gl.plot.requests(told, waited, title="A client that is told: preStop 0 (above), 
 # manifest:
 #
 # ```yaml
-# lifecycle: {preStop: {sleep: {seconds: 5}}}   # or exec: [sleep, "5"], before Kubernetes 1.30
+# lifecycle: {preStop: {sleep: {seconds: 5}}}   # before 1.30: exec: {command: [sleep, "5"]}
 # ```
 #
 # ## Where is zero?

@@ -116,7 +116,7 @@ gl.plot.queues(trace, title="Everybody tries again: what arrives, and is refused
 # %% [markdown]
 # When one pod is broken the others have room for its calls; when all are, there is no such room,
 # and each failure comes back as up to four more calls, at the worst moment. A few calls more are
-# saved, for four times the arrivals. The cause is over at 7 s: look when the red is.
+# saved, for up to four times the arrivals. The cause is over at 7 s: look when the red is.
 #
 # ## What stops it
 #
@@ -136,13 +136,14 @@ guess.compare({"attempts": attempts}, cluster=gl.Cluster.sim())
 
 # %% [markdown]
 # The budget is spent in the first moments of trouble, and the storm never begins; a single broken
-# pod's calls are tried again as before as long as most calls succeed. A server can say it, too:
+# pod's calls are tried again as long as about ten calls succeed for each that fails: one of twenty
+# pods, and not one of three. A server can say it, too:
 # `grpc-retry-pushback-ms`. Without a budget, retries are safe only where overload is impossible.
 #
 # ## Twice at once
 #
 # Five pods take 10 ms, one of them 300 ms more. A `hedgingPolicy` does not wait for a failure: no
-# answer after 50 ms, and the call is sent to another pod as well; the first answer wins (A6; in
+# answer after 50 ms, and the call is sent a second time, wherever the policy picks; the first answer wins (A6; in
 # Java, .NET and Node, not in C++ or Go). A thousand calls. **For how many is a second one sent?**
 
 # %% gallery="guess = gl.predict(hedges=200)  # somebody's guess\nguess"
@@ -239,8 +240,9 @@ guess.compare({"failed": failed}, cluster=world)
 # Every third call fails for twenty seconds: keepalive also sets TCP's own limit for what nobody
 # acknowledges ([gRFC A18](https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md)),
 # and here it is faster than the PING, which is for connections that are quiet. Ten seconds is the
-# least that gRPC lets a client ask for (A8), and a server has to agree: one that is pinged too
-# often hangs up with `too_many_pings`, and the client halves its zeal.
+# least that A8 and Go let a client ask for (C++ and Python take less), and a server has to agree:
+# one that is pinged too often (by default it allows one in 5 minutes, where no data goes between)
+# hangs up with `too_many_pings`, and the client doubles its interval.
 #
 # ## Your turn
 #

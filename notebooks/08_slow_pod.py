@@ -83,8 +83,8 @@ guess.compare(idler)
 #
 # Others know less, or more: `random` knows nothing; `weighted_round_robin` ([gRFC
 # A58](https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md))
-# is told by each pod how busy it is, and gives turns by that; `choiceCount: 5` draws five pods,
-# where two are the default. Watch for the last column.
+# is told by each pod how busy it is, and gives turns by that; `choiceCount: 5` draws five times
+# (perhaps the same pod twice), where two are the default. Watch for the last column.
 
 # %%
 ways = {
@@ -196,7 +196,8 @@ guess.compare(client.calls(streams))
 # ## The 101st call
 #
 # One connection to one real pod, 150 calls **at once**, each of which takes 0.2 s. The pod
-# serves any number at a time, but allows 100 streams on a connection, as many HTTP/2 servers do
+# serves any number at a time, but allows 100 streams on a connection, as many proxies do, and ASP.NET; gRPC's C++ and
+# Python servers set none unless told
 # (`MAX_CONCURRENT_STREAMS`). **How many calls take 0.4 s instead?** (LOCAL)
 
 # %% gallery="guess = gl.predict(slower=0)  # somebody's guess\nguess"

@@ -90,7 +90,7 @@ DESIGNS = (
         "Envoy as a gateway",
         "a proxy",
         ENVOY_SERVICE,
-        ("Envoy", "its control plane"),
+        ("Envoy", "its configuration"),
         cluster={"proxy": "envoy"},
         worlds=_LOCAL,
         extra="envoy",

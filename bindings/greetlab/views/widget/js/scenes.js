@@ -191,7 +191,7 @@ export const SCENES = [
     }],
     came: ([now]) => `${counts(now)}.`,
     claim: ([now], { name }) => name.startsWith("watch") ? even(now, 3) : ofNew(now) === 0,
-    because: "gRPC looks a name up when a connection is lost or fails, and not otherwise: not " +
+    because: "gRPC looks a name up when a connection ends or fails, or after 30 idle minutes: not " +
       "after 30 s, not after the TTL. A client that is well never hears of new pods.",
   },
   {
@@ -221,7 +221,7 @@ export const SCENES = [
     claim: ([now], { age }) => age === "none" ? ofNew(now) === 0 && now.opened === 3
       : of(now, "pod-4") > 0 && of(now, "pod-5") > 0 && now.opened > 5,
     because: "A lost connection makes the client connect again, and look the name up again. But " +
-      "lookups are at least 30 s apart, so an age below that buys reconnects, and no news.",
+      "lookups are at least 30 s apart, so an age below that buys reconnects, and no earlier news.",
     picked: ["pod-4", "pod-5"],
   },
   {
