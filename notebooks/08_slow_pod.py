@@ -222,7 +222,8 @@ gl.plot.latency(cliff, title="150 calls at once, 100 streams on a connection")
 # %% [markdown]
 # The 101st call waits in the client until one of the hundred has ended, and the pod never hears of
 # it: its own metrics are flat, and only callers see the step (in the trace, `StreamAwaited`). More
-# connections are the cure: more pods to choose from, or more channels
+# connections are the cure: more pods to choose from, or more channels (in C++ and Python each with
+# a channel argument of its own, or they share one connection)
 # ([performance guide](https://grpc.io/docs/guides/performance/)).
 #
 # ## Your turn
