@@ -13,7 +13,7 @@ import yaml
 from kube_world import LAB_5, built, env, find, greeting, servers, settled
 from test_lab_checks import plain, printed
 
-from greetlab.clusters.envoy import program
+from greetlab.clusters.proxies.envoy import program
 from greetlab.lessons.labs import judge
 
 HEADLESS = "greetserver-headless.greetlab.svc.cluster.local"

@@ -86,7 +86,7 @@ class RealCaller(Caller):
         return self._queries()[self._before :]
 
     def _queries(self) -> list[float]:
-        queries = self._engine.cluster._dns.queries
+        queries = self._engine.cluster._discovery.dns.queries
         return [q.at_ns / 1e9 for q in queries if q.type == "A" and q.name.lower() == self._name]
 
 

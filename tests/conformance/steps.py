@@ -167,7 +167,7 @@ class DnsOutage(Step):
     rcode: str | None
 
     def run(self, stage: Stage) -> None:
-        stage.engine.cluster._dns.set_outage(self.rcode)
+        stage.engine.cluster._discovery.dns.set_outage(self.rcode)
 
 
 @dataclass(frozen=True)

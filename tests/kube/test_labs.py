@@ -277,6 +277,8 @@ def silence(kubectl, number):
         yield
     finally:
         node("iptables", "-t", "raw", "-D", *rule)
+
+
 PROXY = "greetproxy"
 ENVOY = "docker.io/envoyproxy/envoy"
 
