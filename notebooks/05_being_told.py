@@ -168,8 +168,8 @@ guess.compare(too_early)
 #
 # ## A hundred to a slice
 #
-# An EndpointSlice holds at most 100 endpoints, unless a cluster is told otherwise. A watching client
-# of 150 pods; then two more come.
+# An EndpointSlice holds at most 100 endpoints, unless a cluster is told otherwise. A watching
+# client of 150 pods; then two more come.
 # **How many slices is it told of at first, and how many when the two come?**
 
 # %% gallery="guess = gl.predict(at_first=1, then=1)  # somebody's guess\nguess"

@@ -29,9 +29,7 @@ def rollout(service, pre_stop=0.0, news_late=0.2):
         cluster.wait_ready()
         with cluster.channel(service, policy="round_robin", seed=7) as client:
             client.wait_ready(all=True)
-            cluster.rollout(
-                max_surge=3
-            )  # as `maxSurge: 100%` does; the default of three: one by one
+            cluster.rollout(max_surge=3)  # as `maxSurge: 100%` does; by default one by one
             calls = client.load(500, every=0.002, timeout=2.0)
             cluster.wait_rollout()
             return calls, client.trace, cluster

@@ -144,7 +144,8 @@ guess.compare({"attempts": attempts}, cluster=gl.Cluster.sim())
 #
 # Five pods take 10 ms, one of them 300 ms more. A `hedgingPolicy` does not wait for a failure: no
 # answer after 50 ms, and the call is sent a second time, wherever the policy picks; the first
-# answer wins (A6; in Java, .NET and Node, not in C++ or Go). A thousand calls. **For how many is a second one sent?**
+# answer wins (A6; in Java, .NET and Node, not in C++ or Go). A thousand calls.
+# **For how many is a second one sent?**
 
 # %% gallery="guess = gl.predict(hedges=200)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(hedges=1000)

@@ -197,7 +197,8 @@ guess.compare(client.calls(streams))
 #
 # One connection to one real pod, 150 calls **at once**, each of which takes 0.2 s. The pod
 # serves any number at a time, but allows 100 streams on a connection (`MAX_CONCURRENT_STREAMS`), as
-# many proxies do, and ASP.NET; gRPC's C++ and Python servers set none unless told. **How many calls take 0.4 s instead?** (LOCAL)
+# many proxies do, and ASP.NET; gRPC's C++ and Python servers set none unless told.
+# **How many calls take 0.4 s instead?** (LOCAL)
 
 # %% gallery="guess = gl.predict(slower=0)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(slower=150)

@@ -219,13 +219,13 @@ def checks_in(readme):
     """The blocks that a README shows of `greetlab check`, names of pods and addresses aside."""
     text = (LAB_1.parent / readme / "README.md").read_text()
     blocks = [block.removeprefix("\n") for block in text.split("```")[1::2]]
-    return [_plain(block) for block in blocks if re.search("^[✔✘] ", block, re.MULTILINE)]
+    return [plain(block) for block in blocks if re.search("^[✔✘] ", block, re.MULTILINE)]
 
 
 def printed_check(number):
-    return _plain(CliRunner().invoke(app, ["check", str(number), "--context", "greetlab"]).stdout)
+    return plain(CliRunner().invoke(app, ["check", str(number), "--context", "greetlab"]).stdout)
 
 
-def _plain(text):
+def plain(text):
     text = re.sub(r"-[0-9a-f]{10}-[0-9a-z]{5}", "-POD", re.sub(r"v1\.\d+\.\d+", "VERSION", text))
     return re.sub(r"\d+\.\d+\.\d+\.\d+", "ADDRESS", text)

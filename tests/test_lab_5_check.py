@@ -10,8 +10,7 @@ import subprocess
 import kubernetes_validate
 import pytest
 import yaml
-from kube_world import LAB_5, built, env, find, greeting, servers, settled
-from test_lab_checks import plain, printed
+from kube_world import LAB_5, built, env, find, greeting, plain, printed_check, servers, settled
 
 from greetlab.clusters.proxies.envoy import program
 from greetlab.lessons.labs import judge
@@ -356,11 +355,11 @@ def test_the_readme_shows_what_the_check_really_prints(kubectl):
     kubectl.set(contexts=["greetlab"])
     text = plain((LAB_5 / "README.md").read_text())
     deploy(kubectl, start())
-    assert printed(5) in text
+    assert printed_check(5) in text
     deploy(kubectl, gateway(start(), GRPC_SERVER_HOST="greetproxy"))
-    assert printed(5) in text
+    assert printed_check(5) in text
     deploy(kubectl, solution())
-    assert printed(5) in text
+    assert printed_check(5) in text
 
 
 def test_the_example_says_that_it_is_one():

@@ -11,8 +11,7 @@ import subprocess
 
 import kubernetes_validate
 import pytest
-from kube_world import LAB_6, ROOT, built, env, find
-from test_lab_checks import plain, printed
+from kube_world import LAB_6, ROOT, built, env, find, plain, printed_check
 
 from greetlab.lessons.labs import judge
 
@@ -296,4 +295,4 @@ def test_the_readme_shows_what_the_check_really_prints(kubectl, lab, made):
     vip = with_certificate(solution(lab), made(f"DNS:greetserver.{NAME.partition('.')[2]}"))
     for objects in (only_pods(lab), vip, solution(lab)):
         kubectl.deploy(objects)
-        assert without_hashes(printed(6)) in text
+        assert without_hashes(printed_check(6)) in text
