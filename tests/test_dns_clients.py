@@ -22,6 +22,7 @@ PORT = 5353
 SEARCH = ["default.svc.cluster.local", "svc.cluster.local", "cluster.local"]
 SERVICE = "greetserver.default.svc.cluster.local"
 HEADLESS = "greetserver-headless.default.svc.cluster.local"
+METHOD = "/greet.GreetService/Greet"
 
 
 def pods(count):
@@ -109,16 +110,18 @@ def test_grpc_connects_to_what_dns_says(server):
         pod.settimeout(10)
         server.set_service("greetserver-headless", endpoints=[(None, ip)])
         with grpc.insecure_channel(f"dns://{server.address}:{PORT}/{HEADLESS}:{port}") as channel:
-            channel.subscribe(lambda _: None, try_to_connect=True)
+            # A call, and no subscribe(): its thread may ask a channel that was closed meanwhile.
+            call = channel.unary_unary(METHOD).future(b"", timeout=10)
             connection, _ = pod.accept()
             connection.close()
+            call.cancel()
     assert (HEADLESS, "A", "NOERROR") in asked(server)
 
 
 def test_grpc_is_told_of_a_name_that_is_not_there(server):
     target = f"dns://{server.address}:{PORT}/nobody.default.svc.cluster.local:50051"
     with grpc.insecure_channel(target) as channel:
-        call = channel.unary_unary("/greet.GreetService/Greet")
+        call = channel.unary_unary(METHOD)
         with pytest.raises(grpc.RpcError) as failed:
             call(b"", timeout=10)
     assert failed.value.code() == grpc.StatusCode.UNAVAILABLE
@@ -133,9 +136,11 @@ def test_grpc_comes_again_over_tcp_for_a_crowd(server):
         server.set_service("crowd", endpoints=crowd)
         target = f"dns://{server.address}:{PORT}/crowd.default.svc.cluster.local:{port}"
         with grpc.insecure_channel(target) as channel:
-            channel.subscribe(lambda _: None, try_to_connect=True)
+            # A call, and no subscribe(): its thread may ask a channel that was closed meanwhile.
+            call = channel.unary_unary(METHOD).future(b"", timeout=10)
             connection, _ = pod.accept()
             connection.close()
+            call.cancel()
     assert ("A", "tcp") in {(query.type, query.transport) for query in server.queries}
 
 
