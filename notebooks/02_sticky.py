@@ -186,6 +186,11 @@ gl.plot.requests(*runs, title="Ten clients on three days: luck decides")
 # connections: the grey band is where 95 % of the pods are by chance. (kube-proxy: `statistic mode
 # random`, per connection)
 #
+# Not all that stands in between chooses per connection. A proxy that reads HTTP/2, such as Envoy,
+# chooses for each request: over one connection from the client all pods get their turns, 20 of 60
+# each. The client's trace then shows that one connection, to the proxy, and ends there
+# (`Cluster.local(proxy="envoy")`, and lab 5).
+#
 # ## Your turn
 #
 # Change the marked line in each, and run it.

@@ -54,7 +54,9 @@ gl.plot.lanes(sticky.trace, fair.trace, cluster=cluster)
 # | Node | `new Client("dns:///…", credentials, {"grpc.service_config": json})` |
 #
 # The article's `{"loadBalancingPolicy": "round_robin"}` is the older field. It still works. In Go,
-# `grpc.Dial` without `dns:///` does not resolve the name itself: keep the prefix.
+# `grpc.Dial` without `dns:///` does not resolve the name itself, nor does any language with
+# `passthrough:///`: the name is handed on as one address, so there is one connection to take turns
+# among, and one pod answers. Keep the prefix.
 #
 # On a cluster, through the article's gateway, which names the pod in its answer:
 #
