@@ -173,6 +173,17 @@ def test_a_refused_connection_is_a_target_port_where_nobody_listens(kubectl, see
     assert any('"targetPort": 50051' in cure.command for cure in found.cures)
 
 
+def test_a_server_that_wants_tls_is_not_called_broken(kubectl, seen):
+    """Ours speaks plaintext, and such a server hangs up (cpp/live/connector.cc)."""
+    things = settled(solution())
+    ends = [f"10.244.0.{number}:50051" for number in (4, 5, 6)]
+    why = "connected, but the server has hung up: is it an HTTP/2 server? Or does it want TLS?"
+    for said, level in ((why, "note"), ("no answer to the connection within 3 s", "bad")):
+        seen["inside"] = Inside(ends, dict.fromkeys(ends, said))
+        found = look(kubectl, things, GATEWAY)
+        assert {f.level for f in found.findings if f.subject == "connection"} == {level}
+
+
 def test_pods_on_their_way_out_and_not_ready_are_told_apart(kubectl, seen):
     things = settled(start())
     slice_ = find(things, "EndpointSlice", "greetserver-x9k2l")

@@ -89,7 +89,7 @@ def _endpoints(subject: Subject) -> Iterator[Finding]:
     by_name = {pod["metadata"]["name"]: pod for pod in subject.pods}
     for name in look.not_ready:
         why = trouble(by_name[name]) if name in by_name else "its EndpointSlice says so"
-        yield Finding("endpoints", "bad", f"{name} is not ready: {why}", f"kubectl describe {name}")
+        yield Finding("endpoints", "bad", f"{name} is not ready: {why}", f"kubectl describe pod {name}")
     for name in look.terminating:
         yield Finding(
             "terminating", "note", f"{name} is on its way out: it still serves those connected",
@@ -151,7 +151,9 @@ def _dns(subject: Subject) -> Iterator[Finding]:
         return
     yield Finding("DNS", "good", f"from inside, the name gives {', '.join(inside.addresses)}")
     for address, why in inside.failed.items():
-        if "refused" not in why or subject.look.kind == "headless":
+        if why.startswith("connected, but"):  # somebody is there; and ours speaks plaintext only
+            yield Finding("connection", "note", f"{address} from inside: {why}")
+        elif "refused" not in why or subject.look.kind == "headless":
             yield Finding("connection", "bad", f"{address} from inside: {why}")
 
 
