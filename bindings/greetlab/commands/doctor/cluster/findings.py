@@ -89,7 +89,8 @@ def _endpoints(subject: Subject) -> Iterator[Finding]:
     by_name = {pod["metadata"]["name"]: pod for pod in subject.pods}
     for name in look.not_ready:
         why = trouble(by_name[name]) if name in by_name else "its EndpointSlice says so"
-        yield Finding("endpoints", "bad", f"{name} is not ready: {why}", f"kubectl describe pod {name}")
+        remedy = f"kubectl describe pod {name}"
+        yield Finding("endpoints", "bad", f"{name} is not ready: {why}", remedy)
     for name in look.terminating:
         yield Finding(
             "terminating", "note", f"{name} is on its way out: it still serves those connected",
@@ -139,7 +140,9 @@ def _dns(subject: Subject) -> Iterator[Finding]:
     inside = subject.look.inside
     if inside is None:
         return
-    swallowed = not inside.addresses or any("refused" not in w for w in inside.failed.values())
+    swallowed = not inside.addresses or not all(
+        "refused" in why or why.startswith("connected, but") for why in inside.failed.values()
+    )
     if swallowed and (names := _held(subject)):
         subject.look.unknown.append(
             f"What your clients see from inside: our pod met {inside.said or 'silence'}, but "
