@@ -7,6 +7,7 @@ from command_line import greetlab
 
 import greetlab as gl
 from greetlab.commands.compare import DESIGNS, run
+from greetlab.commands.compare import score as scoring
 from greetlab.commands.compare.fleet import MORE, PODS, fleet
 from greetlab.commands.compare.page import page
 
@@ -36,6 +37,14 @@ def test_what_each_costs(sim):
     assert each.lookups >= each.calls
     assert sim["a watch, round_robin"].lookups == 0
     assert sim["+ connection age"].connections > 2 * sim["headless, round_robin"].connections
+
+
+def test_an_age_loses_calls_in_a_rollout_that_is_quicker_than_its_lookups(sim, monkeypatch):
+    """And none where preStop is as long as the cooldown: so the page's sentence."""
+    assert sim["+ connection age"].failed > 10 + sim["headless, round_robin"].failed
+    monkeypatch.setattr(scoring, "PRE_STOP", scoring.COOLDOWN)
+    [patient] = run(["sim"], seed=3, designs=[KNOWN["+ connection age"]])
+    assert patient.failed == 0
 
 
 def test_the_watch_is_fair_and_the_one_connection_is_not(sim):

@@ -37,6 +37,10 @@ COOLDOWN = 1.0
 """Seconds between a client's lookups, for which gRPC has 30: the day's events come in seconds that
 in life come in minutes, and so does this.
 """
+PRE_STOP = 0.5
+"""Seconds that a pod waits before it ends. It is less than `COOLDOWN`, as it often is in life: a
+client that has just looked the name up, as one with a connection age has, hears of it too late.
+"""
 SLOWER = 0.05
 """Seconds more that the slow pod takes for a call."""
 
@@ -114,7 +118,7 @@ def _options(design: Design, seed: int) -> dict[str, Any]:
         "seed": seed,
         "service_time": SERVICE_TIME,
         "endpoint_lag": 0.2,
-        "pre_stop": 0.5,
+        "pre_stop": PRE_STOP,
         **design.cluster,
     }
 
