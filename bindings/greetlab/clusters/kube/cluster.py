@@ -513,6 +513,9 @@ class KubeCluster(Cluster):
         """Waits until so many pods are ready, and listed; None: as many as the Deployment shall
         have.
 
+        kube-proxy hears of it a moment later, and until then the ClusterIP of a new Service
+        refuses connections: `channel(...).wait_ready()` waits for that, too.
+
         Raises TimeoutError, with the state of each pod, after `timeout` seconds; KubeError at once
         for one that will never be ready as it is.
         """
