@@ -41,6 +41,18 @@ LINK = (
     "-mexec-model=reactor", "-s", "-Wl,--gc-sections", "-Wl,-z,stack-size=1048576",
     "-Wl,--max-memory=1073741824",
 )  # fmt: skip
+LINK_WHOLE = (
+    "--lto-O2", "--mllvm=-wasm-enable-eh", "--mllvm=-exception-model=wasm",
+    "--mllvm=-wasm-use-legacy-eh",
+)  # fmt: skip
+"""The linker compiles what -flto has left to it, with all rooms in sight."""
+
+ALONE = ("wasm/runtime.cc", "wasm/host_policy.cc")
+"""Not left to the linker, which would lose what they take from the C library and from the page."""
+
+SMALL = ("core", "lb/policies", "trace", "wasm")
+"""Rooms whose code is not called for each event: size before speed."""
+
 SMALLER = (
     "-Oz", "--converge", "--enable-bulk-memory", "--enable-bulk-memory-opt", "--enable-sign-ext",
     "--enable-mutable-globals", "--enable-nontrapping-float-to-int", "--enable-multivalue",
@@ -72,6 +84,12 @@ def sources() -> list[Path]:
     return sorted(path for path in found if path.as_posix() not in LEFT_OUT)
 
 
+def optimized(path: Path) -> tuple[str, ...]:
+    """How a source is compiled, beside FLAGS."""
+    size = ("-Xclang", "-Oz") if path.parent.as_posix() in SMALL else ()
+    return size if path.as_posix() in ALONE else ("-flto", *size)
+
+
 def made_of() -> str:
     """A digest of all that the engine is made of: sources, headers, the compiler, its flags."""
     sum = hashlib.sha256()
@@ -79,7 +97,8 @@ def made_of() -> str:
     for path in sorted([*sources(), *headers]):
         sum.update(f"{path.as_posix()}\0".encode())
         sum.update((CPP / path).read_bytes() + b"\0")
-    sum.update(repr((ZIG, FLAGS, LINK, THROWING, THROWING_FLAGS, BINARYEN, SMALLER)).encode())
+    how = (FLAGS, LINK, LINK_WHOLE, ALONE, SMALL, THROWING, THROWING_FLAGS, BINARYEN, SMALLER)
+    sum.update(repr((ZIG, *how)).encode())
     return sum.hexdigest()
 
 
@@ -103,12 +122,13 @@ def build(out: Path) -> None:
             "ZIG_LOCAL_CACHE_DIR": str(cache),
         }
 
-        def run(*words: str | Path) -> None:
+        def run(*words: str | Path) -> str:
             done = subprocess.run(
                 [zig / "zig", *words], cwd=CPP, env=environment, capture_output=True, text=True
             )
             if done.returncode:
                 raise RuntimeError(f"zig {' '.join(map(str, words))}:\n{done.stderr}")
+            return done.stderr
 
         def compile(job: tuple[int, tuple[str | Path, ...]]) -> Path:
             number, words = job
@@ -117,7 +137,8 @@ def build(out: Path) -> None:
             return made
 
         jobs: list[tuple[str | Path, ...]] = [
-            ("-std=c++20", "-I", ".", "-Wno-unknown-attributes", path) for path in sources()
+            ("-std=c++20", "-I", ".", "-Wno-unknown-attributes", *optimized(path), path)
+            for path in sources()
         ]
         for path, standard in THROWING:
             names = THROWING_INCLUDES if path.endswith(".c") else CXX_INCLUDES + THROWING_INCLUDES
@@ -126,7 +147,13 @@ def build(out: Path) -> None:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             objects = list(pool.map(compile, enumerate(jobs)))
         linked, smaller = Path(folder) / "linked.wasm", Path(folder) / "engine.wasm"
-        run("c++", *FLAGS, *LINK, *objects, "-o", linked)
+        # zig c++ knows the libraries, and tells the linker's compiler nothing of exceptions. So the
+        # line that it links by, which has no quotes, is run once more.
+        said = run("c++", *FLAGS, *LINK, *objects, "-o", linked, "-v")
+        line = next(line for line in said.splitlines() if line.startswith("wasm-ld "))
+        for place in (str(cache), folder):
+            line = line.replace(place, place.replace(" ", "\0"))
+        run(*(word.replace("\0", " ") for word in line.split(" ")), *LINK_WHOLE)
         package = ["--yes", f"--package=binaryen@{BINARYEN}", "--", "wasm-opt"]
         npx([*package, *SMALLER, str(linked), "-o", str(smaller)], check=True)
         out.parent.mkdir(parents=True, exist_ok=True)
