@@ -64,6 +64,11 @@ def show(browser, file):
     assert wrong == []
 
 
+def address(page):
+    """Where it is, by its own account: Playwright hears of it a moment later."""
+    return page.evaluate("location.href")
+
+
 def at(page, position):
     """The picture at an event; "end": at the last."""
     page.evaluate(f"{PLAY}.flow.player.to({position if position != 'end' else '1e9'})")
@@ -81,7 +86,7 @@ def shares(page):
 def same_in_python(page):
     """The page's address is the world that it shows, in Python, too."""
     digest = page.evaluate(f"{PLAY}.world.digest")
-    assert gl.Cluster.from_link(page.url).trace.core.digest() == digest
+    assert gl.Cluster.from_link(address(page)).trace.core.digest() == digest
 
 
 # --- The essay ------------------------------------------------------------------------------------
@@ -89,7 +94,7 @@ def same_in_python(page):
 
 def test_a_scene_is_guessed_run_and_explained(show):
     page = show()
-    assert page.url.endswith("#scene-1")
+    assert address(page).endswith("#scene-1")
     assert page.query_selector(".gl-stage canvas") is None  # no answer above the question
     bars = page.locator(".gl-track input")
     assert bars.count() == 3
@@ -131,7 +136,7 @@ def test_the_scenes_follow_each_other_by_keys(show):
     page = show("#scene-4")
     page.focus("text=Next:")
     page.keyboard.press("Enter")
-    assert page.url.endswith("#scene-5")
+    assert address(page).endswith("#scene-5")
     assert page.evaluate("document.activeElement.textContent") == "The cold cure"
     page.focus(".gl-track input")
     page.keyboard.press("End")
@@ -141,10 +146,10 @@ def test_the_scenes_follow_each_other_by_keys(show):
     at(page, "end")
     assert "As you guessed." in page.inner_text(".gl-outcome")
     page.click("text=Take it to the sandbox")
-    assert "start_interval=300ms" in page.url
+    assert "start_interval=300ms" in address(page)
     same_in_python(page)
     page.click("text=The essay")
-    assert page.url.endswith("#scene-5")
+    assert address(page).endswith("#scene-5")
 
 
 @pytest.mark.timeout(120)
@@ -181,17 +186,17 @@ def test_a_lever_makes_another_world_and_its_link(show):
     at(page, 0)  # the beginning: here every lever is the world's
     page.select_option("select[aria-label=Service]", "greetserver-headless")
     page.select_option("select[aria-label=Policy]", "round_robin")
-    assert "open+greetserver-headless+policy=round_robin" in page.url
+    assert "open+greetserver-headless+policy=round_robin" in address(page)
     at(page, "end")
     assert sorted(shares(page).values()) == [33, 33, 34]
     at(page, 0)
     page.fill("input[aria-label='Calls a second']", "20")
     page.keyboard.press("Enter")
-    assert "calls=200+interval=50ms" in page.url
+    assert "calls=200+interval=50ms" in address(page)
     page.click("text=How pods serve")
     page.fill("label:has-text('service_time') input", "20ms")
     page.keyboard.press("Tab")
-    assert "service_time=20ms" in page.url
+    assert "service_time=20ms" in address(page)
     same_in_python(page)
     at(page, "end")
     assert "20.6 ms" in page.inner_text(".gl-figures") or "20.5" in page.inner_text(".gl-figures")
@@ -209,10 +214,10 @@ def test_levers_act_on_the_running_world_from_this_moment_on(show):
     page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
     at(page, 150)
     lever(page, "service_time", "30ms")
-    assert re.search(r";@\w+\+change\+service_time=30ms;@10s$", page.url)
+    assert re.search(r";@\w+\+change\+service_time=30ms;@10s$", address(page))
     assert "service time 30ms" in page.inner_text(".gl-hear")
     lever(page, "endpoint_lag", "2s")
-    assert page.url.endswith(";change+endpoint_lag=2s;@10s")
+    assert address(page).endswith(";change+endpoint_lag=2s;@10s")
     at(page, 20)  # before it
     assert page.input_value(".gl-lever:has-text('service_time') input") == ""
     at(page, "end")
@@ -227,7 +232,7 @@ def test_another_rate_and_more_clients_from_this_moment_on(show):
     at(page, 150)
     lever(page, "calls a second", "50")
     assert re.search(
-        r";@\w+\+stop\+load-1;load\+client-1\+calls=3\d\d\+interval=20ms;@10s$", page.url
+        r";@\w+\+stop\+load-1;load\+client-1\+calls=3\d\d\+interval=20ms;@10s$", address(page)
     )
     at(page, "end")
     many = sum(shares(page).values())
@@ -236,11 +241,11 @@ def test_another_rate_and_more_clients_from_this_moment_on(show):
     assert page.input_value("input[aria-label='Calls a second']") == "50"
     at(page, 400)
     lever(page, "clients", "3")
-    assert page.url.count("open+greetserver-headless+policy=round_robin") == 3
+    assert address(page).count("open+greetserver-headless+policy=round_robin") == 3
     at(page, "end")
     assert re.search(r"connections open\s+9\b", page.inner_text(".gl-figures"))
     lever(page, "seconds", "12")
-    assert page.url.endswith(";@12s")
+    assert address(page).endswith(";@12s")
     same_in_python(page)
 
 
@@ -251,8 +256,8 @@ def test_what_a_running_world_cannot_be_told_makes_another_and_says_so(show):
     page.click(".gl-menu >> text=kill")
     page.select_option("select[aria-label=Policy]", "random")
     assert "another one, in which the same was done" in page.inner_text(".gl-note")
-    assert "policy=random" in page.url
-    assert "kill+pod-2" in page.url
+    assert "policy=random" in address(page)
+    assert "kill+pod-2" in address(page)
     until(page, f"{PLAY}.sandbox.now() > 3.8")  # the moment is the same
     page.click("text=cured")
     assert page.inner_text(".gl-note") == ""
@@ -263,7 +268,7 @@ def test_retries_have_levers_and_one_brings_what_it_needs(show):
     at(page, "end")
     assert not re.search(r"failed\s+0\b", page.inner_text(".gl-figures"))
     lever(page, "retryPolicy.maxAttempts", "5")
-    assert "retryPolicy.retryableStatusCodes=UNAVAILABLE" in page.url
+    assert "retryPolicy.retryableStatusCodes=UNAVAILABLE" in address(page)
     at(page, "end")
     assert re.search(r"failed\s+0\b", page.inner_text(".gl-figures"))
     same_in_python(page)
@@ -276,7 +281,7 @@ def test_back_and_forward_go_through_scenes_and_presets_but_not_levers(show):
     page.click("text=cured")
     page.fill("input[aria-label='Calls a second']", "20")
     page.keyboard.press("Tab")
-    pulled = page.url
+    pulled = address(page)
     page.click("text=a pod killed")
     page.go_back()
     until(page, f"location.href === {pulled!r} && {PLAY}.world.link() === location.hash")
@@ -310,7 +315,7 @@ def test_of_200_pods_each_can_be_acted_on(show):
     assert page.inner_text(".gl-shares h3") == "Who answered: the busiest 12 of 200 pods"
     page.select_option("select[aria-label='Another pod']", "pod-150")
     page.click(".gl-menu >> text=kill")
-    assert "kill+pod-150" in page.url
+    assert "kill+pod-150" in address(page)
 
 
 def test_a_bar_beside_a_long_name_can_be_dragged_on_a_small_screen(show):
@@ -323,17 +328,17 @@ def test_every_policy_has_its_levers(show):
     for policy in gl.POLICIES:
         page.select_option("select[aria-label=Policy]", policy)
         assert page.inner_text(".gl-said") == ""
-        assert f"policy={policy}" in page.url
+        assert f"policy={policy}" in address(page)
 
 
 def test_a_lever_that_makes_no_sense_is_a_sentence(show):
     page = show(f"#{WORLD};{CALLS}")
-    before = page.url
+    before = address(page)
     page.click("text=An end to connections")
     page.fill("label:has-text('max_connection_age') input >> nth=0", "soon")
     page.keyboard.press("Tab")
     assert "soon" in page.inner_text(".gl-said")
-    assert page.url == before
+    assert address(page) == before
     assert page.input_value("label:has-text('max_connection_age') input >> nth=0") == ""
 
 
@@ -343,7 +348,7 @@ def test_two_pods_more_from_this_moment_on(show):
     page.focus("input[aria-label=Pods]")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    assert re.search(r";@\w+\+scale\+4;scale\+5;@10s$", page.url)
+    assert re.search(r";@\w+\+scale\+4;scale\+5;@10s$", address(page))
     until(page, f"{PLAY}.flow.player.position >= 199")  # it stays where it was
     at(page, "end")
     assert shares(page) == {"pod-1": 33, "pod-2": 33, "pod-3": 34, "pod-4": 0, "pod-5": 0}
@@ -363,7 +368,7 @@ def test_a_pod_is_killed_by_a_click_in_the_picture(show):
     page.mouse.click(left + middle[0], down + middle[1])
     assert page.inner_text(".gl-menu p").split() == ["pod-2", "at", "3.90", "s"]
     page.click(".gl-menu >> text=kill")
-    assert re.search(r";@\w+\+kill\+pod-2", page.url)
+    assert re.search(r";@\w+\+kill\+pod-2", address(page))
     assert "kill pod-2" in page.inner_text(".gl-hear")
     assert "killed" in page.inner_text("[data-pod=pod-2]")
     page.focus("[data-pod=pod-2]")
@@ -372,7 +377,7 @@ def test_a_pod_is_killed_by_a_click_in_the_picture(show):
     assert page.evaluate("document.activeElement.dataset.pod") == "pod-2"
     page.keyboard.press("Enter")
     page.click(".gl-menu >> text=restart")
-    assert "restart+pod-2" in page.url
+    assert "restart+pod-2" in address(page)
     same_in_python(page)
 
 
@@ -388,7 +393,7 @@ def test_whatever_is_done_to_a_pod_or_to_all_is_a_world_that_python_knows(show):
         at(page, 150)
         page.click("[data-pod=pod-2]")
         page.click(f".gl-menu button:nth-of-type({number})")
-        said += re.findall(r"@\w+\+(.*?);", page.url)
+        said += re.findall(r"@\w+\+(.*?);", address(page))
         same_in_python(page)
     assert said == [
         "kill+pod-2", "lose+pod-2", "drain+pod-2", "slow+pod-2+100ms", "slow+pod-2+0",
@@ -398,7 +403,7 @@ def test_whatever_is_done_to_a_pod_or_to_all_is_a_world_that_python_knows(show):
     page.click("text=cured")
     at(page, 150)
     page.click("text=Roll out")
-    assert re.search(r";@\w+\+rollout;", page.url)
+    assert re.search(r";@\w+\+rollout;", address(page))
     same_in_python(page)
     at(page, "end")
     assert {f"pod-{i}" for i in range(1, 7)} <= set(shares(page))
@@ -442,7 +447,7 @@ def test_a_fork_is_two_worlds_side_by_side(show):
     page.click("text=Fork")
     page.click("[data-pod=pod-3]")
     page.click(".gl-menu >> text=lose")
-    first, second = page.url.split("#")[1].split("!")
+    first, second = address(page).split("#")[1].split("!")
     assert "lose" not in first
     assert "lose+pod-3" in second
     at(page, "end")
@@ -450,13 +455,13 @@ def test_a_fork_is_two_worlds_side_by_side(show):
     assert re.search(r"failed\s+0\s+[1-9]", figures), figures
     page.click(".gl-choice label:has-text('A')")
     page.select_option("select[aria-label=Policy]", "random")
-    assert page.url.count("policy=random") == 1
-    again = show("#" + page.url.split("#")[1])
+    assert address(page).count("policy=random") == 1
+    again = show("#" + address(page).split("#")[1])
     assert again.evaluate(f"{PLAY}.sandbox.worlds.map((world) => world.digest)") == page.evaluate(
         f"{PLAY}.sandbox.worlds.map((world) => world.digest)"
     )
     page.click("text=One world")
-    assert "!" not in page.url
+    assert "!" not in address(page)
 
 
 def test_a_notebook_s_world_opens_in_the_page(show):
@@ -529,7 +534,7 @@ def test_in_a_notebook_s_frame_it_is_the_same_world(show, browser, tmp_path):
     assert frame.input_value(".gl-address") == cluster.link()
     frame.click("text=The essay")
     assert frame.input_value(".gl-address") == "#scene-1"
-    assert page.url == made.as_uri()
+    assert address(page) == made.as_uri()
     dark = "matchMedia('(prefers-color-scheme: dark)').matches"
     assert not frame.evaluate(dark)  # the system's, for a page without a theme
     for theme, so in (("false", dark), ("true", f"!{dark}")):  # JupyterLab's own

@@ -3,7 +3,7 @@
 import re
 
 from playing import until
-from test_play_page import browser, file, pictures, show  # noqa: F401  (fixtures)
+from test_play_page import address, browser, file, pictures, show  # noqa: F401  (fixtures)
 
 LEAST = """function pick(ready) {
   const least = Math.min(...ready.map((one) => one.in_flight));
@@ -37,7 +37,7 @@ def test_a_picker_is_written_judged_and_its_worst_world_drawn(show, pictures):  
         page.emulate_media(color_scheme=theme)
         until(page, f"document.documentElement.scrollWidth <= {width}")  # the picture follows
         page.screenshot(path=pictures / f"yours-{width}-{theme}.png", full_page=True)
-    assert "function%20pick" in page.url
+    assert "function%20pick" in address(page)
 
 
 def test_what_is_wrong_with_it_is_told_and_can_be_mended(show):  # noqa: F811

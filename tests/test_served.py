@@ -112,10 +112,14 @@ def test_a_closed_channel_has_its_trace_and_no_calls(channel):
         client.greet()
 
 
-def test_the_options_come_along(channel):
-    config = {"methodConfig": [{"name": [{}], "timeout": "0.000001s"}]}
+def test_the_options_come_along(channel, cluster):
+    config = {"methodConfig": [{"name": [{}], "timeout": "0.05s"}]}
     client = channel(service_config=config, policy="pick_first", cooldown=2.5, seed=7)
+    for pod in cluster.pods:
+        cluster.slow(pod.name, 5)
     assert client.greet(times=2).by_status == {"DEADLINE_EXCEEDED": 2}
+    for pod in cluster.pods:
+        cluster.slow(pod.name, 0)
     least = channel(policy={"least_request": {"choiceCount": 3}}, name="client-2")
     assert least.wait_ready().greet().ok == 1
     assert least.trace.last("PickerPublished").picker.startswith("least_request")

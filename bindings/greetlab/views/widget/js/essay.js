@@ -230,17 +230,18 @@ export class Essay {
     const { chosen, came, why } = this;
     if (!came || !why) return;
     const far = this.distance(now);
+    const because = scene.otherwise?.(chosen) ?? scene.because;
     set(came, unbroken(`${scene.came(now, chosen)}${far}`));
     why.hidden = false;
     why.replaceChildren(
-      element("h3", {}, "Why it happened"), element("p", {}, unbroken(scene.because)),
+      element("h3", {}, "Why it happened"), element("p", {}, unbroken(because)),
       element("details", {},
         element("summary", {}, "The last of these calls, and what led to it"),
         element("ol", {}, ...(this.chain ?? []).map(({ seconds, sentence }, depth) =>
           element("li", {}, element("span", { class: "gl-at" }, `${seconds.toFixed(3)} s`),
             element("span", {}, `${depth ? "because " : ""}${sentence}`))))));
     /** @type {HTMLElement | null} */ (this.root.querySelector(".gl-take"))?.removeAttribute("hidden");
-    this.page.say(`${scene.came(now, chosen)}${far} ${scene.because}`);
+    this.page.say(`${scene.came(now, chosen)}${far} ${because}`);
     if (isNarrow()) this.result?.scrollIntoView({ block: "nearest" });
   }
 

@@ -32,6 +32,11 @@ export function lesson(model, position) {
   const unseen = [...new Set(unlisted)];
   if (state === "TRANSIENT_FAILURE") return "No connection can be made: calls fail at once.";
   if (model.viaProxy) return proxyLesson(open, ended);
+  const silent = stale.filter((pod) => open.some((one) => one.pod === pod));
+  if (silent.length) {
+    const who = named(silent, "is", "are");
+    return `${who} silent, and the connection still looks READY: a call that goes there waits.`;
+  }
   if (stale.length) {
     const who = named(stale, "is", "are");
     return `${who} dead, but still on the client's list: it dials, and waits ever longer.`;

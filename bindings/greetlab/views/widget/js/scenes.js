@@ -26,6 +26,7 @@
  * @property {(now: Now[], chosen: Chosen) => string} came what came out, in words
  * @property {(now: Now[], chosen: Chosen) => boolean} claim
  * @property {string} because
+ * @property {(chosen: Chosen) => string | null} [otherwise] in its place, where a lever has it so
  * @property {string[]} [picked] the chain begins with a call to one of these pods, if there is one
  */
 
@@ -167,6 +168,9 @@ export const SCENES = [
         : alone(now) && of(now[0], "pod-1") === 60,
     because: "The client looked the name up when one pod was ready, and got one address. Its " +
       "connection is healthy, so it has no reason to ask again.",
+    otherwise: ({ begins }) => begins !== "2s" ? null
+      : "Now all three were ready when the client looked the name up, and it got three addresses. " +
+        "It is the first lookup that counts.",
   },
   {
     title: "3 → 5: nothing",
@@ -193,6 +197,8 @@ export const SCENES = [
     claim: ([now], { name }) => name.startsWith("watch") ? even(now, 3) : ofNew(now) === 0,
     because: "gRPC looks a name up when a connection ends or fails, or after 30 idle minutes: not " +
       "after 30 s, not after the TTL. A client that is well never hears of new pods.",
+    otherwise: ({ name }) => !name.startsWith("watch") ? null
+      : "Who watches the endpoints need not ask: it is told of each change, and connects at once.",
   },
   {
     title: "An end to connections",
@@ -222,13 +228,19 @@ export const SCENES = [
       : of(now, "pod-4") > 0 && of(now, "pod-5") > 0 && now.opened > 5,
     because: "A lost connection makes the client connect again, and look the name up again. But " +
       "lookups are at least 30 s apart, so an age below that buys reconnects, and no earlier news.",
+    otherwise: ({ age, cooldown }) => {
+      if (age === "none") return "No connection ends, so none is lost, and nobody asks again.";
+      return cooldown === "30s" ? null
+        : "A lost connection makes the client connect again, and look the name up again: here at " +
+          "most every 5 s. News come sooner, for more connections and more questions.";
+    },
     picked: ["pod-4", "pod-5"],
   },
   {
     title: "A pod dies; a pod falls silent",
     words: [
       "At four seconds pod-2 is gone. If its process dies, the connection is reset at once.",
-      "If its machine is gone, there is nobody left to say so.",
+      "If its machine is gone, there is nobody left to say so. A call may take one second.",
     ],
     watch: "how the client finds out.",
     ask: "Of the 90 calls after that, how many fail, and who answers the others?",
@@ -242,7 +254,7 @@ export const SCENES = [
     levers: [
       { name: "how", label: "pod-2", values: [["kill", "dies"], ["lose", "falls silent"]] },
       {
-        name: "keepalive", label: "keepalive", values: [["0", "none"], ["1s", "a PING after 1 s"]],
+        name: "keepalive", label: "keepalive", values: [["0", "none"], ["1s", "a PING after 1 s, and 1 s for its answer"]],
       },
     ],
     came: ([now]) => `${now.failed} of ${now.ended} calls failed. The others: ${counts(now)}.`,
@@ -283,6 +295,8 @@ export const SCENES = [
           of(least, "pod-2") < of(turns, "pod-2"),
     because: "round_robin and random send a third to every pod, slow or not. least_request sees " +
       "that pod-2 has calls in flight; weighted_round_robin hears of it in the pods' reports.",
+    otherwise: ({ longer }) => longer !== "0" ? null
+      : "Nobody is slow now, so there is nothing to find out: each policy sends every pod a third.",
   },
 ];
 
