@@ -132,6 +132,19 @@ def test_a_lever_of_a_scene_runs_it_anew(show):
     assert int(page.inner_text(".gl-outcome").split(" ")[0]) < 8
 
 
+def test_the_why_is_of_how_the_levers_stand(show):
+    page = show("#scene-7", reduced_motion="reduce")
+    page.click(".gl-main")
+    until(page, "document.querySelector('.gl-outcome').textContent")
+    assert "at least 30 s apart" in page.inner_text(".gl-because")
+    page.click(".gl-levers input[name='gl-cooldown'][value='5s']")
+    assert "at most every 5 s" in page.inner_text(".gl-because")
+    page.click("text=Next:")
+    page.click(".gl-main")
+    page.click(".gl-levers input[name='gl-how'][value='lose']")
+    assert "pod-2 is silent" in page.inner_text(".gl-lesson")
+
+
 def test_the_scenes_follow_each_other_by_keys(show):
     page = show("#scene-4")
     page.focus("text=Next:")
