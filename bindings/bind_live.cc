@@ -195,6 +195,23 @@ ValueError where the engine cannot be told to.)")
           py::arg("service"), py::arg("endpoints"), py::arg("lag"),
           "Puts into the trace that the cluster lists these as the service's endpoints; a channel "
           "that watches the service hears of it, `lag` seconds later.")
+      .def(
+          "tell_xds",
+          [](GreetChannel& channel, std::string client, std::string step, std::string type,
+             std::string version, std::string detail) {
+            channel.tell_xds({std::move(client), std::move(step), std::move(type),
+                              std::move(version), std::move(detail)});
+          },
+          py::arg("client"), py::arg("step"), py::arg("type"), py::arg("version"),
+          py::arg("detail"), "Puts a message of an xDS stream into the trace.")
+      .def(
+          "tell_proxy",
+          [](GreetChannel& channel, std::string proxy, std::string endpoint,
+             std::uint32_t connections, std::uint32_t calls) {
+            channel.tell_proxy({std::move(proxy), std::move(endpoint), connections, calls});
+          },
+          py::arg("proxy"), py::arg("endpoint"), py::arg("connections"), py::arg("calls"),
+          "Puts into the trace what a proxy says of one of its endpoints.")
       .def("flush", &GreetChannel::flush, Released(),
            "Waits until what was told of the cluster stands in the trace.")
       .def(
@@ -217,18 +234,21 @@ ValueError where the engine cannot be told to.)")
   module.def(
       "open_channel",
       [](std::string_view engine, std::string target, std::string name, PolicyConfig policy,
-         std::shared_ptr<ServiceConfig> service_config, const py::kwargs& given) {
+         std::shared_ptr<ServiceConfig> service_config, std::string xds_bootstrap,
+         const py::kwargs& given) {
         auto options = options_from<ChannelOptions>(given);
         options.target = std::move(target);
         options.name = std::move(name);
         options.policy = std::move(policy);
         options.service_config = std::move(service_config);
+        options.xds_bootstrap = std::move(xds_bootstrap);
         const Unlocked unlocked;
         return open_channel(engine, std::move(options));
       },
       py::arg("engine"), py::arg("target"), py::arg("name"), py::arg("policy"),
-      py::arg("service_config") = py::none(), R"(
-A channel of that engine's, with the options of `channel_options` that it is given.
+      py::arg("service_config") = py::none(), py::arg("xds_bootstrap") = "", R"(
+A channel of that engine's, with the options of `channel_options` that it is given. xds_bootstrap:
+what GRPC_XDS_BOOTSTRAP_CONFIG would say; "": gRPC reads its environment.
 
 Raises ValueError for a target, a policy or an engine that there is not, and for an option that the
 engine cannot be told.)");

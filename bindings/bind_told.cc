@@ -61,7 +61,7 @@ class ToldCalls {
     begun_.erase(found);
   }
 
-  const CallRecorder& recorder() const { return recorder_; }
+  CallRecorder& recorder() { return recorder_; }
 
  private:
   CallRecorder recorder_;
@@ -126,6 +126,24 @@ name: whose they are. capacity: how many events are kept.)")
       .def("ended", &ToldCalls::ended, py::arg("call"), py::arg("at_ns"), py::arg("code"),
            py::arg("response"), py::arg("message"),
            "code: gRPC's, 0 = OK. response: a GreetingResponse, which tells the pod.")
+      .def(
+          "tell_xds",
+          [](ToldCalls& calls, std::string client, std::string step, std::string type,
+             std::string version, std::string detail) {
+            calls.recorder().told(XdsSaid{std::move(client), std::move(step), std::move(type),
+                                          std::move(version), std::move(detail)});
+          },
+          py::arg("client"), py::arg("step"), py::arg("type"), py::arg("version"),
+          py::arg("detail"), "Puts a message of an xDS stream into the trace.")
+      .def(
+          "tell_proxy",
+          [](ToldCalls& calls, std::string proxy, std::string endpoint, std::uint32_t connections,
+             std::uint32_t sent) {
+            calls.recorder().told(
+                ProxySaid{std::move(proxy), std::move(endpoint), connections, sent});
+          },
+          py::arg("proxy"), py::arg("endpoint"), py::arg("connections"), py::arg("calls"),
+          "Puts into the trace what a proxy says of one of its endpoints.")
       .def(
           "trace",
           [](const std::shared_ptr<ToldCalls>& calls, std::string world) {

@@ -40,6 +40,27 @@ def test_one_connection_and_every_pod_has_its_share(cluster):
     assert connections(proxy) == [1, 1, 1]
 
 
+def test_what_it_did_stands_in_the_trace_of_the_client():
+    with (
+        gl.Cluster.local(pods=3, proxy="envoy", seed=1) as cluster,
+        cluster.channel("greetserver-envoy") as channel,
+        cluster.channel("greetserver") as another,
+    ):
+        channel.greet("Ada", times=60)
+        told = channel.trace.of("ProxyReported")
+        ips = {f"{pod.ip}:{cluster.port}" for pod in cluster.pods}
+        assert [(one.connections, one.calls) for one in told] == [(1, 20)] * 3
+        assert {one.endpoint for one in told} == ips
+        assert told.first().sentence.endswith("and has sent 20 calls there")
+        assert len(channel.trace.of("ProxyReported")) == 3  # nothing is new
+        channel.greet("Ada", times=3)
+        assert [one.calls for one in channel.trace.of("ProxyReported")][3:] == [21] * 3
+        assert not another.trace.of("ProxyReported")
+        cluster.envoys["greetserver-envoy"].popen.kill()
+        cluster.envoys["greetserver-envoy"].popen.wait()
+        assert len(channel.trace.of("ProxyReported")) == 6
+
+
 def test_it_hears_of_new_pods_and_the_client_need_not(cluster):
     proxy = cluster.envoys["greetserver-envoy"]
     with cluster.channel("greetserver-envoy") as channel:

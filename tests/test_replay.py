@@ -8,7 +8,6 @@ import pytest
 import greetlab as gl
 from greetlab import _core
 from greetlab.trace.replay import replayed
-from greetlab.trace.trace import KINDS
 from greetlab.views.plot.reading import Reading
 from greetlab.views.widget import pack
 
@@ -119,7 +118,7 @@ def test_ten_thousand_calls_share_their_sentences(trace):
 
 def test_every_kind_tells_itself(trace):
     seen = {event.kind: str(event) for event in trace}
-    assert len(seen) >= len(KINDS) / 2
+    assert len(seen) >= 25  # of those that a sim without health checks, weights and TLS can tell
     assert all(kind not in said for kind, said in seen.items())
 
 

@@ -30,17 +30,42 @@ def test_proxyless_grpc_is_told_step_by_step_and_then_of_every_change(cluster, e
         wait_until(lambda: len(set(channel.greet("Ada", times=9).by_pod)) == 3)
         assert sorted(channel.greet("Ada", times=60).by_pod.values()) == [20, 20, 20]
         mine = [e for e in plane.events if e.client == channel.name]
-        assert [(e.what, e.kind) for e in mine][:12] == [
-            (what, kind) for kind in ("LDS", "RDS", "CDS", "EDS")
-            for what in ("asked", "pushed", "ACK")
-        ]  # fmt: skip
-        assert mine[10].detail == "3 endpoints"
+        # Step by step; whether it says ACK before it asks for the next is its own thing.
+        kinds = ["LDS", "RDS", "CDS", "EDS"]
+        assert [e.kind for e in mine if e.what == "asked"] == kinds
+        for kind in kinds:
+            assert [e.what for e in mine if e.kind == kind][:3] == ["asked", "pushed", "ACK"]
+        assert [e.detail for e in mine if e.kind == "EDS"][1] == "3 endpoints"
         cluster.scale(5)
         pushed = [e for e in plane.of("pushed", "EDS") if e.client == channel.name][-1]
         wait_until(lambda: acknowledged(plane, channel.name, pushed.version))
         wait_until(lambda: len(channel.greet("Ada", times=10).by_pod) == 5)
         assert [*channel.greet("Ada", times=60).by_pod.values()] == [12] * 5
         assert not plane.of("NACK")
+        told = channel.trace.of("XdsExchanged")
+        said = [e for e in plane.events if e.client == channel.name]
+        assert [(one.step, one.type, one.detail) for one in told] == [
+            (e.what, e.kind, e.detail) for e in said
+        ]
+        asked, push, ack, *_ = channel.trace.of("XdsExchanged", type="EDS")
+        assert [str(one.cause) for one in (push, ack)] == [str(asked), str(push)]
+        assert push.sentence.startswith(f"the control plane tells {channel.name} EDS version ")
+
+
+@pytest.mark.parametrize("engine", ["grpcio", "grpc"])
+def test_each_client_has_a_stream_of_its_own(cluster, engine):
+    cluster.scale(3)
+    with (
+        cluster.channel("xds:///greetserver", engine=engine) as one,
+        cluster.channel("xds:///greetserver", engine=engine) as other,
+    ):
+        for channel in (one, other):
+            channel.wait_ready()
+            told = channel.trace.of("XdsExchanged")
+            assert {event.client for event in told} == {channel.name}
+            assert [event.type for event in told if event.step == "asked"][:4] == [
+                "LDS", "RDS", "CDS", "EDS"
+            ]  # fmt: skip
 
 
 def test_an_envoy_is_told_by_the_same(cluster):
@@ -48,6 +73,12 @@ def test_an_envoy_is_told_by_the_same(cluster):
     wait_until(lambda: len(cluster.envoys["greetserver-envoy"].hosts()) == 3)
     with cluster.channel("greetserver-envoy") as channel:
         assert sorted(channel.greet("Ada", times=60).by_pod.values()) == [20, 20, 20]
+        told = channel.trace.of("XdsExchanged", step="pushed")
+        cluster.scale(4)
+        wait_until(lambda: len(cluster.envoys["greetserver-envoy"].hosts()) == 4)
+        *_, push = channel.trace.of("XdsExchanged", step="pushed")
+        assert len(channel.trace.of("XdsExchanged", step="pushed")) > len(told)
+    assert (push.client, push.detail) == ("greetserver-envoy", "4 endpoints")
     assert any(e.client == "greetserver-envoy" for e in cluster.control_plane.of("ACK", "EDS"))
 
 

@@ -13,6 +13,7 @@
 #include "channel/greet_load.h"
 #include "channel/method_call.h"
 #include "channel/subchannel_view.h"
+#include "channel/told.h"
 #include "core/address.h"
 #include "core/call_log.h"
 #include "core/connectivity.h"
@@ -77,6 +78,10 @@ class GreetChannel {
   /// takes to a channel that watches.
   virtual void tell_endpoints_changed(std::string /*service*/,
                                       std::vector<SliceEndpoint> /*endpoints*/, Duration /*lag*/) {}
+  /// What an xDS control plane and its client say, and a proxy on the way. Into the trace of any
+  /// channel.
+  virtual void tell_xds(const XdsSaid& said) = 0;
+  virtual void tell_proxy(const ProxySaid& said) = 0;
   virtual void flush() {}
 
   /// Cancels what is in flight and closes the connections. Later calls fail with CANCELLED. From

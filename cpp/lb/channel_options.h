@@ -35,6 +35,9 @@ struct ChannelOptions {
   Duration idle_timeout = std::chrono::minutes(30);
   bool dns_service_config = false;
   std::string kubeconfig;
+  /// Of a target "xds:///...", which gRPC's own channels have: what GRPC_XDS_BOOTSTRAP_CONFIG would
+  /// say (gRFC A27); empty: gRPC reads its environment.
+  std::string xds_bootstrap;
   bool connection_per_call = false;
   std::string source_ip;
   bool frames = false;

@@ -249,6 +249,23 @@ class LabChannel final : public GreetChannel {
     });
   }
 
+  void tell_xds(const XdsSaid& said) override {
+    loop_.post([this, said] {
+      const EventId event = trace_.emit(trace_.symbol(actor(said)), xds_causes_.of(said), [&] {
+        return fact_of(said, [&](const std::string& word) { return trace_.symbol(word); });
+      });
+      xds_causes_.happened(said, event);
+    });
+  }
+
+  void tell_proxy(const ProxySaid& said) override {
+    loop_.post([this, said] {
+      trace_.emit(trace_.symbol(said.proxy), EventId::none, [&] {
+        return fact_of(said, [&](const std::string& word) { return trace_.symbol(word); });
+      });
+    });
+  }
+
   void flush() override {
     look([] {});
   }
@@ -438,6 +455,7 @@ class LabChannel final : public GreetChannel {
   std::optional<Recording> recording_;
   LiveConnector connector_;
   Duration feed_lag_{};
+  XdsCauses xds_causes_;
   std::map<std::string, std::vector<SliceEndpoint>> told_endpoints_;  // by a cluster, of services
   EndpointFeed feed_{loop_, [this](const std::string& service) { return endpoints_of(service); },
                      [this] { return feed_lag_; }};

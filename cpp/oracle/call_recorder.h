@@ -2,6 +2,7 @@
 // ended.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -9,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "channel/told.h"
 #include "trace/trace.h"
 
 namespace greetlab {
@@ -51,6 +53,18 @@ class CallRecorder {
         CallEnded{begun.call, code, connection(by, peer), by, symbols_.intern(message)});
   }
 
+  /// What others on the calls' way say, now.
+  void told(const XdsSaid& said) {
+    if (!on()) return;
+    const std::lock_guard lock(mutex_);
+    xds_causes_.happened(said, told(actor(said), xds_causes_.of(said), said));
+  }
+  void told(const ProxySaid& said) {
+    if (!on()) return;
+    const std::lock_guard lock(mutex_);
+    told(said.proxy, EventId::none, said);
+  }
+
   const Symbols& symbols() const { return symbols_; }
   std::span<const Event> events() const {
     return recording_ ? recording_->events() : std::span<const Event>{};
@@ -58,9 +72,19 @@ class CallRecorder {
   std::uint64_t dropped() const { return recording_ ? recording_->dropped() : 0; }
 
  private:
-  EventId add(Time now, EventId cause, Fact fact) {
+  template <class Said>
+  EventId told(const std::string& who, EventId cause, const Said& said) {
+    const Time now(
+        std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+    return add(now, cause,
+               fact_of(said, [this](const auto& word) { return symbols_.intern(word); }),
+               symbols_.intern(who));
+  }
+
+  EventId add(Time now, EventId cause, Fact fact) { return add(now, cause, fact, who_); }
+  EventId add(Time now, EventId cause, Fact fact, Symbol who) {
     const auto id = static_cast<EventId>(++events_);
-    Event event{std::max(now, last_), id, cause, who_, Certainty::observed, 0, fact};
+    Event event{std::max(now, last_), id, cause, who, Certainty::observed, 0, fact};
     event.kind = static_cast<std::uint8_t>(fact.index());
     last_ = event.at;  // two threads may come in another order than they looked at the clock
     listener_->on_event(event);
@@ -81,6 +105,7 @@ class CallRecorder {
   std::mutex mutex_;
   Symbols symbols_;
   Symbol who_;
+  XdsCauses xds_causes_;
   std::optional<Recording> recording_;
   Trace::Listener* listener_;
   std::map<std::pair<Symbol, std::string>, ConnectionId> connections_;

@@ -24,6 +24,9 @@ namespace {
 
 using Steady = std::chrono::steady_clock;  // CLOCK_MONOTONIC
 
+// GRPC_ARG_TEST_ONLY_DO_NOT_USE_IN_PROD_XDS_BOOTSTRAP_CONFIG, which no public header has.
+constexpr const char* kXdsBootstrap = "grpc.TEST_ONLY_DO_NOT_USE_IN_PROD.xds_bootstrap_config";
+
 ConnectivityState our(grpc_connectivity_state state) {
   switch (state) {
     case GRPC_CHANNEL_IDLE: return ConnectivityState::idle;
@@ -87,6 +90,11 @@ grpc::ChannelArguments arguments(const ChannelOptions& options) {
   // Its trace of events nobody reads here, and 1.51 reads it while it is written: who asked for a
   // subchannel's state meanwhile died of it ("CT_UNKNOWN", 5 of 40 runs).
   arguments.SetInt(GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0);
+  // Each channel has an xDS client of its own so, whom the control plane can tell from others: by
+  // the environment there is one for the process, and it is read when somebody first connects.
+  if (const std::string& bootstrap = options.xds_bootstrap; !bootstrap.empty()) {
+    arguments.SetString(kXdsBootstrap, bootstrap);
+  }
   if (const std::string& name = options.tls.server_name; !name.empty()) {
     arguments.SetSslTargetNameOverride(name);
   }
@@ -177,6 +185,9 @@ class NativeChannel final : public GreetChannel {
     require_own_process();
     return gate_.closed() ? std::vector<SubchannelView>{} : subchannels_of(channelz_id_);
   }
+
+  void tell_xds(const XdsSaid& said) override { recorder_.told(said); }
+  void tell_proxy(const ProxySaid& said) override { recorder_.told(said); }
 
   std::span<const Event> events() const override { return recorder_.events(); }
   const Symbols& symbols() const override { return recorder_.symbols(); }

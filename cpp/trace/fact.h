@@ -312,6 +312,53 @@ struct EndpointWatchEnded {
   }
 };
 
+/// A message between an xDS control plane and a client of it, which may be a proxy (gRFC A27):
+/// `step` is "asked", "pushed", or what is said of a push: "ACK", or "NACK", with the reason in
+/// `detail`. `type` is "LDS", "RDS", "CDS" or "EDS".
+struct XdsExchanged {
+  Symbol client;
+  Symbol step;
+  Symbol type;
+  Symbol version;
+  Symbol detail;
+  static constexpr std::string_view kName = "XdsExchanged";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"client", &XdsExchanged::client}, Field{"step", &XdsExchanged::step},
+                      Field{"type", &XdsExchanged::type}, Field{"version", &XdsExchanged::version},
+                      Field{"detail", &XdsExchanged::detail}};
+  }
+  std::string sentence(const Teller& t) const {
+    const std::string_view what = t.word(step);
+    const std::string one = t.say(type, " version ", version);
+    if (what == "asked") {
+      return t.say(client, " asks the control plane for ", type, ": ", detail);
+    }
+    if (what == "pushed") return t.say("the control plane tells ", client, " ", one, ": ", detail);
+    if (what == "ACK") return t.say(client, " takes ", one, " (ACK)");
+    return t.say(client, " refuses ", one, " (NACK), and keeps what it had: ", detail);
+  }
+};
+
+/// A proxy says what it has done so far for one of its endpoints: how many connections it has to
+/// it, and how many calls it has sent there. A client's own trace ends at the proxy.
+struct ProxyReported {
+  Symbol endpoint;
+  std::uint32_t connections;
+  std::uint32_t calls;
+  static constexpr std::string_view kName = "ProxyReported";
+  static constexpr Certainty kCertainty = Certainty::observed;
+  static constexpr auto fields() {
+    return std::tuple{Field{"endpoint", &ProxyReported::endpoint},
+                      Field{"connections", &ProxyReported::connections},
+                      Field{"calls", &ProxyReported::calls}};
+  }
+  std::string sentence(const Teller& t) const {
+    return t.say(t.who, " says that it has ", t.counted(connections, "connection"), " to ",
+                 endpoint, ", and has sent ", t.counted(calls, "call"), " there");
+  }
+};
+
 /// This service config is in force from now on; `source` is "DNS" or "the channel itself". An empty
 /// text: there is none any more.
 struct ServiceConfigTaken {
@@ -1033,12 +1080,12 @@ struct CallEnded {
 using Fact = std::variant<
     PodChanged, EndpointsChanged, ProxyRouted, GoAwaySent, PodServed, LookupStarted, QueryAnswered,
     LookupEnded, ReresolutionRequested, CooldownStarted, ResolverBackoffStarted, ServiceConfigTaken,
-    ServiceConfigRefused, EndpointsTold, ZonesHinted, EndpointWatchEnded, AddressListTaken,
-    ListSwapped, PickerPublished, ChannelStateChanged, EndpointEjected, EndpointReturned,
-    WeightChanged, SubchannelCreated, SubchannelStateChanged, ConnectStarted, TlsHandshake,
-    Connected, ConnectFailed, GoAwayReceived, PingSent, PingAnswered, PingUnanswered,
-    KeepaliveThrottled, ConnectionLost, BackoffStarted, HealthReported, HealthWatchEnded, FrameSeen,
-    CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent, AttemptEnded, RetryScheduled,
-    RetryRefused, RetryTokens, HedgeStarted, CallEnded>;
+    ServiceConfigRefused, EndpointsTold, ZonesHinted, EndpointWatchEnded, XdsExchanged,
+    ProxyReported, AddressListTaken, ListSwapped, PickerPublished, ChannelStateChanged,
+    EndpointEjected, EndpointReturned, WeightChanged, SubchannelCreated, SubchannelStateChanged,
+    ConnectStarted, TlsHandshake, Connected, ConnectFailed, GoAwayReceived, PingSent, PingAnswered,
+    PingUnanswered, KeepaliveThrottled, ConnectionLost, BackoffStarted, HealthReported,
+    HealthWatchEnded, FrameSeen, CallStarted, CallQueued, Picked, StreamAwaited, CallUnsent,
+    AttemptEnded, RetryScheduled, RetryRefused, RetryTokens, HedgeStarted, CallEnded>;
 
 }  // namespace greetlab

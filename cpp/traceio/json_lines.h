@@ -25,7 +25,7 @@
 namespace greetlab {
 
 /// The version of the format that this writes and reads. Any change to a fact is a new one.
-constexpr std::uint64_t kTraceVersion = 6;
+constexpr std::uint64_t kTraceVersion = 7;
 
 /// Writes events of one trace, or some of them, in their order.
 ///

@@ -26,6 +26,8 @@ class Channel(GreetChannel):
     title, world: what results and figures say about where they come from.
     name: its name in the trace.
     pods: the names of the pods that could answer now; results show those that did not, too.
+    xds_bootstrap: of a target "xds:///service", which gRPC's own engines have: what
+        GRPC_XDS_BOOTSTRAP_CONFIG would say (gRFC A27); "": gRPC reads its environment.
     options: see `ChannelOptions`.
 
     May be used by several threads. It does not survive os.fork: in the child every use of it raises
@@ -44,6 +46,7 @@ class Channel(GreetChannel):
         world: str = "",
         name: str = "client-1",
         pods: Callable[[], Iterable[str]] = tuple,
+        xds_bootstrap: str = "",
         **options: Unpack[ChannelOptions],
     ) -> None:
         need("Channel")
@@ -63,7 +66,12 @@ class Channel(GreetChannel):
             if options.get("shuffle_address_list") and policy == "pick_first":
                 policy = {policy: {"shuffleAddressList": True}}
             self._channel = GrpcioChannel(
-                target, name, policy, what.core, service_config=what.given
+                target,
+                name,
+                policy,
+                what.core,
+                service_config=what.given,
+                xds_bootstrap=xds_bootstrap,
             )
         else:
             self._channel = _core.open_channel(
@@ -72,9 +80,12 @@ class Channel(GreetChannel):
                 name=name,
                 policy=what.config,
                 service_config=what.service_config,
+                xds_bootstrap=xds_bootstrap,
                 **what.core,
             )
         self._recorded = self._channel.trace(world)
+        self.before_trace: list[Callable[[], None]] = []
+        """Asked each time before the trace is shown: who is on the way, and says more if asked."""
         # Also when the interpreter ends while another thread is in a call.
         self._closing = weakref.finalize(self, self._channel.close)
 
@@ -148,6 +159,8 @@ class Channel(GreetChannel):
     def trace(self) -> Trace:
         """What has happened so far; with gRPC's engines: that calls began and how they ended."""
         if self._closing.alive:
+            for look in self.before_trace:
+                look()
             self._channel.flush()
         return Trace(self._recorded.now())
 
@@ -178,6 +191,16 @@ class Channel(GreetChannel):
         lag: seconds that the news take to such a channel.
         """
         self._channel.tell_endpoints_changed(service, endpoints, lag)
+
+    def tell_xds(self, client: str, step: str, type: str, version: str, detail: str) -> None:
+        """Puts a message of an xDS stream into the trace, of whichever engine; see `XdsEvent`."""
+        self._channel.tell_xds(client, step, type, version, detail)
+
+    def tell_proxy(self, proxy: str, endpoint: str, connections: int, calls: int) -> None:
+        """Puts into the trace, of whichever engine, what a proxy says of one of its endpoints: how
+        many connections it has to it, and how many calls it has sent there.
+        """
+        self._channel.tell_proxy(proxy, endpoint, connections, calls)
 
     def _check_open(self) -> None:
         if not self._closing.alive:

@@ -48,6 +48,7 @@ class GrpcioChannel:
 
     options: values of the core's channel options.
     service_config: as it is, sense or none; it stands in the policy's place.
+    xds_bootstrap: what GRPC_XDS_BOOTSTRAP_CONFIG would say; "": gRPC reads its environment.
 
     Raises ValueError where grpcio is not installed, for a policy that gRPC has not, and for options
     that it cannot be told.
@@ -61,6 +62,7 @@ class GrpcioChannel:
         options: Mapping[str, Any],
         *,
         service_config: AnyServiceConfig | None = None,
+        xds_bootstrap: str = "",
     ) -> None:
         if target.startswith(("watch:", "k8s:")):
             raise ValueError(
@@ -81,6 +83,12 @@ class GrpcioChannel:
         elif not isinstance(service_config, str):
             service_config = json.dumps(service_config)
         channel_arguments = _arguments(told, service_config)
+        if xds_bootstrap:
+            # An xDS client of its own, whom the control plane can tell from others, as in
+            # cpp/oracle/native_channel.cc; grpcio has no public name for it.
+            channel_arguments.append(
+                ("grpc.TEST_ONLY_DO_NOT_USE_IN_PROD.xds_bootstrap_config", xds_bootstrap)
+            )
         self._own_connections = told["connection_per_call"]
         self._calls = _core.ToldCalls(name, told["trace_capacity"])
         self._worker = hold()
@@ -230,6 +238,14 @@ class GrpcioChannel:
         self, service: str, endpoints: Sequence[object], lag: float = 0.0
     ) -> None:
         """As `tell_pod_changed`."""
+
+    def tell_xds(self, client: str, step: str, type: str, version: str, detail: str) -> None:
+        """Puts a message of an xDS stream into the trace."""
+        self._calls.tell_xds(client, step, type, version, detail)
+
+    def tell_proxy(self, proxy: str, endpoint: str, connections: int, calls: int) -> None:
+        """Puts into the trace what a proxy says of one of its endpoints."""
+        self._calls.tell_proxy(proxy, endpoint, connections, calls)
 
     def close(self) -> None:
         """Cancels what is in flight and closes the connections.

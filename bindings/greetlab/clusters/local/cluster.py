@@ -11,13 +11,12 @@ With IPv6 (`ip`) it has fd00:7f:N::/48 as well, or instead, which does need root
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
@@ -48,7 +47,8 @@ from greetlab.clusters.processes import (
     await_first_line,
 )
 from greetlab.clusters.proxies.envoy import EnvoyProxy
-from greetlab.clusters.xds.control_plane import ControlPlane
+from greetlab.clusters.proxies.report import ProxyReport
+from greetlab.clusters.xds.control_plane import ControlPlane, XdsEvent
 from greetlab.dns.lookup import Lookup, with_port
 from greetlab.real import need
 
@@ -370,18 +370,17 @@ class LocalCluster(Cluster, Faults):
             raise ValueError(
                 f"{service}: the lab's own channel speaks no xDS; engine='grpcio' and 'grpc' do"
             )
-        bootstrap = self.control_plane.bootstrap(f"client-{number}") if asks_xds else ""
-        with _environment({"GRPC_XDS_BOOTSTRAP_CONFIG": bootstrap} if asks_xds else {}):
-            channel = Channel(
-                target,
-                name=f"client-{number}",
-                title=f"{service}, {channel_title(options)}",
-                world=self.world,
-                pods=self._names,
-                **options,
-            )
-            if asks_xds:
-                channel._await_ready(False, None, 0)  # it reads it when it first connects
+        name = f"client-{number}"
+        channel = Channel(
+            target,
+            name=name,
+            title=f"{service}, {channel_title(options)}",
+            world=self.world,
+            pods=self._names,
+            xds_bootstrap=self.control_plane.bootstrap(name) if asks_xds else "",
+            **options,
+        )
+        self._tell_of_those_between(channel, name if asks_xds else service)
         with self._lock:
             if self._closed:  # meanwhile
                 channel.close()
@@ -391,6 +390,22 @@ class LocalCluster(Cluster, Faults):
                 channel.tell_pod_changed(pod.name, self._endpoints(pod), "started")
             self._tell_endpoints([channel])
         return channel
+
+    def _tell_of_those_between(self, channel: Channel, name: str) -> None:
+        """What is told by whom the client cannot see: name is its own of the control plane, or the
+        proxy's that it calls.
+        """
+        proxy = self._between.envoys.get(name)
+        if proxy is not None:
+            channel.before_trace.append(ProxyReport(proxy, weakref.proxy(channel)))
+        if (plane := self._discovery.control_plane) is not None:
+            told = weakref.WeakMethod(channel.tell_xds)
+
+            def tell(event: XdsEvent) -> None:
+                if (tell_xds := told()) is not None:
+                    tell_xds(event.client, event.what, event.kind, event.version, event.detail)
+
+            plane.listen(name, tell)
 
     def target(self, service: str, port: int | None = None) -> str:
         """The gRPC target of a service, with this cluster's DNS server in it.
@@ -671,25 +686,6 @@ class LocalCluster(Cluster, Faults):
     def _check_open(self) -> None:
         if self._closed:
             raise ValueError("this cluster is closed; make another one")
-
-
-@contextlib.contextmanager
-def _environment(told: Mapping[str, str]) -> Iterator[None]:
-    """For as long as gRPC starts, which reads it there."""
-    with _started:
-        before = {name: os.environ.get(name) for name in told}
-        os.environ.update(told)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
-
-
-_started = threading.RLock()
 
 
 def _end(processes: Sequence[Process]) -> None:

@@ -15,7 +15,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -76,6 +76,7 @@ class ControlPlane:
         self._resources = Resources(service)
         self._version = 1
         self._streams: set[_Stream] = set()
+        self._listeners: dict[str, tuple[Callable[[XdsEvent], None], ...]] = {}
         self._lock = threading.Lock()
         self._server = grpc.server(
             ThreadPoolExecutor(_CLIENTS, "greetlab-xds"), options=[("grpc.so_reuseport", 0)]
@@ -92,6 +93,13 @@ class ControlPlane:
         except RuntimeError as error:
             raise StartError(f"the xDS control plane did not start: {error}") from error
         self._server.start()
+
+    def listen(self, client: str, listener: Callable[[XdsEvent], None]) -> None:
+        """Has `listener` hear all that is said on this client's stream from now on, on the stream's
+        threads.
+        """
+        with self._lock:
+            self._listeners[client] = (*self._listeners.get(client, ()), listener)
 
     def set_endpoints(self, addresses: Iterable[tuple[str, int]]) -> None:
         """Replaces the endpoints, and tells those who asked for them."""
@@ -202,5 +210,7 @@ class _Stream:
             self._todo.put(kind)
 
     def _note(self, what: str, kind: str, version: str, detail: str) -> None:
-        now = time.monotonic_ns()
-        self._plane.events.append(XdsEvent(now, self._client, what, kind, version, detail))
+        event = XdsEvent(time.monotonic_ns(), self._client, what, kind, version, detail)
+        self._plane.events.append(event)
+        for listener in self._plane._listeners.get(self._client, ()):
+            listener(event)
