@@ -58,8 +58,8 @@ def test_the_same_seed_is_the_same_day(sim):
 
 
 @pytest.mark.parametrize("name", ["a connection per call", "a watch, round_robin",
-                                  "xDS, proxyless gRPC", "Envoy as a gateway",
-                                  "a sidecar Envoy each"])  # fmt: skip
+                                  "lookaside, asked each call", "xDS, proxyless gRPC",
+                                  "Envoy as a gateway", "a sidecar Envoy each"])  # fmt: skip
 def test_in_real_processes_too(name):
     if (extra := KNOWN[name].needs()) != "":
         pytest.skip(f"pip install 'greetlab[{extra}]'")

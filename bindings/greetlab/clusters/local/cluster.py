@@ -39,6 +39,7 @@ from greetlab.clusters.local.between import Between
 from greetlab.clusters.local.discovery import DOMAIN, NAMESPACE, SEARCH, Discovery
 from greetlab.clusters.local.loopback import families
 from greetlab.clusters.local.pods import Delays, LocalPod, LocalPods
+from greetlab.clusters.lookaside.balancer import Balancer
 from greetlab.clusters.processes import (
     ClusterIpProxy,
     GreetServer,
@@ -108,6 +109,8 @@ class LocalCluster(Cluster, Faults):
         service, "greetserver-envoy", and balances requests; `sidecar` makes one for one client.
     xds: an xDS control plane (`pip install 'greetlab[xds]'`) tells gRPC's own clients who the
         endpoints are: `channel("xds:///greetserver", engine="grpcio")`; and the Envoys, too.
+    lookaside: a balancer (`pip install 'greetlab[grpcio]'`) answers clients that ask it before each
+        call whom to call: `cluster.balancer.channel()` makes one.
     dns_ttl: of every DNS answer, in seconds. CoreDNS's default is 5, its usual Corefile says 30.
     seed: of every random choice in it (the ClusterIP's, the order of DNS answers, the pods' draws);
         None = another one each time.
@@ -145,6 +148,7 @@ class LocalCluster(Cluster, Faults):
         mtls: bool = False,
         proxy: str | None = None,
         xds: bool = False,
+        lookaside: bool = False,
         dns_ttl: int = 5,
         seed: int | None = None,
         **serving: Unpack[PodOptions],
@@ -205,14 +209,14 @@ class LocalCluster(Cluster, Faults):
 
                 self._authority = Authority()
                 self._cleanup.append(self._authority.close)
-            self._start(pods, dns_ttl, xds)
+            self._start(pods, dns_ttl, xds, lookaside)
             if proxy:
                 self._add_envoy(ENVOY_SERVICE)
         except BaseException:
             self.close()
             raise
 
-    def _start(self, pods: int, dns_ttl: int, xds: bool) -> None:
+    def _start(self, pods: int, dns_ttl: int, xds: bool, lookaside: bool) -> None:
         ports = {"service_port": self.service_port, "port": self.port}
         self._discovery = Discovery(
             self._families,
@@ -243,6 +247,8 @@ class LocalCluster(Cluster, Faults):
         self._starting: list[Process] = [*self._between.kube_proxies]
         if xds:
             self._discovery.start_control_plane()
+        if lookaside:
+            self._discovery.start_balancer()
         with self._lock:
             self._pods.add(pods)
 
@@ -316,6 +322,16 @@ class LocalCluster(Cluster, Faults):
         if self._discovery.control_plane is None:
             raise ValueError("this cluster has no xDS control plane: Cluster.local(xds=True)")
         return self._discovery.control_plane
+
+    @property
+    def balancer(self) -> Balancer:
+        """Of lookaside load balancing; its `channel()` is a client that asks it before each call.
+
+        Raises ValueError where there is none.
+        """
+        if self._discovery.balancer is None:
+            raise ValueError("this cluster has no balancer: Cluster.local(lookaside=True)")
+        return self._discovery.balancer
 
     def _add_envoy(self, name: str) -> str:
         plane = self._discovery.control_plane

@@ -27,6 +27,7 @@ class Design:
     target: what a client calls; None: a sidecar of its own.
     channel, cluster: options of its channel, and of the cluster.
     per_call: it opens a channel for each call, and closes it.
+    asks: it asks the cluster's balancer before each call.
     parts: what is to be operated, apart from clients and pods.
     worlds: where it can be run. extra: of the package, that it takes.
     """
@@ -38,12 +39,13 @@ class Design:
     channel: Mapping[str, Any] = field(default_factory=dict)
     cluster: Mapping[str, Any] = field(default_factory=dict)
     per_call: bool = False
+    asks: bool = False
     worlds: Sequence[str] = _BOTH
     extra: str = ""
 
     def needs(self) -> str:
         """The extra of the package that it needs, and that is not installed; "": it can be run."""
-        module = {"envoy": "envoy", "xds": "grpc"}.get(self.extra)
+        module = {"envoy": "envoy", "xds": "grpc", "grpcio": "grpc"}.get(self.extra)
         return self.extra if module and importlib.util.find_spec(module) is None else ""
 
 
@@ -75,6 +77,16 @@ DESIGNS = (
         WATCH + HEADLESS_SERVICE,
         ("the Kubernetes API", "a Role for each client"),
         _TURNS,
+    ),
+    Design(
+        "lookaside, asked each call",
+        "a balancer, asked",
+        CLUSTER_IP_SERVICE,
+        ("a balancer", "a client of its own kind"),
+        cluster={"lookaside": True},
+        asks=True,
+        worlds=_LOCAL,
+        extra="grpcio",
     ),
     Design(
         "xDS, proxyless gRPC",

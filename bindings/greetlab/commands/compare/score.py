@@ -21,7 +21,7 @@ from greetlab.commands.compare.designs import DESIGNS, Design
 
 if TYPE_CHECKING:
     from greetlab.channels.calls import Calls
-    from greetlab.channels.channel import Channel
+    from greetlab.channels.greet_channel import GreetChannel
     from greetlab.clusters.local import LocalCluster
     from greetlab.clusters.sim import SimChannel, SimCluster
     from greetlab.trace.trace import Trace
@@ -230,10 +230,11 @@ class _LocalClient:
     def __init__(
         self, cluster: LocalCluster, design: Design, target: str, moments: list[float]
     ) -> None:
-        self._open: Callable[[], Channel] = partial(cluster.channel, target, **_channel(design))
+        opens = cluster.balancer.channel if design.asks else partial(cluster.channel, target)
+        self._open: Callable[[], GreetChannel] = partial(opens, **_channel(design))
         self._per_call = design.per_call
         self._moments = moments
-        self._channels: list[Channel] = []
+        self._channels: list[GreetChannel] = []
         self.traces: list[Trace] = []
         self.answered: list[Answered] = []
         self.connections = 0

@@ -14,6 +14,7 @@ KINDS = {
     "the ClusterIP": "#E69F00",
     "the client, by DNS": "#56B4E9",
     "the client, told": "#009E73",
+    "a balancer, asked": "#0072B2",
     "a proxy": "#CC79A7",
 }
 """Who decides which pod is called, and the colour of the designs in which it does."""
