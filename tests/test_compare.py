@@ -60,9 +60,10 @@ def test_the_same_seed_is_the_same_day(sim):
 @pytest.mark.parametrize("name", ["a connection per call", "a watch, round_robin",
                                   "lookaside, asked each call", "xDS, proxyless gRPC",
                                   "Envoy as a gateway", "a sidecar Envoy each"])  # fmt: skip
-def test_in_real_processes_too(name):
+def test_in_real_processes_too(name, monkeypatch):
     if (extra := KNOWN[name].needs()) != "":
         pytest.skip(f"pip install 'greetlab[{extra}]'")
+    monkeypatch.setattr(scoring, "KILLED", 12)  # a busy machine may take long to start two pods
     [score] = run(["local"], seed=3, designs=[KNOWN[name]], pace=0.1)
     assert score.calls > 100
     assert score.failed < score.calls / 3
