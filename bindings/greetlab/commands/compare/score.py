@@ -216,7 +216,7 @@ def _local(design: Design, seed: int, pace: float) -> Score:
         traces = [trace for client in clients for trace in client.traces]
         connections = sum(client.connections for client in clients)
         for envoy in cluster.envoys.values():
-            connections += envoy.stats()["cluster.pods.upstream_cx_total"]
+            connections += envoy.connections_made()
         for client in clients:
             client.close()
     # PyPI's grpcio calls from a process of its own.
