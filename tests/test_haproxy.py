@@ -31,7 +31,7 @@ def cluster():
 
 def test_one_connection_and_every_pod_has_its_share(cluster):
     cluster.scale(3)
-    proxy = cluster.envoys[SERVICE]
+    proxy = cluster.l7_proxies[SERVICE]
     assert cluster.lookup(SERVICE).addresses == [proxy.ip]
     taken, sent = proxy.connections_taken(), [one["rq_total"] for one in proxy.hosts().values()]
     with cluster.channel(SERVICE) as channel:  # pick_first
@@ -55,12 +55,12 @@ def test_it_is_told_of_new_pods_and_the_client_need_not(cluster):
         cluster.scale(2)
         assert [*channel.greet("Ada", times=60).by_pod.values()] == [30] * 2
         assert len(channel.trace.of("LookupStarted")) == 1
-    assert len(cluster.envoys[SERVICE].hosts()) == 2
+    assert len(cluster.l7_proxies[SERVICE].hosts()) == 2
 
 
 def test_many_calls_share_a_connection_to_each_pod(cluster):
     cluster.scale(3)
-    proxy = cluster.envoys[SERVICE]
+    proxy = cluster.l7_proxies[SERVICE]
     with cluster.channel(SERVICE) as channel:
         channel.greet("Ada", times=3)
         before = proxy.connections_made()
@@ -94,7 +94,7 @@ def test_a_slot_rests_before_it_is_used_again(monkeypatch):
 
 def test_nothing_is_left_of_it():
     with gl.Cluster.local(pods=1, proxy="haproxy") as cluster:
-        proxy = cluster.envoys[SERVICE]
+        proxy = cluster.l7_proxies[SERVICE]
         folder, group = Path(proxy._folder.name), proxy.popen.pid
         assert members(group)
     assert not folder.exists()
@@ -105,7 +105,7 @@ def test_it_ends_with_a_python_that_was_killed():
     script = (
         "import greetlab as gl, signal\n"
         "cluster = gl.Cluster.local(pods=1, proxy='haproxy')\n"
-        f"proxy = cluster.envoys['{SERVICE}']\n"
+        f"proxy = cluster.l7_proxies['{SERVICE}']\n"
         "print(proxy.popen.pid, proxy._folder.name, flush=True)\n"
         "signal.pause()\n"
     )
@@ -119,7 +119,7 @@ def test_it_ends_with_a_python_that_was_killed():
 
 def test_what_it_did_stands_in_the_client_s_trace_and_one_that_has_ended_says_so():
     with gl.Cluster.local(pods=1, proxy="haproxy") as other, other.channel(SERVICE) as channel:
-        proxy = other.envoys[SERVICE]
+        proxy = other.l7_proxies[SERVICE]
         channel.greet("Ada", times=3)
         assert [(one.connections, one.calls) for one in channel.trace.of("ProxyReported")] == [
             (1, 3)
@@ -132,7 +132,7 @@ def test_what_it_did_stands_in_the_client_s_trace_and_one_that_has_ended_says_so
 
 
 def test_one_that_cannot_listen_says_why(cluster):
-    taken = cluster.envoys[SERVICE].ip
+    taken = cluster.l7_proxies[SERVICE].ip
     proxy = haproxy.HAProxy("second", taken, 50051, lifeline=cluster._lifeline)
     try:
         with pytest.raises(StartError, match=r"second \(HAProxy\) did not start: .*in use"):

@@ -297,11 +297,11 @@ class LocalCluster(Cluster, Faults):
         return self._authority
 
     @property
-    def envoys(self) -> Mapping[str, L7Proxy]:
-        """The Envoys, by the service that each stands behind: their `hosts()` and `stats()` are
-        what the trace of a client cannot have, which ends at the proxy.
+    def l7_proxies(self) -> Mapping[str, L7Proxy]:
+        """The proxies that read calls, by the service that each stands behind. What a client sees
+        ends at them; their `hosts()` is what they say of the other side.
         """
-        return dict(self._between.envoys)
+        return dict(self._between.l7_proxies)
 
     def sidecar(self) -> str:
         """A mesh's sidecar: an Envoy for one client. Returns the name that the client calls.
@@ -315,7 +315,7 @@ class LocalCluster(Cluster, Faults):
             self._check_open()
             if self._authority is not None:
                 raise ValueError("a sidecar reads the calls, and these pods speak TLS")
-            sidecars = sum(name.startswith("sidecar-") for name in self._between.envoys)
+            sidecars = sum(name.startswith("sidecar-") for name in self._between.l7_proxies)
             return self._add_envoy(f"sidecar-{sidecars + 1}")
 
     @property
@@ -416,7 +416,7 @@ class LocalCluster(Cluster, Faults):
         """What is told by whom the client cannot see: name is its own of the control plane, or the
         proxy's that it calls.
         """
-        proxy = self._between.envoys.get(name)
+        proxy = self._between.l7_proxies.get(name)
         if proxy is not None:
             channel.before_trace.append(ProxyReport(proxy, weakref.proxy(channel)))
         if (plane := self._discovery.control_plane) is not None:

@@ -215,8 +215,8 @@ def _local(design: Design, seed: int, pace: float) -> Score:
         answered = [one for client in clients for one in client.answered]
         traces = [trace for client in clients for trace in client.traces]
         connections = sum(client.connections for client in clients)
-        for envoy in cluster.envoys.values():
-            connections += envoy.connections_made()
+        for proxy in cluster.l7_proxies.values():
+            connections += proxy.connections_made()
         for client in clients:
             client.close()
     # PyPI's grpcio calls from a process of its own.
@@ -285,7 +285,7 @@ def _sleep_until(moment: float) -> None:
 
 def _cpu(cluster: LocalCluster) -> float:
     """Seconds of processor, of this process (clients, DNS) and of what stands between."""
-    between = [*cluster.envoys.values(), *cluster.proxies]
+    between = [*cluster.l7_proxies.values(), *cluster.proxies]
     return time.process_time() + sum(process.cpu_seconds() for process in between)
 
 
