@@ -48,7 +48,9 @@ def compare(
         if html is not None:
             from greetlab.commands.compare.page import page
 
-            html.write_text(page([one.as_dict() for one in scores], _note()), encoding="utf-8")
+            rows = [one.as_dict() for one in scores]
+            text = page(rows, _note(), fleet=fleets, fleet_note=_fleet_note())
+            html.write_text(text, encoding="utf-8")
     if as_json:
         print_json([*(one.as_dict() for one in scores), *fleets])
         return
