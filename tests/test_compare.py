@@ -63,7 +63,7 @@ def test_the_same_seed_is_the_same_day(sim):
 
 
 @pytest.mark.parametrize("name", ["a connection per call", "a watch, round_robin",
-                                  "lookaside, asked each call", "xDS, proxyless gRPC",
+                                  "a lookaside balancer", "xDS, proxyless gRPC",
                                   "Envoy as a gateway", "HAProxy as a gateway",
                                   "a sidecar Envoy each"])  # fmt: skip
 def test_in_real_processes_too(name, monkeypatch):

@@ -93,7 +93,7 @@ DESIGNS = (
         _TURNS,
     ),
     Design(
-        "lookaside, asked each call",
+        "a lookaside balancer",
         "a balancer, asked",
         CLUSTER_IP_SERVICE,
         ("a balancer", "a client of its own kind"),
