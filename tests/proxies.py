@@ -8,6 +8,7 @@ import socket
 import subprocess
 from unittest import mock
 
+import psutil
 import pytest
 from support import free_ip, wait_until
 
@@ -60,6 +61,18 @@ def envoy(folder, pods):
 def split(pod):
     ip, _, port = pod.rpartition(":")
     return ip, int(port)
+
+
+def members(group):
+    """The processes of a group, whose number is its first member's."""
+    with_pids = []
+    for process in psutil.process_iter():
+        try:
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                with_pids.append(process.pid)
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            pass
+    return with_pids
 
 
 def nginx(folder, pods):

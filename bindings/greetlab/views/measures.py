@@ -90,3 +90,18 @@ FLEET = (
     Measure("connections", "dialled", "connections made"),
 )  # fmt: skip
 """The same for a fleet."""
+
+
+def measures(rows: Sequence[Row]) -> Sequence[Measure]:
+    """Those that rows are read by.
+
+    Raises ValueError without rows, and for those that are not of one world, or of a fleet and of a
+    day.
+    """
+    kinds = {(row["world"], row.get("clients")) for row in rows}
+    if len(kinds) != 1:
+        raise ValueError(
+            "rows of one world, as greetlab compare --json has them, and those of a fleet apart"
+        )
+    [(_, clients)] = kinds
+    return MEASURES if clients is None else FLEET

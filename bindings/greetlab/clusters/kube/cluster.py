@@ -65,9 +65,10 @@ NOT_HERE = {
     "kubeconfig": "the API is the cluster's, and your own kubeconfig says where it is",
     "api_outage": "the API is the cluster's, and serves others too; the local cluster has its own",
     "proxies": "kube-proxy is no process of ours; the local cluster has one",
-    "envoys": "an Envoy here is one that you deployed; the local cluster has them",
+    "l7_proxies": "a proxy here is one that you deployed; the local cluster has its own",
     "sidecar": "a mesh injects it, by your own hand; the local cluster has one",
     "control_plane": "proxyless gRPC takes a mesh's control plane; the local cluster has one",
+    "balancer": "lookaside is history, and takes one of your own; the local cluster has one",
     "seed": "what is random here nobody can repeat; the sim has a seed",
     "trace": "each channel has a trace of its own, and `fleet` merges those of its clients; the "
     "sim has one for all",

@@ -8,6 +8,8 @@ from greetlab.clusters.local.loopback import Network
 from greetlab.clusters.local.pods import LocalPod
 from greetlab.clusters.processes import ClusterIpProxy, Lifeline, Process
 from greetlab.clusters.proxies.envoy import EnvoyProxy
+from greetlab.clusters.proxies.haproxy import HAProxy
+from greetlab.clusters.proxies.l7 import L7Proxy
 from greetlab.dns.lookup import with_port
 
 
@@ -36,8 +38,8 @@ class Between:
         self._service_port, self._port = service_port, port
         self._lifeline = lifeline
         self._processes = processes
-        self.envoys: dict[str, EnvoyProxy] = {}
-        """By the service that each stands behind."""
+        self.l7_proxies: dict[str, L7Proxy] = {}
+        """By the service that each stands behind: Envoys, and HAProxy."""
         self.kube_proxies: list[ClusterIpProxy] = []
         """One of each family."""
         network.add(network.cluster_ips)
@@ -54,7 +56,7 @@ class Between:
     @property
     def virtual(self) -> dict[str, str]:
         """Addresses of the proxies that read calls, by service."""
-        return {name: envoy.ip for name, envoy in self.envoys.items()}
+        return {name: proxy.ip for name, proxy in self.l7_proxies.items()}
 
     def add_envoy(self, name: str, control_plane: tuple[str, int] | None) -> None:
         """One that stands behind a service of this name; it serves, and is told nothing yet.
@@ -63,19 +65,38 @@ class Between:
 
         Raises StartError.
         """
-        ip = self._network.proxy(len(self.envoys) + 1)
-        self._network.add([ip])
-        envoy = EnvoyProxy(
-            name, ip, self._service_port, lifeline=self._lifeline, control_plane=control_plane
+        self._add(
+            EnvoyProxy(
+                name,
+                self._next_ip(),
+                self._service_port,
+                lifeline=self._lifeline,
+                control_plane=control_plane,
+            )
         )
-        self._processes.append(envoy)
-        envoy.await_serving()
-        self.envoys[name] = envoy
+
+    def add_haproxy(self, name: str) -> None:
+        """The same, a HAProxy; `set_endpoints` tells it.
+
+        Raises StartError.
+        """
+        ip = self._next_ip()
+        self._add(HAProxy(name, ip, self._service_port, lifeline=self._lifeline))
+
+    def _next_ip(self) -> str:
+        ip = self._network.proxy(len(self.l7_proxies) + 1)
+        self._network.add([ip])
+        return ip
+
+    def _add(self, proxy: L7Proxy) -> None:
+        self._processes.append(proxy)
+        proxy.await_serving()
+        self.l7_proxies[proxy.name] = proxy
 
     def set_endpoints(self, listed: Sequence[LocalPod]) -> None:
         """Tells those whom no control plane tells, and waits until the kernel's stand-in knows."""
-        for envoy in self.envoys.values():
-            if not envoy.has_control_plane:
-                envoy.set_endpoints((pod.ips[0], self._port) for pod in listed)
-        for family, proxy in enumerate(self.kube_proxies):
-            proxy.set_endpoints(with_port(pod.ips[family], self._port) for pod in listed)
+        for proxy in self.l7_proxies.values():
+            if not proxy.has_control_plane:
+                proxy.set_endpoints((pod.ips[0], self._port) for pod in listed)
+        for family, kube_proxy in enumerate(self.kube_proxies):
+            kube_proxy.set_endpoints(with_port(pod.ips[family], self._port) for pod in listed)

@@ -27,6 +27,7 @@ from greetlab.channels.service_config import AnyServiceConfig
 from greetlab.clusters.cluster import (
     CLUSTER_IP_SERVICE,
     ENVOY_SERVICE,
+    HAPROXY_SERVICE,
     HEADLESS_SERVICE,
     KUBE,
     WATCH,
@@ -39,6 +40,7 @@ from greetlab.clusters.local.between import Between
 from greetlab.clusters.local.discovery import DOMAIN, NAMESPACE, SEARCH, Discovery
 from greetlab.clusters.local.loopback import families
 from greetlab.clusters.local.pods import Delays, LocalPod, LocalPods
+from greetlab.clusters.lookaside.balancer import Balancer
 from greetlab.clusters.processes import (
     ClusterIpProxy,
     GreetServer,
@@ -46,7 +48,7 @@ from greetlab.clusters.processes import (
     Process,
     await_first_line,
 )
-from greetlab.clusters.proxies.envoy import EnvoyProxy
+from greetlab.clusters.proxies.l7 import L7Proxy
 from greetlab.clusters.proxies.report import ProxyReport
 from greetlab.clusters.xds.control_plane import ControlPlane, XdsEvent
 from greetlab.dns.lookup import Lookup, with_port
@@ -106,8 +108,11 @@ class LocalCluster(Cluster, Faults):
         `cluster.authority.issue("client-1")` makes one.
     proxy: "envoy": a real Envoy (`pip install 'greetlab[envoy]'`) stands before the pods as a third
         service, "greetserver-envoy", and balances requests; `sidecar` makes one for one client.
+        "haproxy": a real HAProxy (`apt install haproxy`), as "greetserver-haproxy".
     xds: an xDS control plane (`pip install 'greetlab[xds]'`) tells gRPC's own clients who the
         endpoints are: `channel("xds:///greetserver", engine="grpcio")`; and the Envoys, too.
+    lookaside: a balancer (`pip install 'greetlab[grpcio]'`) answers clients that ask it before each
+        call whom to call: `cluster.balancer.channel()` makes one.
     dns_ttl: of every DNS answer, in seconds. CoreDNS's default is 5, its usual Corefile says 30.
     seed: of every random choice in it (the ClusterIP's, the order of DNS answers, the pods' draws);
         None = another one each time.
@@ -145,6 +150,7 @@ class LocalCluster(Cluster, Faults):
         mtls: bool = False,
         proxy: str | None = None,
         xds: bool = False,
+        lookaside: bool = False,
         dns_ttl: int = 5,
         seed: int | None = None,
         **serving: Unpack[PodOptions],
@@ -180,8 +186,8 @@ class LocalCluster(Cluster, Faults):
         self._flags += _core.pod_flags(**serving)
         if (tls_names is not None or mtls) and not tls:
             raise ValueError("tls_names and mtls: of pods that speak TLS; give tls=True, too")
-        if proxy not in (None, "envoy"):
-            raise ValueError(f"proxy {proxy!r}: it is 'envoy', or None")
+        if proxy not in (None, "envoy", "haproxy"):
+            raise ValueError(f"proxy {proxy!r}: it is 'envoy', 'haproxy', or None")
         if proxy and tls:
             raise ValueError("proxy: it reads the calls, and these pods speak TLS: leave tls out")
         self._tls_names = _SERVICE_NAMES if tls_names is None else list(tls_names)
@@ -205,14 +211,17 @@ class LocalCluster(Cluster, Faults):
 
                 self._authority = Authority()
                 self._cleanup.append(self._authority.close)
-            self._start(pods, dns_ttl, xds)
-            if proxy:
+            self._start(pods, dns_ttl, xds, lookaside)
+            if proxy == "envoy":
                 self._add_envoy(ENVOY_SERVICE)
+            elif proxy == "haproxy":
+                self._between.add_haproxy(HAPROXY_SERVICE)
+                self.publish()
         except BaseException:
             self.close()
             raise
 
-    def _start(self, pods: int, dns_ttl: int, xds: bool) -> None:
+    def _start(self, pods: int, dns_ttl: int, xds: bool, lookaside: bool) -> None:
         ports = {"service_port": self.service_port, "port": self.port}
         self._discovery = Discovery(
             self._families,
@@ -243,6 +252,8 @@ class LocalCluster(Cluster, Faults):
         self._starting: list[Process] = [*self._between.kube_proxies]
         if xds:
             self._discovery.start_control_plane()
+        if lookaside:
+            self._discovery.start_balancer()
         with self._lock:
             self._pods.add(pods)
 
@@ -286,11 +297,11 @@ class LocalCluster(Cluster, Faults):
         return self._authority
 
     @property
-    def envoys(self) -> Mapping[str, EnvoyProxy]:
-        """The Envoys, by the service that each stands behind: their `hosts()` and `stats()` are
-        what the trace of a client cannot have, which ends at the proxy.
+    def l7_proxies(self) -> Mapping[str, L7Proxy]:
+        """The proxies that read calls, by the service that each stands behind. What a client sees
+        ends at them; their `hosts()` is what they say of the other side.
         """
-        return dict(self._between.envoys)
+        return dict(self._between.l7_proxies)
 
     def sidecar(self) -> str:
         """A mesh's sidecar: an Envoy for one client. Returns the name that the client calls.
@@ -304,7 +315,7 @@ class LocalCluster(Cluster, Faults):
             self._check_open()
             if self._authority is not None:
                 raise ValueError("a sidecar reads the calls, and these pods speak TLS")
-            sidecars = sum(name != ENVOY_SERVICE for name in self._between.envoys)
+            sidecars = sum(name.startswith("sidecar-") for name in self._between.l7_proxies)
             return self._add_envoy(f"sidecar-{sidecars + 1}")
 
     @property
@@ -316,6 +327,16 @@ class LocalCluster(Cluster, Faults):
         if self._discovery.control_plane is None:
             raise ValueError("this cluster has no xDS control plane: Cluster.local(xds=True)")
         return self._discovery.control_plane
+
+    @property
+    def balancer(self) -> Balancer:
+        """Of lookaside load balancing; its `channel()` is a client that asks it before each call.
+
+        Raises ValueError where there is none.
+        """
+        if self._discovery.balancer is None:
+            raise ValueError("this cluster has no balancer: Cluster.local(lookaside=True)")
+        return self._discovery.balancer
 
     def _add_envoy(self, name: str) -> str:
         plane = self._discovery.control_plane
@@ -395,7 +416,7 @@ class LocalCluster(Cluster, Faults):
         """What is told by whom the client cannot see: name is its own of the control plane, or the
         proxy's that it calls.
         """
-        proxy = self._between.envoys.get(name)
+        proxy = self._between.l7_proxies.get(name)
         if proxy is not None:
             channel.before_trace.append(ProxyReport(proxy, weakref.proxy(channel)))
         if (plane := self._discovery.control_plane) is not None:

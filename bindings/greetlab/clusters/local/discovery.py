@@ -1,4 +1,5 @@
-"""Whom a client can ask who the endpoints are: DNS, Kubernetes' API, an xDS control plane.
+"""Whom a client can ask who the endpoints are: DNS, Kubernetes' API, an xDS control plane; or, call
+by call, a balancer.
 
 All of them are told the same at the same time; what differs is how a client gets to hear of it.
 """
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from greetlab.channels.service_config import AnyServiceConfig, txt_record
 from greetlab.clusters.cluster import CLUSTER_IP_SERVICE, HEADLESS_SERVICE
 from greetlab.clusters.local.loopback import Network
+from greetlab.clusters.lookaside.balancer import Balancer
 from greetlab.clusters.xds.control_plane import ControlPlane
 from greetlab.dns.lookup import Lookup, pod_resolver, pod_search, with_port
 
@@ -53,6 +55,7 @@ class Discovery:
         self.network, self.dns = _claim_network(families, dns_ttl, seed, cleanup)
         self.dns_address = with_port(self.network.dns, DNS_PORT)
         self.control_plane: ControlPlane | None = None
+        self.balancer: Balancer | None = None
         self._service_port, self._port = service_port, port
         self._watch_lag = watch_lag
         self._resolver = pod_resolver(self.dns_address, namespace=NAMESPACE, domain=DOMAIN)
@@ -70,6 +73,12 @@ class Discovery:
         plane = ControlPlane(self.network.dns, CLUSTER_IP_SERVICE)
         self._cleanup.append(plane.close)
         self.control_plane = plane
+
+    def start_balancer(self) -> None:
+        """Raises StartError."""
+        balancer = Balancer(self.network.dns, CLUSTER_IP_SERVICE)
+        self._cleanup.append(balancer.close)
+        self.balancer = balancer
 
     @property
     def api(self) -> EndpointApi:
@@ -117,8 +126,9 @@ class Discovery:
         for service, ip in virtual.items():
             port_of_its_own = {"grpc": (self._service_port, self._service_port)}
             self.dns.set_service(service, NAMESPACE, cluster_ip=[ip], ports=port_of_its_own)
-        if self.control_plane is not None:
-            self.control_plane.set_endpoints((pod.ips[0], self._port) for pod in listed)
+        for told in (self.control_plane, self.balancer):
+            if told is not None:
+                told.set_endpoints((pod.ips[0], self._port) for pod in listed)
         self._slices = slices
         self._tell_api()
 

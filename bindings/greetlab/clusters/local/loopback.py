@@ -57,7 +57,7 @@ class Network:
         return self._each(f"127.{self.number}.96.1", ":96::1")
 
     def proxy(self, number: int) -> str:
-        """Of the `number`th Envoy, of the primary family: 127.N.97.1 is the first."""
+        """Of the `number`th L7 proxy, of the primary family: 127.N.97.1 is the first."""
         return self._each(f"127.{self.number}.97.{number}", f":97::{number:x}")[0]
 
     def pod(self, number: int) -> list[str]:

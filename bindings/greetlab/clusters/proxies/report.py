@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import http.client
-from typing import Any, Protocol
 
 from greetlab.channels.channel import Channel
-
-
-class AdministeredProxy(Protocol):
-    """One that can be asked what it did."""
-
-    name: str
-
-    def hosts(self) -> dict[str, dict[str, Any]]:
-        """ "ip:port" of each endpoint to what it did there: "cx_active", "rq_total"."""
+from greetlab.clusters.proxies.l7 import L7Proxy
 
 
 class ProxyReport:
     """Asks a proxy, and puts what is new into the trace of one channel (`ProxyReported`)."""
 
-    def __init__(self, proxy: AdministeredProxy, channel: Channel) -> None:
+    def __init__(self, proxy: L7Proxy, channel: Channel) -> None:
         self._proxy = proxy
         self._channel = channel
         self._told: dict[str, tuple[int, int]] = {}

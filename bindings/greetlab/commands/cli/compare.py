@@ -31,8 +31,8 @@ def compare(
 
     Four clients call three pods; two more come, one is killed and replaced, one is slow for a
     while, and all are rolled out anew. In the simulator it takes two seconds; on real processes,
-    with a real Envoy where there is one, a quarter of a minute a design. Exit status 0, or 2 if it
-    could not be run.
+    with a real Envoy and a real HAProxy where they are installed, a quarter of a minute a design.
+    Exit status 0, or 2 if it could not be run.
     """
     from greetlab.commands.compare import DESIGNS, fleet, run, score
 
@@ -41,14 +41,16 @@ def compare(
         for world in wanted:
             if world not in score.WORLDS:
                 raise ValueError(f"--in {worlds!r}: there is {' and '.join(score.WORLDS)}")
-        missing = {design.name.strip(): design.needs() for design in DESIGNS if design.needs()}
+        missing = {design.name.strip(): design.lacks() for design in DESIGNS if design.lacks()}
         designs = [design for design in DESIGNS if design.name.strip() not in missing]
         scores = list(run(wanted, seed, designs))
         fleets = [one.as_dict() for one in fleet.fleet(clients, seed)] if clients else []
         if html is not None:
             from greetlab.commands.compare.page import page
 
-            html.write_text(page([one.as_dict() for one in scores], _note()), encoding="utf-8")
+            rows = [one.as_dict() for one in scores]
+            text = page(rows, _note(), fleet=fleets, fleet_note=_fleet_note())
+            html.write_text(text, encoding="utf-8")
     if as_json:
         print_json([*(one.as_dict() for one in scores), *fleets])
         return
@@ -66,8 +68,8 @@ def compare(
         console.print(Text(f"{one.design}: operates {' and '.join(one.parts)}", "dim"))
     console.print()
     console.print(Text(_note(), "dim"))
-    for name, extra in missing.items() if "local" in wanted else ():
-        console.print(Text(f"Not run: {name}, which needs pip install 'greetlab[{extra}]'", "dim"))
+    for name, why in missing.items() if "local" in wanted else ():
+        console.print(Text(f"Not run: {name}: {why}", "dim"))
 
 
 def _table(title: str, measures: Sequence[Measure], rows: Sequence[Row]) -> Table:
@@ -104,8 +106,9 @@ def _note() -> str:
         "p50, p99: milliseconds. unfair: the busiest pod's "
         "calls as a multiple of its fair share, before the kill. dialled: connections made. "
         "new pod: milliseconds from the scale-up until both new ones were called. asked: DNS, by "
-        "the clients. CPU: microseconds a call, without the pods. parts: to operate, apart from "
-        "clients and pods. Seconds here stand for minutes: between lookups there is "
+        "the clients. CPU: microseconds a call, without the pods (lookaside's is mostly Python's, "
+        "in which both its ends are written). parts: to operate, apart from clients and pods. "
+        "Seconds here stand for minutes: between lookups there is "
         f"{score.COOLDOWN:g} s (gRPC: 30 s), and the age is {designs.AGE:g} s. "
         "preStop is shorter than the first of them: a client that has just looked the name up, as "
         "one whose connections have an age has, hears of a rollout too late, and calls fail."

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from greetlab.clusters.cluster import (
     CLUSTER_IP_SERVICE,
     ENVOY_SERVICE,
+    HAPROXY_SERVICE,
     HEADLESS_SERVICE,
     WATCH,
     XDS,
 )
+from greetlab.clusters.processes import StartError
+from greetlab.clusters.proxies import envoy, haproxy
 
 _BOTH = ("sim", "local")
 _LOCAL = ("local",)
@@ -27,8 +30,9 @@ class Design:
     target: what a client calls; None: a sidecar of its own.
     channel, cluster: options of its channel, and of the cluster.
     per_call: it opens a channel for each call, and closes it.
+    asks: it asks the cluster's balancer before each call.
     parts: what is to be operated, apart from clients and pods.
-    worlds: where it can be run. extra: of the package, that it takes.
+    worlds: where it can be run. takes: what not everybody has: an extra of the package, or HAProxy.
     """
 
     name: str
@@ -38,14 +42,26 @@ class Design:
     channel: Mapping[str, Any] = field(default_factory=dict)
     cluster: Mapping[str, Any] = field(default_factory=dict)
     per_call: bool = False
+    asks: bool = False
     worlds: Sequence[str] = _BOTH
-    extra: str = ""
+    takes: str = ""
 
-    def needs(self) -> str:
-        """The extra of the package that it needs, and that is not installed; "": it can be run."""
-        module = {"envoy": "envoy", "xds": "grpc"}.get(self.extra)
-        return self.extra if module and importlib.util.find_spec(module) is None else ""
+    def lacks(self) -> str:
+        """What it takes and is not installed, and what installs it; "": it can be run."""
+        try:
+            if (program := _PROGRAMS.get(self.takes)) is not None:
+                program()
+        except StartError as error:
+            return str(error)
+        if self.takes in ("grpcio", "xds") and importlib.util.find_spec("grpc") is None:
+            return f"there is no grpcio: pip install 'greetlab[{self.takes}]'"
+        return ""
 
+
+_PROGRAMS: Mapping[str, Callable[[], object]] = {
+    "envoy": envoy.program,
+    "haproxy": haproxy.program,
+}
 
 _TURNS = {"policy": "round_robin"}
 
@@ -77,6 +93,16 @@ DESIGNS = (
         _TURNS,
     ),
     Design(
+        "a lookaside balancer",
+        "a balancer, asked",
+        CLUSTER_IP_SERVICE,
+        ("a balancer", "a client of its own kind"),
+        cluster={"lookaside": True},
+        asks=True,
+        worlds=_LOCAL,
+        takes="grpcio",
+    ),
+    Design(
         "xDS, proxyless gRPC",
         "the client, told",
         XDS + CLUSTER_IP_SERVICE,
@@ -84,7 +110,7 @@ DESIGNS = (
         {"engine": "grpcio"},
         {"xds": True},
         worlds=_LOCAL,
-        extra="xds",
+        takes="xds",
     ),
     Design(
         "Envoy as a gateway",
@@ -93,7 +119,16 @@ DESIGNS = (
         ("Envoy", "its configuration"),
         cluster={"proxy": "envoy"},
         worlds=_LOCAL,
-        extra="envoy",
+        takes="envoy",
+    ),
+    Design(
+        "HAProxy as a gateway",
+        "a proxy",
+        HAPROXY_SERVICE,
+        ("HAProxy", "what tells it of pods"),
+        cluster={"proxy": "haproxy"},
+        worlds=_LOCAL,
+        takes="haproxy",
     ),
     Design(
         "a sidecar Envoy each",
@@ -101,7 +136,7 @@ DESIGNS = (
         None,
         ("an Envoy in each client's pod", "their control plane"),
         worlds=_LOCAL,
-        extra="envoy",
+        takes="envoy",
     ),
 )
 

@@ -7,41 +7,46 @@ from collections.abc import Sequence
 
 from greetlab.text import markup
 from greetlab.views import plot
-from greetlab.views.measures import MEASURES, Measure, Row, shown
+from greetlab.views.measures import Measure, Row, measures, shown
 from greetlab.views.plot.scoreboard import KINDS
 from greetlab.views.plot.style import DARK, UNKNOWN
 
 
-def page(rows: Sequence[Row], note: str) -> str:
-    """The page's HTML: for each world the plot, and the table with every number.
+def page(rows: Sequence[Row], note: str, *, fleet: Sequence[Row] = (), fleet_note: str = "") -> str:
+    """The page's HTML: for each world the plot, and the table with every number; then the fleet.
 
-    rows: as `greetlab compare --json` has them. note: what the day was, and the words mean.
+    rows, fleet: as `greetlab compare --json` has them. note, fleet_note: what the day was, and what
+        the fleet did, and the words mean.
     """
     body = ["<h1>Which design balances your gRPC calls?</h1>", f"<p>{markup(note)}</p>"]
     for world in dict.fromkeys(row["world"] for row in rows):
-        of_world = [row for row in rows if row["world"] == world]
-        picture = plot.scoreboard(of_world)
-        data = base64.b64encode(picture.png()).decode()
-        body += [
-            f"<h2>{markup(world.upper())}</h2>",
-            f'<img alt="{markup(picture.alt)}" src="data:image/png;base64,{data}">',
-            _table(of_world),
-        ]
+        body += _section(world.upper(), [row for row in rows if row["world"] == world])
+    if fleet:
+        one = fleet[0]
+        body += _section(f"{one['world'].upper()}, {one['clients']:,} clients", fleet, fleet_note)
     return _PAGE.replace("STYLE", _STYLE.replace("DARK", DARK), 1).replace(
         "BODY", "\n".join(body), 1
     )
 
 
+def _section(head: str, rows: Sequence[Row], note: str = "") -> list[str]:
+    picture = plot.scoreboard(rows)
+    data = base64.b64encode(picture.png()).decode()
+    return [
+        f"<h2>{markup(head)}</h2>",
+        *([f"<p>{markup(note)}</p>"] if note else []),
+        f'<img alt="{markup(picture.alt)}" src="data:image/png;base64,{data}">',
+        _table(rows),
+    ]
+
+
 def _table(rows: Sequence[Row]) -> str:
-    measures = shown(MEASURES, rows)
-    heads = "".join(
-        f"<th title='{markup(one.says)}'>{markup(f'{one.head} {one.unit}'.strip())}</th>"
-        for one in measures
-    )
+    columns = shown(measures(rows), rows)
+    heads = "".join(f"<th title='{markup(one.says)}'>{markup(_head(one))}</th>" for one in columns)
     lines = "".join(
         f"<tr><th scope='row'><i style='background:{KINDS.get(row['kind'], UNKNOWN.color)}'></i>"
-        f"{markup(row['design'])}<small>{markup(', '.join(row['parts']))}</small></th>"
-        + "".join(_cell(one, row) for one in measures)
+        f"{markup(row['design'])}<small>{markup(', '.join(row.get('parts', ())))}</small></th>"
+        + "".join(_cell(one, row) for one in columns)
         + "</tr>"
         for row in rows
     )
@@ -50,7 +55,11 @@ def _table(rows: Sequence[Row]) -> str:
 
 def _cell(measure: Measure, row: Row) -> str:
     bad = " class='bad'" if measure.bad(row) else ""
-    return f"<td data-head='{markup(measure.head)}'{bad}>{markup(measure.text(row))}</td>"
+    return f"<td data-head='{markup(_head(measure))}'{bad}>{markup(measure.text(row))}</td>"
+
+
+def _head(measure: Measure) -> str:
+    return f"{measure.head} {measure.unit}".strip()
 
 
 _STYLE = """
@@ -77,7 +86,7 @@ i { display: inline-block; width: .7em; height: .7em; margin-right: .5em; }
 }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e8edf3; --quiet: #9aa7b4; --page: #12161c; --edge: #38424e; --bad: #ff6b7a; }
-  img { filter: DARK; }
+  img, i { filter: DARK; }  /* a design has one colour in both */
 }
 """
 

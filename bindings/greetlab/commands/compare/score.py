@@ -21,7 +21,7 @@ from greetlab.commands.compare.designs import DESIGNS, Design
 
 if TYPE_CHECKING:
     from greetlab.channels.calls import Calls
-    from greetlab.channels.channel import Channel
+    from greetlab.channels.greet_channel import GreetChannel
     from greetlab.clusters.local import LocalCluster
     from greetlab.clusters.sim import SimChannel, SimCluster
     from greetlab.trace.trace import Trace
@@ -215,8 +215,8 @@ def _local(design: Design, seed: int, pace: float) -> Score:
         answered = [one for client in clients for one in client.answered]
         traces = [trace for client in clients for trace in client.traces]
         connections = sum(client.connections for client in clients)
-        for envoy in cluster.envoys.values():
-            connections += envoy.stats()["cluster.pods.upstream_cx_total"]
+        for proxy in cluster.l7_proxies.values():
+            connections += proxy.connections_made()
         for client in clients:
             client.close()
     # PyPI's grpcio calls from a process of its own.
@@ -230,10 +230,11 @@ class _LocalClient:
     def __init__(
         self, cluster: LocalCluster, design: Design, target: str, moments: list[float]
     ) -> None:
-        self._open: Callable[[], Channel] = partial(cluster.channel, target, **_channel(design))
+        opens = cluster.balancer.channel if design.asks else partial(cluster.channel, target)
+        self._open: Callable[[], GreetChannel] = partial(opens, **_channel(design))
         self._per_call = design.per_call
         self._moments = moments
-        self._channels: list[Channel] = []
+        self._channels: list[GreetChannel] = []
         self.traces: list[Trace] = []
         self.answered: list[Answered] = []
         self.connections = 0
@@ -284,7 +285,7 @@ def _sleep_until(moment: float) -> None:
 
 def _cpu(cluster: LocalCluster) -> float:
     """Seconds of processor, of this process (clients, DNS) and of what stands between."""
-    between = [*cluster.envoys.values(), *cluster.proxies]
+    between = [*cluster.l7_proxies.values(), *cluster.proxies]
     return time.process_time() + sum(process.cpu_seconds() for process in between)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.patches import Patch
 
-from greetlab.views.measures import MEASURES, Row, shown
+from greetlab.views.measures import Row, measures, shown
 from greetlab.views.palette import FAILED
 from greetlab.views.plot.style import INK, NORMAL, QUIET, SMALL, UNKNOWN, Picture, bare, label
 
@@ -14,6 +14,7 @@ KINDS = {
     "the ClusterIP": "#E69F00",
     "the client, by DNS": "#56B4E9",
     "the client, told": "#009E73",
+    "a balancer, asked": "#0072B2",
     "a proxy": "#CC79A7",
 }
 """Who decides which pod is called, and the colour of the designs in which it does."""
@@ -24,19 +25,15 @@ _WIDTH = 12.0
 def scoreboard(rows: Sequence[Row], *, title: str = "") -> Picture:
     """What became of each design, as bars with their numbers.
 
-    rows: of one world, as `greetlab compare --json` prints them. Each panel has a scale of its own,
-    from 0; a number in red is one that hurts.
+    rows: of one world, as `greetlab compare --json` prints them; or those of its fleet. Each panel
+        has a scale of its own, from 0; a number in red is one that hurts.
 
     Raises ValueError without rows, or for those of several worlds.
     """
-    if len({row["world"] for row in rows}) != 1:
-        raise ValueError(
-            "plot.scoreboard() needs rows of one world, as greetlab compare --json has"
-        )
-    measures = [one for one in shown(MEASURES, rows) if one.field not in ("p50", "parts")]
+    drawn = [one for one in shown(measures(rows), rows) if one.field not in ("p50", "parts")]
     picture = Picture(_WIDTH, 1.6 + 0.36 * len(rows))
-    panels = picture.subplots(1, len(measures), sharey=True, squeeze=False)[0]
-    for axes, measure in zip(panels, measures, strict=True):
+    panels = picture.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
+    for axes, measure in zip(panels, drawn, strict=True):
         bare(axes)
         axes.tick_params(labelbottom=False)
         most = max([measure.value(row) or 0 for row in rows]) or 1
@@ -60,11 +57,12 @@ def scoreboard(rows: Sequence[Row], *, title: str = "") -> Picture:
         frameon=False, fontsize=SMALL, labelcolor=QUIET, title="Who decides which pod is called",
         title_fontsize=SMALL,
     )  # fmt: skip
-    head = title or "Every design, on the same day"
+    clients = rows[0].get("clients")
+    head = title or f"Every design, {f'with {clients:,} clients' if clients else 'on the same day'}"
     picture.head(head, [rows[0]["world"].upper()])
     told = [
         f"{row['design']}: "
-        + ", ".join(f"{one.head} {one.text(row)} {one.unit}".strip() for one in measures)
+        + ", ".join(f"{one.head} {one.text(row)} {one.unit}".strip() for one in drawn)
         for row in rows
     ]
     picture.alt = ". ".join([head, *told])

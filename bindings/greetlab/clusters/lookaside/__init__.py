@@ -1,0 +1,1 @@
+"""Lookaside load balancing: a client that asks "whom?" before each call, and who answers."""
