@@ -65,6 +65,33 @@ def test_the_notebook_is_what_its_source_makes(source):
 
 
 @each
+def test_its_first_cell_says_what_its_words_mean(source):
+    notebook = build.for_learners(source)
+    first, *others = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    intro, table = first.split("<details")
+    said = re.findall(r"^\| (.+?) \| .+ \|$", table, re.MULTILINE)[1:]
+    spoken = "\n".join([intro, *others])
+    for words in build.glossary():
+        used = any(build.uses(spoken, word) for word in words)
+        assert (", ".join(words) in said) == used, words
+    shown = "".join(printed(cell) for cell in code(gallery(source)))
+    for state in ("TRANSIENT_FAILURE", "CONNECTING"):  # those that nobody can guess
+        assert not build.uses(shown, state) or state in table, state
+    if "article" in spoken:
+        assert "https://github.com/HiteshRepo/grpc-loadbalancing" in spoken
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "there"),
+    [("Two endpoints", "endpoint", True), ("an Endpoint", "endpoint", True),
+     ("is READY", "READY", True), ("is ready", "READY", False),
+     ("three gRFCs", "gRFC", True), ("MAX_CONNECTION_AGE_GRACE", "MAX_CONNECTION_AGE", False)],
+)  # fmt: skip
+def test_a_word_is_found_as_a_word(text, word, there):
+    assert build.uses(text, word) is there
+
+
+@each
 def test_it_is_short(source):
     notebook = build.for_learners(source)
     assert len(notebook.cells) <= CELLS
