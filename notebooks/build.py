@@ -51,14 +51,23 @@ def uses(text: str, word: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(word)}s?(?!\w)", text, any_case) is not None
 
 
+def spoken(notebook: NotebookNode) -> list[tuple[str, ...]]:
+    """The glossary's words that it uses, and those that say what these are."""
+    words = glossary()
+    text = "\n".join(cell.source for cell in notebook.cells)
+    used: list[tuple[str, ...]] = []
+    while more := [
+        row for row in words if row not in used and any(uses(text, word) for word in row)
+    ]:
+        used += more
+        text = "\n".join(words[row] for row in more)
+    return [row for row in words if row in used]
+
+
 def words_of(notebook: NotebookNode) -> str:
     """What the notebook's words mean, as a table to unfold, for whoever has not read the others."""
-    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    rows = [
-        f"| {', '.join(words)} | {meaning} |"
-        for words, meaning in glossary().items()
-        if any(uses(text, word) for word in words)
-    ]
+    meaning = glossary()
+    rows = [f"| {', '.join(row)} | {meaning[row]} |" for row in spoken(notebook)]
     return "\n".join(
         [
             '<details markdown="1"><summary>Words, for whoever begins here</summary>\n',
