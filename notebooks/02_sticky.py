@@ -204,14 +204,17 @@ gl.plot.requests(*runs, title="Ten clients on three days: luck decides")
 
 # %% [markdown]
 # Many clients make a ClusterIP look balanced, but it is luck, and it lasts as long as the
-# connections: the grey band is where 95 % of the pods are by chance. (kube-proxy in iptables mode:
-# `statistic mode random`; in nftables mode: `numgen random`; both once a connection)
+# connections. When one ends, the next call dials anew, and a pod is drawn anew; if that one does
+# not answer, kube-proxy tries no other, and the call fails. Above, the grey band is where 95 % of
+# the pods are by chance. (kube-proxy in iptables mode: `statistic mode random`; in nftables mode:
+# `numgen random`; both once a connection)
 #
 # Not all that stands in between chooses per connection. An L7 proxy, one that reads HTTP/2, such as
 # Envoy, ends the client's connection, has its own to all pods, and chooses for each request: over
-# one connection from the client, with `pick_first`, all pods get their turns, 20 of 60 each. The
-# client's trace shows that one connection, to the proxy, and ends there: which pod it was, when a
-# pod came or died, only the proxy knows (`Cluster.local(proxy="envoy")`, and lab 5).
+# one connection from the client, with `pick_first`, all pods get their turns, 20 of 60 each, and of
+# five pods after a scale-up 12 each. The client's trace shows that one connection, to the proxy,
+# and ends there: which pod it was, when a pod came or died, only the proxy knows
+# (`Cluster.local(proxy="envoy")`, and lab 5).
 #
 # ## Your turn
 #
