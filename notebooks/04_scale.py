@@ -91,7 +91,9 @@ guess.compare(an_hour(cooldown=30.0))
 # %% [markdown]
 # The 30 seconds are a minimum between two lookups, not a period
 # (`GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS`). A minimum of 1 s changes nothing either: nobody
-# asks. Nor does the TTL: gRPC does not look at it.
+# asks. Nor does the TTL: gRPC does not look at it. Only who has nothing to do asks again: a channel
+# that nobody calls for 30 minutes goes IDLE, closes its connections, and looks its name up anew for
+# the next call. (And where DNS itself does not answer, a client goes on with the list that it has.)
 #
 # ## The cure is on the server
 #
@@ -112,7 +114,7 @@ def waited(age, cooldown, seed):
     client.load(300 + random.Random(seed).randrange(300), every=1.0)
     world.scale(5)
     scaled = world.seconds
-    calls = client.load(4000, every=0.1)
+    calls = client.load(2000, every=0.2)
     found = client.trace.of(gl.CallEnded, pod="pod-4").seconds
     opened, queries = (len(client.trace.of(kind)) for kind in (gl.Connected, gl.QueryAnswered))
     return (found[0] - scaled if len(found) else None), opened, queries, len(calls) - calls.ok
@@ -136,11 +138,13 @@ gl.plot.waits(
 )
 
 # %% [markdown]
-# A new pod waits until the first of the old connections ends. A shorter age costs connections
-# and queries, and no call fails. With an age below 30 s the cooldown is what it waits for, and
-# there a shorter cooldown helps most. (Notebook 5 has a picture of the same, and other medians for
-# the same age and cooldown: there the scale-up comes half an hour after the start, here within ten
-# minutes of it, when the connections, all opened at once, still end nearly together.)
+# A new pod waits until the first of the old connections ends. A shorter age costs connections and
+# queries, and no call fails. With an age below 30 s the cooldown is what it waits for, and there a
+# shorter cooldown helps most. For `pick_first` on a ClusterIP the same age is no cure: each new
+# connection draws a pod anew, and until it ends that pod has all of the client's calls. (Notebook 5
+# has a picture of the same, and other medians for the same age and cooldown: there the scale-up
+# comes half an hour after the start, here within ten minutes of it, when the connections, all
+# opened at once, still end nearly together.)
 #
 # On a cluster: `GRPC_ARG_MAX_CONNECTION_AGE_MS` on the server, in Go
 # `keepalive.ServerParameters{MaxConnectionAge: …}`.
