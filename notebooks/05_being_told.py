@@ -147,8 +147,9 @@ guess.compare({"questions": questions}, cluster=gl.Cluster.sim())
 # lookups, lets one through every 30 s. (`/s`: what a thousand such clients ask DNS in a second.)
 # The price of age and poll is paid all the time, whether anything changes or not; a watch is paid
 # by the change: a message to each client for each change of a slice. That is a load, too: on the
-# API server, where a thousand clients hold a thousand watches. With xDS the control plane alone
-# watches there, and the thousand are its own.
+# API server, where a thousand clients hold a thousand watches. (When it is away, calls go on to the
+# pods that are known, and nobody hears of new ones.) With xDS the control plane alone watches
+# there, and the thousand are its own.
 #
 # ## How long does a new pod wait?
 #
