@@ -55,7 +55,9 @@ gl.plot.states(trace, title="Three old pods say goodbye; nobody has heard of the
 # Nearly all of them fail. A pod that ends says so: it sends a GOAWAY, "no new calls on this
 # connection", and still answers those in flight. The client asks DNS at once, but its last lookup
 # was less than 30 s ago, and the *cooldown*, the least time between two lookups, makes it wait. In
-# its list there are only the dead, and three new pods stand beside it with nothing to do.
+# its list there are only the dead (TRANSIENT_FAILURE, red above: the last attempt to connect
+# failed, and the next one comes after a backoff), and three new pods stand beside it with nothing
+# to do.
 #
 # So it happens to a client that started less than 30 s ago, or whose last lookup, after another pod
 # had gone, is not older than that. Of a client that last asked a minute ago the same rollout fails
