@@ -202,9 +202,7 @@ gl.plot.latency(loads, title="One slow pod of five: once, or hedged after 50 ms"
 # ## How do you feel?
 #
 # A pod can say NOT_SERVING long before it fails. pod-2's health does so now. Its readiness probe
-# finds out, and DNS drops it. (Its *liveness* probe would have the container killed, and started
-# anew; readiness only takes the pod off the list, and it goes on running.) The client has its
-# connections. Sixty calls. **How many does each pod
+# finds out, and DNS drops it. The client has its connections. Sixty calls. **How many does each pod
 # answer?** (LOCAL)
 
 # %% gallery="guess = gl.predict(pod_1=30, pod_2=0, pod_3=30)  # somebody's guess\nguess"
@@ -227,11 +225,12 @@ display(guess.compare(deaf))
 gl.plot.requests(deaf, hearing, title="Told nothing (above); with healthCheckConfig (below)")
 
 # %% [markdown]
-# Readiness changes DNS, and a client that is connected asks DNS nothing: no connection ends because
-# of it. (A liveness probe that fails ends them all, with the process.) With `healthCheckConfig`
+# Readiness changes DNS, and a client that is connected asks DNS nothing: the pod goes on running,
+# and no connection ends. (*Liveness* is the other probe: where it fails, the container is killed
+# and started anew, at the same address, and all connections end with it.) With `healthCheckConfig`
 # ([gRFC A17](https://github.com/grpc/proposal/blob/master/A17-client-side-health-checking.md)) it
-# keeps a `Watch` open to each pod and hears within a message's time; `pick_first` ignores it.
-# By hand: `grpcurl -plaintext POD:50051 grpc.health.v1.Health/Check`.
+# keeps a `Watch` open to each pod and hears within a message's time; `pick_first` ignores it. By
+# hand: `grpcurl -plaintext POD:50051 grpc.health.v1.Health/Check`.
 #
 # ## Silence
 #
@@ -275,11 +274,13 @@ guess.compare({"failed": failed}, cluster=world)
 # %% [markdown]
 # Every third call fails for twenty seconds: keepalive also sets TCP's own limit for what nobody
 # acknowledges ([gRFC A18](https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md)),
-# and here it is faster than the PING, which is for connections that are quiet: such a one is found
-# dead after `keepalive_time` and timeout, 10 s and 20 s. Without keepalive a quiet one is never
-# found. Ten seconds is the least that A8 and Go let a client ask for (C++ and Python take less),
-# and a server has to agree: one that is pinged too often (by default it allows one in 5 minutes,
-# where no data goes between) hangs up with `too_many_pings`, and the client doubles its interval.
+# and here it is faster than the PING, which is for connections that are quiet, such as one with a
+# stream on which nobody speaks: it is found dead within `keepalive_time` and the timeout together,
+# 30 s, and never without keepalive. Where no call is in flight a client sends no PING, unless it is
+# told to (`keepalive_without_calls`, as the second one above is). Ten seconds is the least that A8
+# and Go let a client ask for (C++ and Python take less), and a server has to agree: one that is
+# pinged too often (by default it allows one in 5 minutes, where no data goes between) hangs up with
+# `too_many_pings`, and the client doubles its interval.
 #
 # ## Your turn
 #
