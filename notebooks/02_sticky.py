@@ -212,9 +212,9 @@ gl.plot.requests(*runs, title="Ten clients on three days: luck decides")
 # Not all that stands in between chooses per connection. An L7 proxy, one that reads HTTP/2, such as
 # Envoy, ends the client's connection, has its own to all pods, and chooses for each request: over
 # one connection from the client, with `pick_first`, all pods get their turns, 20 of 60 each, and of
-# five pods after a scale-up 12 each. The client's trace shows that one connection, to the proxy,
-# and ends there: which pod it was, when a pod came or died, only the proxy knows
-# (`Cluster.local(proxy="envoy")`, and lab 5).
+# five pods after a scale-up 12 each. What a client sees is that one connection, to the proxy, and
+# ends there: which pod it was, when a pod came or died, only the proxy knows, and its admin
+# interface says (`Cluster.local(proxy="envoy")`, `trace.of("ProxyReported")`, and lab 5).
 #
 # ## Your turn
 #

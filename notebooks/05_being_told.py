@@ -74,15 +74,13 @@ try:
 except RuntimeError as error:  # such as: pip install 'greetlab[xds]' has the control plane
     print(error)
 else:
-    with managed:
-        plane = managed.control_plane
-        with managed.channel("xds:///greetserver", engine="grpcio") as client:
-            print("three pods:", client.wait_ready().greet("Ada", times=60).by_pod)
-            pushes = len(plane.of("pushed"))
-            managed.scale(5)
-            print("five pods: ", client.load(300, every=0.001).by_pod)
-            later = len(plane.of("pushed")) - pushes
-        print(*plane.events, sep="\n")
+    with managed, managed.channel("xds:///greetserver", engine="grpcio") as client:
+        print("three pods:", client.wait_ready().greet("Ada", times=60).by_pod)
+        pushes = len(client.trace.of(gl.XdsExchanged, step="pushed"))
+        managed.scale(5)
+        print("five pods: ", client.load(300, every=0.001).by_pod)
+        later = len(client.trace.of(gl.XdsExchanged, step="pushed")) - pushes
+        print(*client.trace.of(gl.XdsExchanged), sep="\n")
         display(guess.compare({"pushes": pushes, "later": later}, cluster=managed))
 
 # %% [markdown]
