@@ -97,8 +97,8 @@ else:
 # Each lookup is two questions, A and AAAA. **How many questions does it ask DNS in the hour?**
 # (SIM)
 #
-# Beside it stands a *poll*. Stock gRPC has none, for its resolver asks only when a connection has
-# ended. Who polls makes a new channel every so often, here every 60 s, and closes the old one.
+# Beside it stands a *poll*. Stock gRPC has none: its resolver asks only when a connection has ended
+# or failed. Who polls makes a new channel every so often, here every 60 s, and closes the old one.
 
 # %% gallery="guess = gl.predict(questions=120)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(questions=7200)

@@ -189,10 +189,9 @@ print(client.trace.first(gl.CallEnded, code="UNAVAILABLE").why())
 
 # %% [markdown]
 # A call that has begun stays where it is: GOAWAY does not end it, only its own end, or the pod's,
-# does. On a cluster both
-# waits come out of one purse: `terminationGracePeriodSeconds` (30 by default) begins with the
-# deletion, and **preStop is part of it**. A server has to use it: on SIGTERM, `GracefulStop()` in
-# Go, `Shutdown(deadline)` in C++, `server.stop(grace)` in Python.
+# does. On a cluster both waits come out of one purse: `terminationGracePeriodSeconds` (30 by
+# default) begins with the deletion, and **preStop is part of it**. A server has to use it: on
+# SIGTERM, `GracefulStop()` in Go, `Shutdown(deadline)` in C++, `server.stop(grace)` in Python.
 #
 # ## Your turn
 #
