@@ -3,7 +3,9 @@
 #
 # Three pods, and two Services in front of them: `greetserver` is a ClusterIP,
 # `greetserver-headless` is headless. Of all this a gRPC client sees only what DNS answers. So we
-# begin there.
+# begin there. ("The article", here and later, is Hitesh Pattanayak's
+# [gRPC client-side load balancing](https://github.com/HiteshRepo/grpc-loadbalancing), from which
+# this lab grew.)
 #
 # How each step goes: a question, **your guess**, the run, and your guess drawn over what happened.
 # Guess first. A wrong guess is how you find out what you believe.
@@ -52,8 +54,9 @@ gl.plot.lookup(answer, headless, cluster=cluster, packet=False)
 # %% [markdown]
 # ## What one lookup costs
 #
-# The short name cost two questions, A and AAAA. Now the **full** name, as many put it into their
-# configuration: `greetserver-headless.default.svc.cluster.local`. **How many questions?**
+# The short name cost two questions, A (IPv4) and AAAA (IPv6). Now the **full** name, as many put it
+# into their configuration: `greetserver-headless.default.svc.cluster.local`. **How many
+# questions?**
 
 # %% gallery="guess = gl.predict(questions=2)  # somebody's guess"
 guess = gl.predict()  # your guess, such as gl.predict(questions=1)
@@ -125,7 +128,8 @@ gl.plot.lookup(nobody, cluster=cluster, packet=False)
 
 # %% [markdown]
 # A headless Service without ready pods has no name: NXDOMAIN, after the whole search list was tried
-# for A and for AAAA. The ClusterIP's name stays, and leads to nobody. (same specification, 2.4.1;
+# for A and for AAAA. *Ready* is what a pod's readiness probe says, and only such pods are in the
+# answer. The ClusterIP's name stays, and leads to nobody. (same specification, 2.4.1;
 # `kubectl scale deployment greetserver-deploy --replicas=0`)
 #
 # ## Your turn

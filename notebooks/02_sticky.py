@@ -29,10 +29,12 @@ calls = sticky.greet("Ada", "Lovelace", times=60)
 guess.compare(calls, whichever=True)  # which pod it is, is chance; the counts are not
 
 # %% [markdown]
-# A ClusterIP chooses a pod when a *connection* is made, and gRPC sends every request down the
-# connection that it has. gRPC itself is meant to balance "on a per-call basis, not a per-connection
-# basis" ([load-balancing.md](https://github.com/grpc/grpc/blob/master/doc/load-balancing.md)), but
-# here it has one connection to choose from.
+# A ClusterIP chooses a pod when a *connection* is made: kube-proxy's rules (iptables or nftables)
+# look at its first packet, draw a pod at random, and the kernel sends all later packets there, too.
+# Nobody looks at requests, and gRPC sends every request down the connection that it has. gRPC
+# itself is meant to balance "on a per-call basis, not a per-connection basis"
+# ([load-balancing.md](https://github.com/grpc/grpc/blob/master/doc/load-balancing.md)), but here it
+# has one connection to choose from.
 #
 # ## The first request, step by step
 #
@@ -48,7 +50,22 @@ for step in client.steps("Ada"):
 
 # %% [markdown]
 # The lookup, the dial and the state changes happen once; after that a request is a pick and an
-# answer. How many connections there are, you can count yourself; on a cluster it is
+# answer. Read it again with gRPC's words:
+#
+# | | |
+# |---|---|
+# | channel | what the application holds (`client`): the lookup, the policy and the connections |
+# | subchannel | one address, and the connection to it or the attempts to have one |
+# | picker | what the policy (`pick_first`) makes of what is READY: it names one for each call |
+# | IDLE | nothing is tried: nobody has called yet, or the connection was lost |
+# | CONNECTING | the lookup, or a connection, is being made: calls wait |
+# | READY | calls can go |
+# | TRANSIENT_FAILURE | the last attempt failed: calls fail at once, until another one succeeds |
+# | SHUTDOWN | closed for good |
+#
+# Between two attempts there is a *backoff*: a wait of about a second, and longer each time.
+#
+# How many connections there are, you can count yourself; on a cluster it is
 # `kubectl exec greetclient -- ss -tn`.
 #
 # Below, the same in the virtual world (SIM), which also shows what a client cannot see: where the
@@ -91,14 +108,16 @@ gl.plot.frames(client.trace, title="60 calls, one connection")
 
 # %% [markdown]
 # A call is a *stream*: its frames carry its number, so those of many calls alternate on one wire,
-# and no call waits for another's answer ([RFC 9113, 5](https://www.rfc-editor.org/rfc/rfc9113#section-5)).
-# So one connection is enough for a client, and nothing ever makes it open a second one. That is why
-# it sticks. (Behind a `gl.Flow` of such a trace, a click on a request shows the bytes.)
+# and no call waits for another's answer ([RFC 9113,
+# 5](https://www.rfc-editor.org/rfc/rfc9113#section-5)). So one connection is enough for a client,
+# and nothing ever makes it open a second one. That is why it sticks. (Behind a `gl.Flow` of such a
+# trace, a click on a request shows the bytes.)
 #
 # ## Another policy
 #
-# The article's client sets `{"loadBalancingPolicy":"round_robin"}`. We change only that, and stay
-# on the ClusterIP. **How many does each pod answer now?**
+# The client of [the article](https://github.com/HiteshRepo/grpc-loadbalancing) sets
+# `{"loadBalancingPolicy":"round_robin"}`. We change only that, and stay on the ClusterIP. **How
+# many does each pod answer now?**
 
 # %% gallery="guess = gl.predict(pod_1=20, pod_2=20, pod_3=20)  # somebody's guess"
 guess = gl.predict()  # your guess, such as gl.predict(pod_1=30, pod_2=30, pod_3=0)
@@ -117,8 +136,10 @@ gl.plot.requests(
 )
 
 # %% [markdown]
-# round_robin takes turns among the *addresses* that DNS gave it, and a ClusterIP is one address:
-# three of the four are stuck, and only headless **and** round_robin share. (gRPC's
+# round_robin takes turns among the *addresses* that DNS gave it, and a ClusterIP is one address.
+# pick_first on the headless Service has three addresses, and takes the first that answers: DNS
+# shuffles them, so another client may have another pod, and each stays with its own. Three of the
+# four are stuck, and only headless **and** round_robin share. (gRPC's
 # [client channel specification](https://github.com/grpc/grpc/blob/master/doc/client_channel_specification.md))
 #
 # ## A second channel
@@ -183,13 +204,17 @@ gl.plot.requests(*runs, title="Ten clients on three days: luck decides")
 
 # %% [markdown]
 # Many clients make a ClusterIP look balanced, but it is luck, and it lasts as long as the
-# connections: the grey band is where 95 % of the pods are by chance. (kube-proxy: `statistic mode
-# random`, per connection)
+# connections. When one ends, the next call dials anew, and a pod is drawn anew; if that one does
+# not answer, kube-proxy tries no other, and the call fails. Above, the grey band is where 95 % of
+# the pods are by chance. (kube-proxy in iptables mode: `statistic mode random`; in nftables mode:
+# `numgen random`; both once a connection)
 #
-# Not all that stands in between chooses per connection. A proxy that reads HTTP/2, such as Envoy,
-# chooses for each request: over one connection from the client all pods get their turns, 20 of 60
-# each. The client's trace then shows that one connection, to the proxy, and ends there
-# (`Cluster.local(proxy="envoy")`, and lab 5).
+# Not all that stands in between chooses per connection. An L7 proxy, one that reads HTTP/2, such as
+# Envoy, ends the client's connection, has its own to all pods, and chooses for each request: over
+# one connection from the client, with `pick_first`, all pods get their turns, 20 of 60 each, and of
+# five pods after a scale-up 12 each. What a client sees is that one connection, to the proxy, and
+# ends there: which pod it was, when a pod came or died, only the proxy knows, and its admin
+# interface says (`Cluster.local(proxy="envoy")`, `trace.of("ProxyReported")`, and lab 5).
 #
 # ## Your turn
 #

@@ -11,6 +11,8 @@
 # run the same load-balancing code in a virtual world, where a thousand clients cost a second.
 
 # %%
+import textwrap
+
 from IPython.display import display
 
 import greetlab as gl
@@ -53,10 +55,18 @@ gl.plot.lanes(sticky.trace, fair.trace, cluster=cluster)
 # | C++ | `ChannelArguments::SetServiceConfigJSON(json)` |
 # | Node | `new Client("dns:///…", credentials, {"grpc.service_config": json})` |
 #
-# The article's `{"loadBalancingPolicy": "round_robin"}` is the older field. It still works. In Go,
-# `grpc.Dial` without `dns:///` does not resolve the name itself, nor does any language with
-# `passthrough:///`: the name is handed on as one address, so there is one connection to take turns
-# among, and one pod answers. Keep the prefix.
+# `{"loadBalancingPolicy": "round_robin"}`, as [the
+# article](https://github.com/HiteshRepo/grpc-loadbalancing) has it, is the older field. It still
+# works. What stands before the name matters as much:
+#
+# | target | |
+# |---|---|
+# | `dns:///NAME:50051` | gRPC looks the name up, and has all of its addresses |
+# | `passthrough:///NAME:50051` | Go's: the name is *one* address, and whoever dials resolves it |
+# | `NAME:50051` | `dns`; in Go's older `grpc.Dial`, `passthrough` |
+#
+# With `passthrough` there is one connection to take turns among, and one pod answers, whatever the
+# policy.
 #
 # On a cluster, through the article's gateway, which names the pod in its answer:
 #
@@ -130,9 +140,11 @@ guess.compare(burst, whichever=True)
 # restarts under load does this to some pod.
 #
 # `wait_ready(all=True)` is this lab's own. A stock client has no such call: it makes a few calls
-# before it takes traffic. The article's `grpc.WithBlock()` does not end a connection, as it says.
-# It makes `Dial` wait until **one** is READY ([its
-# documentation](https://pkg.go.dev/google.golang.org/grpc#WithBlock), where it is deprecated).
+# before it takes traffic. (`wait_for_ready`, an option of each call in gRPC, is something else: the
+# call waits for *one* READY connection where it would fail for want of any. Notebook 7 has it.) The
+# article's `grpc.WithBlock()` does not end a connection, as it says. It makes `Dial` wait until
+# **one** is READY ([its documentation](https://pkg.go.dev/google.golang.org/grpc#WithBlock), where
+# it is deprecated).
 #
 # ## Where do they begin?
 #
@@ -186,13 +198,17 @@ display(guess.compare({"connections": opened}, cluster=cluster))  # of the last,
 gl.plot.latency(loads)
 
 # %% [markdown]
-# It costs one connection for each pod: round_robin keeps them open and multiplexes over each.
-# The picture that the article has in mind is the first line, a connection for every call. Kindly:
-# here it is mistaken, and its own cure is better than it says. (The times are this machine's,
-# with the client, the pods and the ClusterIP, a proxy here, on the same cores.)
+# It costs one connection for each pod: round_robin keeps them open and multiplexes over each. The
+# picture that the article has in mind is the first line, a connection for every call. Kindly: here
+# it is mistaken, and its own cure is better than it says. (p50 is what half of the calls need at
+# most, p99 what 99 of 100 do. The times are this machine's, with the client, the pods and the
+# ClusterIP, a proxy here, on the same cores.)
 #
 # On a cluster, a line for each connection that is open:
-# `kubectl debug -it POD --image=nicolaka/netshoot -- ss -tn state established dport = :50051`
+#
+# ```sh
+# kubectl debug -it POD --image=nicolaka/netshoot -- ss -tn state established dport = :50051
+# ```
 #
 # ## Headless, and TLS
 #
@@ -208,20 +224,20 @@ guess
 with gl.Cluster.local(pods=3, tls=True, tls_names=["{ip}"]) as by_address:
     client = by_address.channel("greetserver-headless", policy="round_robin", tls=True)
     refused = client.greet("Ada", times=60)
-    print(client.trace.first("ConnectFailed"))
+    print(textwrap.fill(str(client.trace.first("ConnectFailed")), 98))
 
 with gl.Cluster.local(pods=3, tls=True) as by_name:  # the certificates say the service's names
     client = by_name.channel("greetserver-headless", policy="round_robin", tls=True)
-    print(client.wait_ready(all=True).trace.first("TlsHandshake"))
+    print(textwrap.fill(str(client.wait_ready(all=True).trace.first("TlsHandshake")), 98))
     print(client.greet("Ada", times=60).by_pod)
 guess.compare(refused)
 
 # %% [markdown]
 # A client checks the name **that it was told to call**, never the address that DNS gave it: anybody
-# who can forge a DNS answer can forge an address ([RFC 9525](https://www.rfc-editor.org/rfc/rfc9525)).
-# So one certificate with the Service's name is for all of its pods, and a new pod needs no other.
-# On a cluster: `dnsNames` in cert-manager's `Certificate`. gRPC's own engine refuses the same
-# (`engine="grpc"`), in other words.
+# who can forge a DNS answer can forge an address ([RFC
+# 9525](https://www.rfc-editor.org/rfc/rfc9525)). So one certificate with the Service's name is for
+# all of its pods, and a new pod needs no other. On a cluster: `dnsNames` in cert-manager's
+# `Certificate`. gRPC's own engine refuses the same (`engine="grpc"`), in other words.
 #
 # ## Your turn
 #

@@ -52,12 +52,17 @@ display(guess.compare({"failed": len(asked) - asked.ok}, cluster=cluster))
 gl.plot.states(trace, title="Three old pods say goodbye; nobody has heard of the new ones")
 
 # %% [markdown]
-# Nearly all of them fail. A pod that ends says so (GOAWAY), and the client asks DNS at once, but
-# its last lookup was less than 30 s ago: the cooldown makes it wait, and in its list there are
-# only the dead. Three new pods stand beside it with nothing to do.
+# Nearly all of them fail. A pod that ends says so: it sends a GOAWAY, "no new calls on this
+# connection", and still answers those in flight. The client asks DNS at once, but its last lookup
+# was less than 30 s ago, and the *cooldown*, the least time between two lookups, makes it wait. In
+# its list there are only the dead (TRANSIENT_FAILURE, red above: the last attempt to connect
+# failed, and the next one comes after a backoff), and three new pods stand beside it with nothing
+# to do.
 #
-# It needs a young client, or a pod that goes soon after another one: with the last lookup more than
-# 30 s ago, the first goodbye brings the new list.
+# So it happens to a client that started less than 30 s ago, or whose last lookup, after another pod
+# had gone, is not older than that. Of a client that last asked a minute ago the same rollout fails
+# none: its first GOAWAY brings the new list at once. (In `failed`, some cells below, wait 60 s
+# before the rollout, and see.)
 #
 # ## A client that is told
 #
@@ -149,10 +154,13 @@ gl.plot.surface(
 )
 
 # %% [markdown]
-# Zero is where the pods wait longer than the news take. A watch needs its own lag. DNS needs what
-# is left of the cooldown, which is up to 30 s after the client's last lookup; a shorter cooldown
-# (`GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS`) needs less. A ClusterIP hides the pods, but a
-# connection to one that has gone is still a connection to one that has gone.
+# Zero is where the pods wait longer than the news take. A client that watches needs a preStop as
+# long as its news are late. One that asks DNS needs one as long as what is left of its cooldown, so
+# up to 30 s; with a shorter cooldown (`GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS`) it needs
+# less. Behind a ClusterIP the client knows of no pods, and connects anew to the one address that it
+# has. There the news go to kube-proxy: as long as its rules still have the pods that are gone (a
+# second, here), the new connection is led to one of them and fails, and with preStop of a second
+# none does.
 #
 # ## The last words
 #
@@ -180,10 +188,10 @@ display(guess.compare({"failed": len(calls) - calls.ok}, cluster=world))
 print(client.trace.first(gl.CallEnded, code="UNAVAILABLE").why())
 
 # %% [markdown]
-# A call that has begun stays where it is; only its end, or the pod's, ends it. On a cluster both
-# waits come out of one purse: `terminationGracePeriodSeconds` (30 by default) begins with the
-# deletion, and **preStop is part of it**. A server has to use it: on SIGTERM, `GracefulStop()` in
-# Go, `Shutdown(deadline)` in C++, `server.stop(grace)` in Python.
+# A call that has begun stays where it is: GOAWAY does not end it, only its own end, or the pod's,
+# does. On a cluster both waits come out of one purse: `terminationGracePeriodSeconds` (30 by
+# default) begins with the deletion, and **preStop is part of it**. A server has to use it: on
+# SIGTERM, `GracefulStop()` in Go, `Shutdown(deadline)` in C++, `server.stop(grace)` in Python.
 #
 # ## Your turn
 #

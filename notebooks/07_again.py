@@ -11,6 +11,8 @@
 # in a virtual world.
 
 # %%
+import textwrap
+
 from IPython.display import display
 
 import greetlab as gl
@@ -35,8 +37,9 @@ cluster
 #
 # pod-2 is broken: it fails each call with UNAVAILABLE. 300 calls of `round_robin`, and 100 of them
 # fail. A `retryPolicy` ([gRFC
-# A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md)) in the service config
-# allows four attempts a call. **How many attempts are made for the 300 calls?** (LOCAL)
+# A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md)) in the service config, the
+# JSON that tells a client its policy and more, allows four attempts a call. **How many attempts are
+# made for the 300 calls?** (LOCAL)
 
 # %% gallery="guess = gl.predict(attempts=400)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(attempts=1200)
@@ -67,6 +70,34 @@ guess.compare({"attempts": attempts}, cluster=cluster)
 # In the languages: the same JSON as in notebook 3, in `methodConfig`. Two traps: an entry whose
 # `name` list is empty applies to nothing, and is silently ignored; and only what may be done twice
 # may be tried twice.
+#
+# A retry is for a call that has failed. `wait_for_ready` is for one that has nowhere to go: where
+# no pod can be reached, the channel is in TRANSIENT_FAILURE, and a call fails at once with
+# UNAVAILABLE; one that is `wait_for_ready` waits for a connection instead, until its deadline.
+# Three pods die, and are back after three seconds; a hundred calls begin in five (SIM).
+
+# %%
+for waits in (False, True):
+    world = gl.Cluster.sim(3, seed=7)
+    client = world.channel("greetserver-headless", service_config=config()).wait_ready(all=True)
+    for pod in world.pods:
+        world.kill(pod.name)
+    world.run(seconds=0.1)
+    load = client.start(100, every=0.05, timeout=10.0, wait_for_ready=waits)
+    world.run(seconds=3)
+    for pod in world.pods:
+        world.restart(pod.name)
+    world.run(seconds=12)
+    calls = client.calls(load)
+    longest = calls.latency_ns.max() / 1e9
+    print(f"wait_for_ready={waits}: {calls.by_status}, the longest took {longest:.1f} s")
+
+# %% [markdown]
+# They wait for longer than the pods are away: the client dials again when its *backoff* is over, a
+# wait of about 1 s at first, and longer each time. A call without a deadline would wait for ever.
+# It is the option for a client that may start before its server, and for jobs; where a person
+# waits, an error at once may be the better answer. It does not help a call that is on its way when
+# its pod dies: that one has failed, and needs a retry.
 #
 # ## The storm
 #
@@ -131,7 +162,7 @@ guess
 budget = {"maxTokens": 10, "tokenRatio": 0.1}
 calm, trace = three_bad_seconds(retryPolicy=eager, budget=budget)
 attempts = told("a budget", calm, trace)
-print(trace.first(gl.RetryRefused))
+print(textwrap.fill(str(trace.first(gl.RetryRefused)), 98))
 guess.compare({"attempts": attempts}, cluster=gl.Cluster.sim())
 
 # %% [markdown]
@@ -164,13 +195,14 @@ display(guess.compare({"hedges": hedges}, cluster=world))
 gl.plot.latency(loads, title="One slow pod of five: once, or hedged after 50 ms")
 
 # %% [markdown]
-# Some 12 % more calls halve p99, and no more than that, because a hedge is picked like any other
-# call and may meet the slow pod, too. Hedges are load as well; the same budget holds for them.
+# Some 12 % more calls halve p99, what 99 of 100 calls need at most, and no more than that, because
+# a hedge is picked like any other call and may meet the slow pod, too. Hedges are load as well; the
+# same budget holds for them.
 #
 # ## How do you feel?
 #
-# A pod can say NOT_SERVING long before it fails. pod-2's health does so now: its readiness probe
-# finds out, DNS drops it. The client has its connections. Sixty calls. **How many does each pod
+# A pod can say NOT_SERVING long before it fails. pod-2's health does so now. Its readiness probe
+# finds out, and DNS drops it. The client has its connections. Sixty calls. **How many does each pod
 # answer?** (LOCAL)
 
 # %% gallery="guess = gl.predict(pod_1=30, pod_2=0, pod_3=30)  # somebody's guess\nguess"
@@ -193,10 +225,12 @@ display(guess.compare(deaf))
 gl.plot.requests(deaf, hearing, title="Told nothing (above); with healthCheckConfig (below)")
 
 # %% [markdown]
-# Readiness changes DNS, and a client that is connected asks DNS nothing. With `healthCheckConfig`
+# Readiness changes DNS, and a client that is connected asks DNS nothing: the pod goes on running,
+# and no connection ends. (*Liveness* is the other probe: where it fails, the container is killed
+# and started anew, at the same address, and all connections end with it.) With `healthCheckConfig`
 # ([gRFC A17](https://github.com/grpc/proposal/blob/master/A17-client-side-health-checking.md)) it
-# keeps a `Watch` open to each pod and hears within a message's time; `pick_first` ignores it.
-# By hand: `grpcurl -plaintext POD:50051 grpc.health.v1.Health/Check`.
+# keeps a `Watch` open to each pod and hears within a message's time; `pick_first` ignores it. By
+# hand: `grpcurl -plaintext POD:50051 grpc.health.v1.Health/Check`.
 #
 # ## Silence
 #
@@ -234,16 +268,19 @@ eager_one = world.channel(
     "greetserver-headless", keepalive_time=10.0, keepalive_without_calls=True
 ).wait_ready()
 world.run(seconds=60)
-print(eager_one.trace.first(gl.GoAwayReceived))
+print(textwrap.fill(str(eager_one.trace.first(gl.GoAwayReceived)), 98))
 guess.compare({"failed": failed}, cluster=world)
 
 # %% [markdown]
 # Every third call fails for twenty seconds: keepalive also sets TCP's own limit for what nobody
 # acknowledges ([gRFC A18](https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md)),
-# and here it is faster than the PING, which is for connections that are quiet. Ten seconds is the
-# least that A8 and Go let a client ask for (C++ and Python take less), and a server has to agree:
-# one that is pinged too often (by default it allows one in 5 minutes, where no data goes between)
-# hangs up with `too_many_pings`, and the client doubles its interval.
+# and here it is faster than the PING, which is for connections that are quiet, such as one with a
+# stream on which nobody speaks: it is found dead within `keepalive_time` and the timeout together,
+# 30 s, and never without keepalive. Where no call is in flight a client sends no PING, unless it is
+# told to (`keepalive_without_calls`, as the second one above is). Ten seconds is the least that A8
+# and Go let a client ask for (C++ and Python take less), and a server has to agree: one that is
+# pinged too often (by default it allows one in 5 minutes, where no data goes between) hangs up with
+# `too_many_pings`, and the client doubles its interval.
 #
 # ## Your turn
 #

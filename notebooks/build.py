@@ -5,6 +5,8 @@ A source is a script in jupytext's percent format, NN_name.py. From it come
     NN_name.ipynb           what the learner gets: no outputs, stable ids
     gallery/NN_name.ipynb   the same, executed, to be read on a code host
 
+Its first cell gets, folded, those of words.md that it uses.
+
 In the gallery somebody has made a guess: the cell marker `# %% gallery="guess = ..."` has what
 stands there instead of the cell's own text.
 """
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import base64
 import copy
+import re
 import sys
 from io import BytesIO
 from pathlib import Path
@@ -26,6 +29,7 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 GALLERY = HERE / "gallery"
+WORDS = HERE / "words.md"
 STILL = ("image/png", "text/html", "text/plain")
 """What a code host shows; a widget's own view is not kept."""
 
@@ -35,9 +39,49 @@ def sources() -> list[Path]:
     return sorted(HERE.glob("[0-9][0-9]_*.py"))
 
 
+def glossary() -> dict[tuple[str, ...], str]:
+    """The words of words.md, those of one row together, and what they are."""
+    rows = re.findall(r"^\| (.+?) \| (.+) \|$", WORDS.read_text(), re.MULTILINE)
+    return {tuple(words.split(", ")): meaning for words, meaning in rows[1:]}
+
+
+def uses(text: str, word: str) -> bool:
+    """Whether it stands there as a word, one or several."""
+    any_case = re.IGNORECASE if word.islower() else 0
+    return re.search(rf"(?<!\w){re.escape(word)}s?(?!\w)", text, any_case) is not None
+
+
+def spoken(notebook: NotebookNode) -> list[tuple[str, ...]]:
+    """The glossary's words that it uses, and those that say what these are."""
+    words = glossary()
+    text = "\n".join(cell.source for cell in notebook.cells)
+    used: list[tuple[str, ...]] = []
+    while more := [
+        row for row in words if row not in used and any(uses(text, word) for word in row)
+    ]:
+        used += more
+        text = "\n".join(words[row] for row in more)
+    return [row for row in words if row in used]
+
+
+def words_of(notebook: NotebookNode) -> str:
+    """What the notebook's words mean, as a table to unfold, for whoever has not read the others."""
+    meaning = glossary()
+    rows = [f"| {', '.join(row)} | {meaning[row]} |" for row in spoken(notebook)]
+    return "\n".join(
+        [
+            '<details markdown="1"><summary>Words, for whoever begins here</summary>\n',
+            "| word | what it is |\n|---|---|",
+            *rows,
+            "\n</details>",
+        ]
+    )
+
+
 def made(source: Path) -> NotebookNode:
     """The notebook of a source, without outputs, and with ids that stay."""
     notebook = jupytext.read(source)
+    notebook.cells[0].source += "\n\n" + words_of(notebook)
     for place, cell in enumerate(notebook.cells, start=1):
         cell.id = f"{source.stem}-{place:02}"
     notebook.metadata = NotebookNode(

@@ -65,6 +65,34 @@ def test_the_notebook_is_what_its_source_makes(source):
 
 
 @each
+def test_its_first_cell_says_what_its_words_mean(source):
+    notebook = build.for_learners(source)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    table = re.search(r"<details.*</details>", notebook.cells[0].source, re.DOTALL)[0]
+    said = re.findall(r"^\| (.+?) \| .+ \|$", table, re.MULTILINE)[1:]
+    for words in build.glossary():
+        used = any(build.uses(text, word) for word in words)
+        assert ", ".join(words) in said or not used, words
+    assert set(said) <= {", ".join(words) for words in build.glossary()}
+    done = gallery(source)
+    shown = " ".join([*map(printed, code(done)), *(one["text/plain"] for one in data(done))])
+    for state in ("TRANSIENT_FAILURE", "CONNECTING"):  # those that nobody can guess
+        assert not build.uses(shown, state) or state in table, state
+    if "article" in text:
+        assert "https://github.com/HiteshRepo/grpc-loadbalancing" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "there"),
+    [("Two endpoints", "endpoint", True), ("an Endpoint", "endpoint", True),
+     ("is READY", "READY", True), ("is ready", "READY", False),
+     ("three gRFCs", "gRFC", True), ("MAX_CONNECTION_AGE_GRACE", "MAX_CONNECTION_AGE", False)],
+)  # fmt: skip
+def test_a_word_is_found_as_a_word(text, word, there):
+    assert build.uses(text, word) is there
+
+
+@each
 def test_it_is_short(source):
     notebook = build.for_learners(source)
     assert len(notebook.cells) <= CELLS

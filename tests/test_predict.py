@@ -98,6 +98,8 @@ def test_a_lookup_is_questions_and_addresses(cluster):
     assert seen.distance == 1
     assert str(seen) == "Off by 1: 2 questions, and you said 1."
     assert seen.world == "SIM"
+    many = gl.predict(calls=1000).compare({"calls": 11000})
+    assert str(many).startswith("Off by 10,000: 11,000 calls, and you said ")
 
 
 def test_without_a_guess_it_asks_for_one_and_shows_the_run(calls):

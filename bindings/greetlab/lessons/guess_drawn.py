@@ -9,7 +9,6 @@ from matplotlib.patches import Patch
 from greetlab.views.palette import FAILED as FAILED_STYLE
 from greetlab.views.palette import PodStyle, pod_styles
 from greetlab.views.plot.style import (
-    BAND,
     DNS,
     INK,
     NORMAL,
@@ -72,7 +71,7 @@ def guessed(comparison: Comparison) -> Picture:
                 transform=axes.get_yaxis_transform(), fontsize=SMALL, color=QUIET,
             )  # fmt: skip
     axes.set_title(label(comparison.sentence), loc="left", fontsize=NORMAL, color=INK)
-    shown = [Patch(facecolor=BAND, edgecolor="none", label="what happened")]
+    shown = [Patch(facecolor=DNS, edgecolor="none", label="what happened")]
     if guess:
         outline = Patch(fill=False, ec=INK, ls=(0, (4, 2)), lw=1.4, label=OUTLINES[sizes])
         shown.append(outline)

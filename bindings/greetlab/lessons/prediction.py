@@ -138,7 +138,7 @@ class Comparison:
         you_said, it_was = self.guessed.get(worst, 0), self.happened[worst]
         if not self.moves:
             if distance:
-                return f"Off by {distance}: {_counted(it_was, worst)}, and you said {you_said}."
+                return f"Off by {distance:,}: {_counted(it_was, worst)}, and you said {you_said}."
             counted = [_counted(count, name) for name, count in self.happened.items()]
             return f"Exactly: {' and '.join(counted)}."
         if said != ran:

@@ -120,14 +120,15 @@ def _early(
     return make
 
 
+# kube-controller-manager's --max-endpoints-per-slice is 100 by default, and at most 1000.
 def _check_slices(value: Any) -> str | None:
     return known_number(
         value,
         3,
         {
             250: "that would be one for each pod; a slice holds more than one.",
-            1: "one slice does not hold so many.",
-            2: "two hold 200.",
+            1: "by default one slice does not hold so many.",
+            2: "by default two hold 200.",
         },
         "watch so many pods in the sim and look at EndpointsTold.",
     )
@@ -177,7 +178,10 @@ EXERCISES = (
     ),
     Exercise(
         name="05.slices",
-        question="How many EndpointSlices has a Service of 250 pods, at least?",
+        question=(
+            "How many EndpointSlices has a Service of 250 pods, at least, where a slice holds as "
+            "many endpoints as it does by default?"
+        ),
         check=_check_slices,
         unsolved=lambda: 250,
         solution=lambda: 3,

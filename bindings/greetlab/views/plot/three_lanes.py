@@ -79,7 +79,7 @@ def lanes(
         bars * most + 0.12,
         marks * (len(names) + failed) + 0.12,
     ]
-    picture = Picture(13 if other is not None else 10, 1.75 + sum(heights) + 3 * 0.3)
+    picture = Picture(11 if other is not None else 10, 1.75 + sum(heights) + 3 * 0.3)
     grid = picture.subplots(4, len(readings), squeeze=False, sharex=True, height_ratios=heights)
     inches = (picture.get_figwidth() - 0.2) / len(readings) - 0.9
     told = []
