@@ -454,6 +454,31 @@ def test_the_picture_is_stepped_scrubbed_and_played_at_any_speed(show):
         page.evaluate(f"{PLAY}.flow.player.pause()")
 
 
+def test_the_times_below_the_picture_are_where_they_are(show):
+    page = show(f"#{WORLD};{CALLS}".replace("@10s", "@4s+kill+pod-2;@10s"))
+    at(page, "end")
+    told = page.evaluate(
+        f"""(({{ flow: {{ clock, panels: [{{ strip }}] }} }}) => strip.times.map(({{ x, text }}) =>
+          [text, clock.timeAt(strip.u(x)) / 1e9]))({PLAY})"""
+    )
+    assert len(told) > 5
+    for text, seconds in told:
+        number, unit = text.split(" ")
+        assert float(number) * {"s": 1, "ms": 1e-3}[unit] == pytest.approx(seconds, abs=2e-6)
+    assert {"1 s", "5 s", "9 s"} <= {text for text, _ in told}
+
+
+def test_two_worlds_side_by_side_tell_their_own_time(show):
+    late = WORLD.replace("open", "@2s+open")
+    page = show(f"#{late};{CALLS}", reduced_motion="reduce")
+    at(page, "end")
+    alone = page.inner_text(".gl-time").split("·")[0]
+    assert alone.startswith("10.0")
+    page.click("text=Fork")
+    at(page, "end")
+    assert page.inner_text(".gl-time").split("·")[0] == alone
+
+
 def test_a_fork_is_two_worlds_side_by_side(show):
     page = show(f"#{WORLD};{CALLS}")
     at(page, 150)
