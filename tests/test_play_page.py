@@ -160,6 +160,7 @@ def test_the_scenes_follow_each_other_by_keys(show):
     assert "As you guessed." in page.inner_text(".gl-outcome")
     page.click("text=Take it to the sandbox")
     assert "start_interval=300ms" in address(page)
+    assert page.inner_text(".gl-note").startswith("Watch for what DNS knows")
     same_in_python(page)
     page.click("text=The essay")
     assert address(page).endswith("#scene-5")
@@ -177,12 +178,14 @@ def test_every_scene_s_claim_holds_at_every_place_of_its_levers(show):
 def test_the_presets_are_what_they_say(show):
     page = show(f"#{WORLD};{CALLS}")
     page.click("text=sticky")
+    assert page.inner_text(".gl-note").startswith("Watch for the one connection")
     at(page, "end")
     assert sorted(shares(page).values()) == [0, 0, 100]
     page.click("text=cured")
     at(page, "end")
     assert sorted(shares(page).values()) == [33, 33, 34]
     page.click("text=a pod killed")
+    assert page.inner_text(".gl-note").startswith("Watch for what one call pays")
     at(page, "end")
     assert shares(page)["pod-2"] < 20
     assert sum(shares(page).values()) == 100
@@ -218,7 +221,7 @@ def test_a_lever_makes_another_world_and_its_link(show):
 def lever(page, name, value):
     """Pulls one: its group is unfolded, its words are typed."""
     unfold(page)
-    page.fill(f".gl-lever:has-text('{name}') input >> nth=0", value)
+    page.fill(f".gl-lever label:has-text('{name}') input >> nth=0", value)
     page.keyboard.press("Tab")
     assert page.inner_text(".gl-said") == ""
 
@@ -273,7 +276,90 @@ def test_what_a_running_world_cannot_be_told_makes_another_and_says_so(show):
     assert "kill+pod-2" in address(page)
     until(page, f"{PLAY}.sandbox.now() > 3.8")  # the moment is the same
     page.click("text=cured")
+    assert page.inner_text(".gl-note").startswith("Watch for three addresses")
+
+
+def test_what_a_lever_means_is_there_for_touch_and_for_keys(show):
+    page = show(f"#{WORLD};{CALLS}", has_touch=True, width=390)
+    page.tap(".gl-lever:has(label:has-text('policy')) .gl-help-ask")
+    assert "the calls take turns" in page.inner_text("#gl-help-policy")
+    page.select_option("select[aria-label=Policy]", "least_request")
+    assert "fewest calls in flight (gRFC A48)" in page.inner_text("#gl-help-policy")
+    unfold(page)
+    page.focus("label:has-text('choiceCount') input")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#gl-help-choiceCount").endswith("it draws: 2 to 10")
+    page.keyboard.press("Space")
+    assert not page.is_visible("#gl-help-choiceCount")
+    # Each lever has one, of which a screen reader hears where the lever is.
+    told = page.evaluate(
+        """[...document.querySelectorAll(".gl-sandbox-levers label")].map((label) => {
+          const lever = label.querySelector("input, select");
+          const told = document.getElementById(lever.getAttribute("aria-describedby"));
+          const { width, height } = label.parentElement.querySelector("button").getBoundingClientRect();
+          return [label.textContent, told.textContent, Math.min(width, height)];
+        })"""
+    )
+    assert len(told) > 40
+    assert [name for name, words, size in told if len(words) < 10 or size < 24] == []
+
+
+def test_every_policy_and_each_of_its_options_is_explained(show):
+    page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
+    for policy in gl.POLICIES:
+        page.select_option("select[aria-label=Policy]", policy)
+        told = page.evaluate(
+            """[document.getElementById("gl-help-policy"),
+              ...document.querySelectorAll(".gl-fields .gl-help-text")].map((one) => one.textContent)"""
+        )
+        assert [words for words in told if len(words) < 10 or words.startswith(":")] == []
+
+
+def test_what_is_done_at_the_end_is_followed_by_more_of_the_world(show):
+    page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
+    at(page, "end")
+    page.click("[data-pod=pod-2]")
+    page.click(".gl-menu >> text=kill")
+    assert re.search(r";@\w+\+kill\+pod-2;stop\+load-1;load\+client-1\+calls=50", address(page))
+    assert "It goes on to 14.9 s" in page.inner_text(".gl-note")
+    at(page, "end")
+    assert sum(shares(page).values()) == 150
+    assert shares(page)["pod-2"] < 36
+    same_in_python(page)
+    lever(page, "calls a second", "50")  # at the new end
+    assert "calls=250+interval=20ms" in address(page)
+    page.click("text=cured")
+    at(page, 150)  # in the middle: there is enough of it left
+    page.click("[data-pod=pod-2]")
+    page.click(".gl-menu >> text=kill")
+    assert address(page).endswith("kill+pod-2;@10s")
     assert page.inner_text(".gl-note") == ""
+
+
+def test_the_pods_lever_is_what_is_asked_for_and_the_dead_are_told_beside_it(show):
+    page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
+    at(page, 150)
+    page.click("[data-pod=pod-2]")
+    page.click(".gl-menu >> text=kill")
+    pods = page.locator("input[aria-label=Pods]")
+    beside = page.locator(".gl-lever:has(input[aria-label=Pods]) .gl-aside")
+    assert (pods.input_value(), beside.inner_text()) == ("3", "2 running now")
+    pods.focus()
+    page.keyboard.press("ArrowRight")
+    assert "scale+4" in address(page)
+    assert (pods.input_value(), beside.inner_text()) == ("4", "")
+    at(page, 100)  # before it
+    assert (pods.input_value(), beside.inner_text()) == ("3", "")
+    same_in_python(page)
+
+
+def test_the_questions_of_one_lookup_are_told_apart(show):
+    page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
+    at(page, "end")
+    figures = page.inner_text(".gl-figures")
+    assert re.search(r"lookups of the name\s+1\b", figures)
+    assert re.search(r"questions to DNS\s+A lookup asks two: .*\(A\).*\(AAAA\)\.\s+2\b", figures)
 
 
 def test_retries_have_levers_and_one_brings_what_it_needs(show):

@@ -58,7 +58,7 @@ export class Essay {
   /**
    * @param {Engine} engine
    * @param {Palette} palette
-   * @param {{ say: (text: string) => void, open: (link: string) => void,
+   * @param {{ say: (text: string) => void, open: (link: string, watch: string) => void,
    *   preset: (name: string) => void, gone: (scene: number) => void }} page
    */
   constructor(engine, palette, page) {
@@ -131,7 +131,7 @@ export class Essay {
           onclick: () => this.go(this.number - 1, true) }, "← Back")] : []),
         element("button", { type: "button", class: "gl-take", hidden: "",
           onclick: () => this.page.open(scene.worlds.slice(0, SHOWN)
-            .map(({ script }) => filled(script, this.chosen)).join(BETWEEN)) },
+            .map(({ script }) => filled(script, this.chosen)).join(BETWEEN), scene.watch) },
           "Take it to the sandbox"),
         last ? element("button", { type: "button",
           onclick: () => this.page.preset("200 clients") }, "Next: two hundred clients, in the sandbox →")

@@ -1,9 +1,11 @@
 // @ts-check
 // --- What a world comes to: who answered, how long it took, what it cost -------------------------
 
+import { lasting } from "./script.js";
 import { countBelow } from "./track.js";
 
 /** @import { Engine, World } from "./engine.js" */
+/** @import { Deed } from "./moment.js" */
 
 /**
  * Figures at a moment. Times are seconds.
@@ -15,7 +17,8 @@ import { countBelow } from "./track.js";
  * @property {number} p99
  * @property {number} open connections
  * @property {number} opened connections, up to now
- * @property {number} questions to DNS
+ * @property {number} lookups of a name
+ * @property {number} questions to DNS: A and AAAA are two
  */
 /** @typedef {{ start: number, end: number, seconds: number, pod: string, ok: boolean }} Ended */
 
@@ -41,6 +44,24 @@ export function come(world, seconds) {
     // There is more to do.
   }
   return world;
+}
+
+/** A world to which something is done at a moment: the same as the link's up to there.
+ * @param {Engine} engine @param {string} link @param {number} now seconds @param {Deed[]} deeds
+ * @param {number} until seconds: it ends there, if that is not before its last command
+ * @returns {World}
+ */
+export function acted(engine, link, now, deeds, until) {
+  const end = Math.max(until, now);
+  const world = engine.open(lasting(link, end));
+  try {
+    come(world, now);
+    for (const [verb, given, named] of deeds) world.follow(verb, given, named);
+    return come(world, Math.max(end, world.end));
+  } catch (error) {
+    world.free();
+    throw error;
+  }
 }
 
 /** Read once; it does not need the world afterwards. */
@@ -78,8 +99,14 @@ export class Figures {
     }
     this.up = up.sort((a, b) => a - b);
     this.down = down.sort((a, b) => a - b);
-    const asked = world.engine.about.kinds.findIndex((kind) => kind.name === "QueryAnswered");
-    this.questions = [...this.times.keys()].filter((row) => world.event(row).get("kind") === asked);
+    const { kinds } = world.engine.about;
+    /** @param {string} name */
+    const rowsOf = (name) => {
+      const kind = kinds.findIndex((one) => one.name === name);
+      return [...this.times.keys()].filter((row) => world.events.get(row, "kind") === kind);
+    };
+    this.lookups = rowsOf("LookupStarted");
+    this.questions = rowsOf("QueryAnswered");
   }
 
   /** The moment at which so many events have happened. @param {number} position */
@@ -118,7 +145,7 @@ export class Figures {
     return {
       answered, failed, ended: took.length, p50: quantile(0.5), p99: quantile(0.99),
       opened: up, open: up - countBelow(this.down, position),
-      questions: countBelow(this.questions, position),
+      lookups: countBelow(this.lookups, position), questions: countBelow(this.questions, position),
     };
   }
 }

@@ -3,7 +3,7 @@
 //
 // What its words do, the engine alone knows; here is only which of them have been said by then.
 
-import { durationOf, secondsOf, setupOf, statementOf } from "./script.js";
+import { byChance, durationOf, endOf, rateOf, secondsOf, setupOf, statementOf } from "./script.js";
 
 /** @import { Setup, Words } from "./script.js" */
 
@@ -13,7 +13,8 @@ import { durationOf, secondsOf, setupOf, statementOf } from "./script.js";
 /**
  * @typedef {object} Moment
  * @property {number} seconds
- * @property {Setup} setup as it is then: the options that were changed, the calls that are made
+ * @property {Setup} setup as it is then: the options that were changed, the pods that are asked
+ *   for, the calls that are made
  * @property {string[]} clients that are there, by name
  * @property {number} opened clients, ever
  * @property {string[]} loads that have not been stopped, by name
@@ -35,6 +36,7 @@ export function momentOf(link, seconds) {
     if (timed && (secondsOf(timed[1]) ?? 0) > seconds + 1e-9) break;
     const { verb, given, named } = statementOf(timed ? timed[2] ?? "" : told);
     if (verb === "change") world = { ...world, ...named };
+    else if (verb === "scale") world = { ...world, pods: given[0] };
     else if (verb === "open") clients.add(`client-${++opened}`);
     else if (verb === "close") clients.delete(given[0]);
     else if (verb === "load") {
@@ -71,4 +73,24 @@ export function crowd({ seconds: now, setup, clients, opened, loads }, { clients
     ...more.map(() => /** @type {Deed} */ (["open", [setup.service], setup.channel])),
     ...[...here, ...more].map((name) => /** @type {Deed} */ (["load", [name], load])),
   ];
+}
+
+const LATE = 1; // seconds before its end: too few to see what follows
+const GOES_ON = 5; // seconds
+
+/** How far a world goes on if something is done to it then; null: as far as it would.
+ * @param {string} link @param {number} now seconds
+ */
+export function goesOn(link, now) {
+  const end = endOf(setupOf(link));
+  return end - now < Math.min(LATE, end / 10) ? now + GOES_ON : null;
+}
+
+/** The same calls, until then. @param {Moment} moment @param {number} seconds @returns {Deed[]} */
+export function sameCalls(moment, seconds) {
+  const { setup } = moment;
+  if (!setup.clients || !Object.keys(setup.load).length) return [];
+  return crowd(moment, {
+    clients: setup.clients, rate: rateOf(setup), seconds, chance: byChance(setup),
+  });
 }
