@@ -322,7 +322,7 @@ def test_what_is_done_at_the_end_is_followed_by_more_of_the_world(show):
     page.click("[data-pod=pod-2]")
     page.click(".gl-menu >> text=kill")
     assert re.search(r";@\w+\+kill\+pod-2;stop\+load-1;load\+client-1\+calls=50", address(page))
-    assert "It goes on to 14.9 s" in page.inner_text(".gl-note")
+    assert "it goes on to 14.9 s" in page.inner_text(".gl-note")
     at(page, "end")
     assert sum(shares(page).values()) == 150
     assert shares(page)["pod-2"] < 36

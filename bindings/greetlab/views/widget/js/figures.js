@@ -1,16 +1,15 @@
 // @ts-check
 // --- What a world comes to: who answered, how long it took, what it cost -------------------------
 
-import { lasting } from "./script.js";
 import { countBelow } from "./track.js";
 
 /** @import { Engine, World } from "./engine.js" */
-/** @import { Deed } from "./moment.js" */
 
 /**
  * Figures at a moment. Times are seconds.
  * @typedef {object} Now
  * @property {Map<string, number>} answered each pod's calls
+ * @property {string} latest the pod that answered last; "": none has
  * @property {number} ended calls, well or not
  * @property {number} failed
  * @property {number} p50 of the calls that ended, as p99; NaN: none did
@@ -44,24 +43,6 @@ export function come(world, seconds) {
     // There is more to do.
   }
   return world;
-}
-
-/** A world to which something is done at a moment: the same as the link's up to there.
- * @param {Engine} engine @param {string} link @param {number} now seconds @param {Deed[]} deeds
- * @param {number} until seconds: it ends there, if that is not before its last command
- * @returns {World}
- */
-export function acted(engine, link, now, deeds, until) {
-  const end = Math.max(until, now);
-  const world = engine.open(lasting(link, end));
-  try {
-    come(world, now);
-    for (const [verb, given, named] of deeds) world.follow(verb, given, named);
-    return come(world, Math.max(end, world.end));
-  } catch (error) {
-    world.free();
-    throw error;
-  }
 }
 
 /** Read once; it does not need the world afterwards. */
@@ -131,11 +112,12 @@ export class Figures {
     const all = new Float64Array(this.calls.length);
     let many = 0;
     let failed = 0;
+    let latest = "";
     for (const { start, end, seconds, pod, ok } of this.calls) {
       if (end >= position) break;
       if (start < since) continue;
       all[many++] = seconds;
-      if (ok) answered.set(pod, (answered.get(pod) ?? 0) + 1);
+      if (ok) answered.set((latest = pod), (answered.get(pod) ?? 0) + 1);
       else ++failed;
     }
     const took = all.subarray(0, many).sort();
@@ -143,7 +125,7 @@ export class Figures {
     const quantile = (share) => took[Math.ceil(took.length * share) - 1] ?? NaN;
     const up = countBelow(this.up, position);
     return {
-      answered, failed, ended: took.length, p50: quantile(0.5), p99: quantile(0.99),
+      answered, latest, failed, ended: took.length, p50: quantile(0.5), p99: quantile(0.99),
       opened: up, open: up - countBelow(this.down, position),
       lookups: countBelow(this.lookups, position), questions: countBelow(this.questions, position),
     };

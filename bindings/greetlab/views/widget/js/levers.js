@@ -110,7 +110,7 @@ export class Levers {
     this.options = [];
     this.policyLever = lever("policy", POLICY_HELP.pick_first, this.policy);
     const pods = lever("pods", HELP.pods, this.pods, this.said);
-    pods.append(this.running);
+    pods.querySelector(".gl-help-text")?.before(this.running);
     this.root = element("form", { class: "gl-sandbox-levers", "aria-label": "Levers",
       onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
       element("p", { class: "gl-legend" }, element("span", { class: "gl-now" }, "Underlined"),

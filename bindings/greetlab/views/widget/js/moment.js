@@ -74,23 +74,3 @@ export function crowd({ seconds: now, setup, clients, opened, loads }, { clients
     ...[...here, ...more].map((name) => /** @type {Deed} */ (["load", [name], load])),
   ];
 }
-
-const LATE = 1; // seconds before its end: too few to see what follows
-const GOES_ON = 5; // seconds
-
-/** How far a world goes on if something is done to it then; null: as far as it would.
- * @param {string} link @param {number} now seconds
- */
-export function goesOn(link, now) {
-  const end = endOf(setupOf(link));
-  return end - now < Math.min(LATE, end / 10) ? now + GOES_ON : null;
-}
-
-/** The same calls, until then. @param {Moment} moment @param {number} seconds @returns {Deed[]} */
-export function sameCalls(moment, seconds) {
-  const { setup } = moment;
-  if (!setup.clients || !Object.keys(setup.load).length) return [];
-  return crowd(moment, {
-    clients: setup.clients, rate: rateOf(setup), seconds, chance: byChance(setup),
-  });
-}

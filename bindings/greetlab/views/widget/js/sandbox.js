@@ -1,16 +1,16 @@
 // @ts-check
 // --- The sandbox: a world, or two side by side, and all that can be done to them ------------------
 
+import { acted, goesOn } from "./acts.js";
 import { Bars, shape } from "./bars.js";
 import { element, set } from "./elements.js";
 import { EngineError } from "./engine.js";
 import { BETWEEN, pace, styleOf } from "./essay.js";
-import { Figures, acted, opened } from "./figures.js";
+import { Figures, opened } from "./figures.js";
 import { Flow } from "./flow.js";
 import { Levers, inhabited } from "./levers.js";
-import { goesOn, momentOf, sameCalls } from "./moment.js";
 import { recorded } from "./recorded.js";
-import { endOf, lasting, linkOf, setupOf } from "./script.js";
+import { endOf, linkOf, setupOf } from "./script.js";
 
 /** @import { Engine, Value, World } from "./engine.js" */
 /** @import { Palette } from "./essay.js" */
@@ -90,10 +90,7 @@ export class Sandbox {
       moment: () => [this.worlds[this.side].link(), this.now()],
       another: (setup) => this.another(linkOf(setup)),
       act: (deeds, seconds) => this.act(deeds, seconds),
-      end: () => {
-        const link = this.worlds[this.side].link();
-        return goesOn(link, this.now()) ?? endOf(setupOf(link));
-      },
+      end: () => this.goesOn() ?? endOf(setupOf(this.worlds[this.side].link())),
       scale: (pods) => this.scale(pods),
     });
     this.said = element("p", { class: "gl-said", role: "alert" });
@@ -166,6 +163,11 @@ export class Sandbox {
     return figures[side].seconds(flow.clock.positions[side][flow.player.position]);
   }
 
+  /** How far this world goes on if something is done to it now. */
+  goesOn() {
+    return goesOn(this.worlds[this.side].link(), this.figures[this.side], this.now());
+  }
+
   /** Another world in the place of this one, at the same moment. @param {string} link */
   another(link) {
     const now = this.now();
@@ -184,14 +186,14 @@ export class Sandbox {
   act(deeds, until) {
     const now = this.now();
     const link = this.worlds[this.side].link();
-    const on = until === undefined ? goesOn(link, now) : null;
-    const calls = on && !deeds.some(([verb]) => verb === "load") ? sameCalls(momentOf(link, now), on) : [];
+    const on = until === undefined ? this.goesOn() : null;
     const end = until ?? on ?? endOf(setupOf(link));
-    const done = this.replace(() => acted(this.engine, link, now, [...deeds, ...calls], end), on !== null);
+    const done = this.replace(() => acted(this.engine, link, now, deeds, end, on !== null), on !== null);
     if (!done) return;
-    const told = on && `This world was at its end. It goes on to ${on.toFixed(1)} s, so that you see what follows.`;
+    const told = on === null ? ""
+      : `It was as good as over: it goes on to ${on.toFixed(1)} s, so that you see what follows.`;
     if (told) set(this.note, told);
-    this.page.say(`At ${now.toFixed(1)} s: ${inWords(deeds)}. ${told ?? ""}`.trim());
+    this.page.say(`At ${now.toFixed(1)} s: ${inWords(deeds)}. ${told}`.trim());
   }
 
   /** At the beginning it is how many there are; later they come and go. @param {number} pods */
