@@ -145,6 +145,43 @@ def test_the_why_is_of_how_the_levers_stand(show):
     assert "pod\N{NON-BREAKING HYPHEN}2 is silent" in page.inner_text(".gl-lesson")
 
 
+def test_the_running_world_of_a_scene_is_acted_on_from_its_moment_on(show):
+    page = show("#scene-1")
+    assert not page.is_visible("text=kill the pod that answers")  # it does not run yet
+    page.click(".gl-main")
+    until(page, f"{PLAY}.flow.player.position > 60")
+    page.click("text=kill the pod that answers")
+    until(page, f"{PLAY}.flow.player.position > 60")
+    link = page.evaluate(f"{PLAY}.essay.links[0]")
+    assert re.search(r";@\w+\+kill\+pod-1;@6s$", link)
+    assert page.evaluate(f"{PLAY}.flow.player.playing")  # it goes on from there
+    at(page, "end")
+    said = page.inner_text(".gl-outcome").replace("\u2011", "-")
+    assert re.match(r"Since \d\.\d s: pod-1 0, pod-2 \d+, pod-3 0", said), said
+    assert "the ClusterIP chose again" in page.inner_text(".gl-because").replace("\n", " ")
+    page.click("text=Take it to the sandbox")
+    assert address(page).endswith(f"#{link}")
+    same_in_python(page)
+    page.go_back()
+    page.click(".gl-main")  # anew
+    at(page, "end")
+    assert "pod-1 answered all 60" in page.inner_text(".gl-outcome").replace("\u2011", "-")
+
+
+def test_what_is_done_to_a_scene_at_its_end_goes_on_until_it_is_seen(show):
+    page = show("#scene-8", reduced_motion="reduce")
+    page.click(".gl-main")
+    until(page, "document.querySelector('.gl-outcome').textContent")
+    page.click("text=start pod-2 again")
+    said = page.inner_text(".gl-outcome").replace("\u2011", "-")
+    assert int(re.search(r"pod-2 (\d+)", said)[1]) > 5, said
+    page.click("text=The connection to the pod that came last")
+    assert "is left alone until" in page.inner_text(".gl-because ol")  # its backoff
+    page.click(".gl-levers input[name='gl-how'][value='lose']")  # another world, from its beginning
+    assert "pod-2 0" in page.inner_text(".gl-outcome").replace("\u2011", "-")
+    assert "restart" not in page.evaluate(f"{PLAY}.essay.links[0]")
+
+
 def test_the_scenes_follow_each_other_by_keys(show):
     page = show("#scene-4")
     page.focus("text=Next:")
@@ -709,13 +746,15 @@ def test_axe_finds_nothing(show, width, theme):
     page = show("#scene-8", width=width, color_scheme=theme, reduced_motion="reduce")
     page.click(".gl-main")
     until(page, "document.querySelector('.gl-outcome').textContent")
-    page.click("text=The last of these calls")
+    page.click("text=The last call that failed")
     assert wrong_for_axe(page) == []
     page.click("text=The sandbox")
     at(page, 60)
     page.click("text=Fork")
     unfold(page)
     page.click("[data-pod=pod-2]")
+    for help in page.locator(".gl-help-ask").all():
+        help.dispatch_event("click")
     assert wrong_for_axe(page) == []
     page.click("text=Your own policy")
     page.get_by_role("button", name="Run it in 100 worlds").click()
