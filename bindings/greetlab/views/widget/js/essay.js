@@ -87,8 +87,8 @@ export class Essay {
     this.why = element("div", { class: "gl-because", hidden: "" });
     this.result = element("div", { class: "gl-result" }, this.came, this.why);
     this.stage = element("div", { class: "gl-stage" });
-    this.levers = element("div", { class: "gl-levers" },
-      element("p", {}, "In another world, from its beginning:"),
+    this.levers = element("div", { class: "gl-levers gl-worlds" },
+      element("p", {}, "In another world:"),
       ...scene.levers.map((lever) => element("fieldset", { class: "gl-choice" },
         element("legend", {}, lever.label),
         ...lever.values.map(([value, label]) => {
@@ -116,7 +116,7 @@ export class Essay {
       element("div", { class: "gl-guess" },
         element("p", { class: "gl-ask" }, element("b", {}, scene.ask), " Drag the bars."),
         this.bars.root, this.counted,
-        element("div", { class: "gl-doing" }, this.runButton, this.levers, this.acts)),
+        element("div", { class: "gl-doing" }, this.runButton, this.acts, this.levers)),
       this.stage, this.result,
       element("div", { class: "gl-onwards" },
         ...(this.number ? [element("button", { type: "button",
@@ -148,10 +148,10 @@ export class Essay {
     const { scene, bars, counted } = this;
     if (!bars || !counted) return;
     const guess = bars.guess();
-    if (scene.unit === "p99") return set(counted, guess ? "milliseconds" : "Or run it without a guess.");
+    const none = this.flow ? "" : "Or run it without a guess.";
+    if (scene.unit === "p99") return set(counted, guess ? "milliseconds" : none);
     const sum = [...(guess?.values() ?? [])].reduce((all, one) => all + one, 0);
-    set(counted, guess ? `handed out: ${sum} of ${scene.most} calls`
-      : "Or run it without a guess.");
+    set(counted, guess ? `handed out: ${sum} of ${scene.most} calls` : none);
   }
 
   /** @param {string} name @param {string} value */
@@ -190,7 +190,7 @@ export class Essay {
     const acts = scene.acts?.(chosen) ?? [];
     this.acts.hidden = !acts.length;
     if (!done) {
-      this.acts.replaceChildren(element("p", {}, "In this one, at this moment:"), ...acts.map((act) =>
+      this.acts.replaceChildren(element("p", {}, "At this moment:"), ...acts.map((act) =>
         element("button", { type: "button", onclick: () => this.pull(act) }, act.label)));
     }
     set(/** @type {Element} */ (this.runButton), "Run it again");
@@ -215,10 +215,12 @@ export class Essay {
     this.flow = new Flow(root, packed);
     pace(this.flow, LASTS);
     this.over = false;
+    this.count();
     set(/** @type {Element} */ (this.came), "");
     if (this.why) this.why.hidden = true;
     this.flow.drawn = () => this.drawn();
-    if (isNarrow()) this.stage.scrollIntoView();
+    // All of it that there is room for; in one column from its top on.
+    this.stage.scrollIntoView({ block: isNarrow() ? "start" : "nearest" });
     const { clock, player } = this.flow;
     if (player.calm) return player.toEnd();
     const position = this.figures[0].position(now);

@@ -174,19 +174,21 @@ export class Lanes {
   drawHistogram(g, theme, y, h, calls) {
     /** @type {Map<number, Map<Pod | null, number>>} */
     const bins = new Map(); // pixel to the count per pod
-    let most = 1;
     for (const call of calls) {
       const x = Math.floor(this.x(this.rowU(call.end)) / 2) * 2;
       let bin = bins.get(x);
       if (!bin) bins.set(x, (bin = new Map()));
       const who = call.code === "OK" && call.pod ? call.pod : null;
       bin.set(who, (bin.get(who) ?? 0) + 1);
-      most = Math.max(most, [...bin.values()].reduce((sum, n) => sum + n, 0));
     }
+    // A crowd that all came at once is cut off, else nobody would see the others.
+    const totals = [...bins.values()].map((bin) => [...bin.values()].reduce((sum, n) => sum + n, 0));
+    totals.sort((a, b) => a - b);
+    const most = Math.min(totals.at(-1) ?? 1, 2 * (totals[Math.floor(totals.length * 0.95)] ?? 1));
     for (const [x, bin] of bins) {
       let bottom = y + h;
       for (const pod of [...this.model.pods, null]) {
-        const tall = ((bin.get(pod) ?? 0) / most) * h;
+        const tall = Math.min(((bin.get(pod) ?? 0) / most) * h, bottom - y);
         if (!tall) continue;
         g.fillStyle = pod ? (pod.color === "#000000" ? theme.ink : pod.color) : theme.bad;
         g.fillRect(x, bottom - tall, 2, tall);

@@ -236,7 +236,7 @@ export class Levers {
     set(/** @type {Element} */ (this.policyLever.querySelector(".gl-help-text")), POLICY_HELP[policy] ?? "");
     this.fields.replaceChildren(...(type?.texts ?? []).map((name) => this.field(name, "", setup)),
       ...(type?.fields ?? []).map(({ name, usual, least, most }) =>
-        this.field(name, usual ?? "", setup, `: ${least} to ${most}`)));
+        this.field(name, usual ?? "", setup, [least, most])));
   }
 
   /** The picture has gone to another moment, where others may hold. @param {number} running pods */
@@ -247,15 +247,23 @@ export class Levers {
     else this.count(setup, running);
   }
 
-  /** @param {string} name @param {string} usual @param {Setup} setup @param {string} [bounds] */
-  field(name, usual, setup, bounds = "") {
+  /** @param {string} name @param {string} usual @param {Setup} setup
+   * @param {[least: string, most: string]} [bounds]
+   */
+  field(name, usual, setup, bounds) {
     const word = `policy.${name}`;
-    const input = element("input", { type: "text", placeholder: usual, spellcheck: "false",
-      autocomplete: "off", onchange: () => {
-        this.change({ channel: worded(this.now().setup.channel, word, input.value.trim(), usual) });
-      } });
-    input.value = setup.channel[word] ?? "";
-    return lever(name, `${POLICY_OPTION_HELP[name] ?? ""}${bounds}`, input);
+    const truth = bounds?.[1] === "true";
+    const input = element("input", { ...(truth ? { type: "checkbox" }
+      : { type: "text", placeholder: usual, spellcheck: "false", autocomplete: "off" }),
+    onchange: () => {
+      const value = truth ? String(input.checked) : input.value.trim();
+      this.change({ channel: worded(this.now().setup.channel, word, value, usual) });
+    } });
+    const value = setup.channel[word];
+    if (truth) input.checked = (value ?? usual) === "true";
+    else input.value = value ?? "";
+    const help = POLICY_OPTION_HELP[name] ?? "";
+    return lever(name, bounds && !truth ? `${help}: ${bounds.join(" to ")}` : help, input);
   }
 
   /** How many are asked for, and how many there are. @param {Setup} setup @param {number} running */
