@@ -168,6 +168,20 @@ def test_the_running_world_of_a_scene_is_acted_on_from_its_moment_on(show):
     assert "pod-1 answered all 60" in page.inner_text(".gl-outcome").replace("\u2011", "-")
 
 
+def test_a_scene_that_runs_is_in_sight_and_so_is_what_came_out(show):
+    page = show("#scene-7", height=800)
+    page.click(".gl-main")
+    until(page, f"{PLAY}.flow.player.position > 60")
+    seen = """((selector) => {
+      const { top, bottom } = document.querySelector(selector).getBoundingClientRect();
+      return top >= -1 && bottom <= innerHeight + 1;
+    })"""
+    assert page.evaluate(f"{seen}('.gl-stage')")
+    assert page.evaluate(f"{seen}('.gl-essay .gl-levers:last-child button')")
+    at(page, "end")
+    assert page.evaluate(f"{seen}('.gl-result')")
+
+
 def test_what_is_done_to_a_scene_at_its_end_goes_on_until_it_is_seen(show):
     page = show("#scene-8", reduced_motion="reduce")
     page.click(".gl-main")
@@ -351,6 +365,11 @@ def test_every_policy_and_each_of_its_options_is_explained(show):
               ...document.querySelectorAll(".gl-fields .gl-help-text")].map((one) => one.textContent)"""
         )
         assert [words for words in told if len(words) < 10 or words.startswith(":")] == []
+    page.select_option("select[aria-label=Policy]", "pick_first")
+    page.check("label:has-text('shuffleAddressList') input")
+    assert "policy.shuffleAddressList=true" in address(page)
+    page.uncheck("label:has-text('shuffleAddressList') input")
+    assert "shuffleAddressList" not in address(page)
 
 
 def test_what_is_done_at_the_end_is_followed_by_more_of_the_world(show):
@@ -389,6 +408,15 @@ def test_the_pods_lever_is_what_is_asked_for_and_the_dead_are_told_beside_it(sho
     at(page, 100)  # before it
     assert (pods.input_value(), beside.inner_text()) == ("3", "")
     same_in_python(page)
+
+
+def test_two_worlds_are_told_of_what_is_the_same_in_them(show):
+    page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
+    at(page, 150)
+    page.click("text=Fork")
+    assert page.inner_text(".gl-note").startswith("Two worlds, the same up to 3.9 s")
+    page.click("text=One world")
+    assert page.inner_text(".gl-note") == ""
 
 
 def test_the_questions_of_one_lookup_are_told_apart(show):

@@ -116,7 +116,7 @@ export class Essay {
       element("div", { class: "gl-guess" },
         element("p", { class: "gl-ask" }, element("b", {}, scene.ask), " Drag the bars."),
         this.bars.root, this.counted,
-        element("div", { class: "gl-doing" }, this.runButton, this.acts, this.levers)),
+        element("div", { class: "gl-doing" }, this.runButton, this.levers, this.acts)),
       this.stage, this.result,
       element("div", { class: "gl-onwards" },
         ...(this.number ? [element("button", { type: "button",
@@ -260,7 +260,7 @@ export class Essay {
             element("span", {}, `${depth ? "because " : ""}${sentence}`))))));
     /** @type {HTMLElement | null} */ (this.root.querySelector(".gl-take"))?.removeAttribute("hidden");
     this.page.say(`${told} ${because}`);
-    if (isNarrow()) this.result?.scrollIntoView({ block: "nearest" });
+    this.result?.scrollIntoView({ block: "nearest" });
   }
 
   /** What came out, and why. @param {Now[]} now */
