@@ -151,7 +151,8 @@ def test_the_running_world_of_a_scene_is_acted_on_from_its_moment_on(show):
     page.click(".gl-main")
     until(page, f"{PLAY}.flow.player.position > 60")
     page.click("text=kill the pod that answers")
-    until(page, f"{PLAY}.flow.player.position > 60")
+    there = f"{PLAY}.flow.clock.timeAt({PLAY}.flow.player.u) / 1e9"
+    assert page.evaluate(f"{there} >= {PLAY}.essay.done.now - 0.05")  # where it was
     link = page.evaluate(f"{PLAY}.essay.links[0]")
     assert re.search(r";@\w+\+kill\+pod-1;@6s$", link)
     assert page.evaluate(f"{PLAY}.flow.player.playing")  # it goes on from there
@@ -333,6 +334,7 @@ def test_what_a_running_world_cannot_be_told_makes_another_and_says_so(show):
 def test_what_a_lever_means_is_there_for_touch_and_for_keys(show):
     page = show(f"#{WORLD};{CALLS}", has_touch=True, width=390)
     page.tap(".gl-lever:has(label:has-text('policy')) .gl-help-ask")
+    assert page.is_visible("#gl-help-policy")
     assert "the calls take turns" in page.inner_text("#gl-help-policy")
     page.select_option("select[aria-label=Policy]", "least_request")
     assert "fewest calls in flight (gRFC A48)" in page.inner_text("#gl-help-policy")
@@ -340,6 +342,7 @@ def test_what_a_lever_means_is_there_for_touch_and_for_keys(show):
     page.focus("label:has-text('choiceCount') input")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
+    assert page.is_visible("#gl-help-choiceCount")
     assert page.inner_text("#gl-help-choiceCount").endswith("it draws: 2 to 10")
     page.keyboard.press("Space")
     assert not page.is_visible("#gl-help-choiceCount")
