@@ -351,7 +351,8 @@ def test_what_a_lever_means_is_there_for_touch_and_for_keys(show):
         """[...document.querySelectorAll(".gl-sandbox-levers label")].map((label) => {
           const lever = label.querySelector("input, select");
           const told = document.getElementById(lever.getAttribute("aria-describedby"));
-          const { width, height } = label.parentElement.querySelector("button").getBoundingClientRect();
+          const ask = label.parentElement.querySelector("button");
+          const { width, height } = ask.getBoundingClientRect();
           return [label.textContent, told.textContent, Math.min(width, height)];
         })"""
     )
@@ -365,7 +366,8 @@ def test_every_policy_and_each_of_its_options_is_explained(show):
         page.select_option("select[aria-label=Policy]", policy)
         told = page.evaluate(
             """[document.getElementById("gl-help-policy"),
-              ...document.querySelectorAll(".gl-fields .gl-help-text")].map((one) => one.textContent)"""
+              ...document.querySelectorAll(".gl-fields .gl-help-text")].map((one) =>
+                one.textContent)"""
         )
         assert [words for words in told if len(words) < 10 or words.startswith(":")] == []
     page.select_option("select[aria-label=Policy]", "pick_first")
@@ -620,6 +622,22 @@ def test_the_times_below_the_picture_are_where_they_are(show):
         number, unit = text.split(" ")
         assert float(number) * {"s": 1, "ms": 1e-3}[unit] == pytest.approx(seconds, abs=2e-6)
     assert {"1 s", "5 s", "9 s"} <= {text for text, _ in told}
+
+
+def test_a_crowd_at_one_moment_hides_no_later_calls(show):
+    page = show("#scene-1", reduced_motion="reduce")
+    page.click("text=The sandbox")
+    page.click("text=200 clients")  # all of them call at once, and then now and then
+    solid = page.evaluate(
+        f"""(({{ flow: {{ panels: [{{ strip, ratio }}] }} }}) => {{
+          const {{ still }} = strip;
+          const [top, tall] = [62 * ratio, 28 * ratio]; // the calls' lane
+          const wide = still.width * 0.3;
+          const {{ data }} = still.getContext("2d").getImageData(wide, top, wide, tall);
+          return data.filter((value, i) => i % 4 === 3 && value > 128).length;
+        }})({PLAY})"""
+    )
+    assert solid > 500
 
 
 def test_two_worlds_side_by_side_tell_their_own_time(show):
