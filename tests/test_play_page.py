@@ -420,6 +420,9 @@ def test_two_worlds_are_told_of_what_is_the_same_in_them(show):
     at(page, 150)
     page.click("text=Fork")
     assert page.inner_text(".gl-note").startswith("Two worlds, the same up to 3.9 s")
+    tops = "[...document.querySelectorAll('.gl-panel')].map((one) => one.getBoundingClientRect().y)"
+    first, second = page.evaluate(tops)
+    assert first == second  # in sight at once
     page.click("text=One world")
     assert page.inner_text(".gl-note") == ""
 
