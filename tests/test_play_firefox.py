@@ -57,9 +57,9 @@ def test_a_guess_is_dragged_and_told(show):
 def test_the_running_world_of_a_scene_is_acted_on(show):
     page = show("#scene-2")
     page.click(".gl-main")
-    until(page, f"{PLAY}.flow.player.position > 60")
+    page.evaluate(f"{PLAY}.flow.player.to(90)")
     page.click(".gl-levers button", "scale to 5 pods")
-    assert "+scale+5;" in page.evaluate(f"{PLAY}.essay.links[0]")
+    assert page.evaluate(f"{PLAY}.essay.links[0]").endswith("+scale+5;@6s")
     until(page, "document.querySelector('.gl-outcome').textContent.includes('pod\u20115 0')")
 
 

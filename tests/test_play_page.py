@@ -149,7 +149,7 @@ def test_the_running_world_of_a_scene_is_acted_on_from_its_moment_on(show):
     page = show("#scene-1")
     assert not page.is_visible("text=kill the pod that answers")  # it does not run yet
     page.click(".gl-main")
-    until(page, f"{PLAY}.flow.player.position > 60")
+    at(page, 90)
     page.click("text=kill the pod that answers")
     there = f"{PLAY}.flow.clock.timeAt({PLAY}.flow.player.u) / 1e9"
     assert page.evaluate(f"{there} >= {PLAY}.essay.done.now - 0.05")  # where it was
@@ -172,7 +172,7 @@ def test_the_running_world_of_a_scene_is_acted_on_from_its_moment_on(show):
 def test_a_scene_that_runs_is_in_sight_and_so_is_what_came_out(show):
     page = show("#scene-7", height=800)
     page.click(".gl-main")
-    until(page, f"{PLAY}.flow.player.position > 60")
+    at(page, 60)
     seen = """((selector) => {
       const { top, bottom } = document.querySelector(selector).getBoundingClientRect();
       return top >= -1 && bottom <= innerHeight + 1;

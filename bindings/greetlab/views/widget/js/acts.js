@@ -5,8 +5,8 @@
 // left to be seen of it, for the calls are over, the world goes on, and so do they.
 
 import { come } from "./figures.js";
-import { crowd, momentOf } from "./moment.js";
-import { byChance, endOf, lasting, rateOf, setupOf } from "./script.js";
+import { momentOf } from "./moment.js";
+import { endOf, lasting, secondsOf, setupOf } from "./script.js";
 
 /** @import { Engine, World } from "./engine.js" */
 /** @import { Figures, Now } from "./figures.js" */
@@ -58,12 +58,17 @@ export function pulled(engine, act, link, figures, now, before) {
   return acted(engine, link, now, deeds, until, on !== null || until > end);
 }
 
-/** @param {string} link @param {number} now @param {number} seconds @returns {Deed[]} */
+/** Each client calls as it did last, until then. @param {string} link @param {number} now
+ * @param {number} seconds @returns {Deed[]}
+ */
 function sameCalls(link, now, seconds) {
-  const moment = momentOf(link, now);
-  const { setup } = moment;
-  if (!setup.clients || !Object.keys(setup.load).length) return [];
-  return crowd(moment, {
-    clients: setup.clients, rate: rateOf(setup), seconds, chance: byChance(setup),
-  });
+  const { loads, calling } = momentOf(link, now);
+  return [
+    ...loads.map((name) => /** @type {Deed} */ (["stop", [name], {}])),
+    ...[...calling].map(([client, words]) => {
+      const every = secondsOf(words.interval);
+      const calls = every ? String(Math.max(1, Math.round((seconds - now) / every))) : words.calls;
+      return /** @type {Deed} */ (["load", [client], { ...words, ...(calls ? { calls } : {}) }]);
+    }),
+  ];
 }

@@ -99,7 +99,7 @@ export class Essay {
           input.checked = value === this.chosen[lever.name];
           return element("label", {}, input, label);
         }))));
-    this.acts = element("div", { class: "gl-levers" });
+    this.acts = element("div", { class: "gl-levers", role: "group", "aria-label": "At this moment" });
     this.levers.hidden = this.acts.hidden = true;
     const title = element("h2", { tabindex: "-1" }, scene.title);
     const last = this.number === SCENES.length - 1;

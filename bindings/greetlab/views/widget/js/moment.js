@@ -18,6 +18,7 @@ import { byChance, durationOf, endOf, rateOf, secondsOf, setupOf, statementOf } 
  * @property {string[]} clients that are there, by name
  * @property {number} opened clients, ever
  * @property {string[]} loads that have not been stopped, by name
+ * @property {Map<string, Words>} calling who calls, and how
  */
 
 /** @param {string} link @param {number} seconds @returns {Moment} */
@@ -29,6 +30,8 @@ export function momentOf(link, seconds) {
   const clients = new Set();
   /** @type {Map<string, string>} a load to its client */
   const loads = new Map();
+  /** @type {Map<string, Words>} */
+  const calling = new Map();
   let opened = 0;
   let loaded = 0;
   for (const told of statements) {
@@ -38,14 +41,21 @@ export function momentOf(link, seconds) {
     if (verb === "change") world = { ...world, ...named };
     else if (verb === "scale") world = { ...world, pods: given[0] };
     else if (verb === "open") clients.add(`client-${++opened}`);
-    else if (verb === "close") clients.delete(given[0]);
+    else if (verb === "close") {
+      clients.delete(given[0]);
+      calling.delete(given[0]);
+    }
     else if (verb === "load") {
       loads.set(`load-${++loaded}`, given[0]);
+      calling.set(given[0], named);
       load = named;
-    } else if (verb === "stop" || verb === "cancel") loads.delete(given[0]);
+    } else if (verb === "stop" || verb === "cancel") {
+      calling.delete(loads.get(given[0]) ?? "");
+      loads.delete(given[0]);
+    }
   }
   return {
-    seconds, setup: { ...setup, world, load, clients: clients.size }, clients: [...clients], opened,
+    seconds, setup: { ...setup, world, load, clients: clients.size }, clients: [...clients], opened, calling,
     loads: [...loads].filter(([, client]) => clients.has(client)).map(([name]) => name),
   };
 }
