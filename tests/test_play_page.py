@@ -377,6 +377,18 @@ def test_every_policy_and_each_of_its_options_is_explained(show):
     assert "shuffleAddressList" not in address(page)
 
 
+def test_a_pod_that_is_well_again_looks_well(show):
+    page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
+    pod = page.locator("[data-pod=pod-2]")
+    at(page, 150)
+    both = [("slow", "quick again"), ("fail half", "fail none"), ("not serving", "serving")]
+    for ill, well in both:
+        for deed, looks in ((ill, "gl-ill"), (well, "")):
+            pod.click()
+            page.locator(".gl-menu button", has_text=re.compile(f"(^|: ){deed}")).click()
+            assert pod.get_attribute("class") == looks, deed
+
+
 def test_what_is_done_at_the_end_is_followed_by_more_of_the_world(show):
     page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
     at(page, "end")

@@ -8,6 +8,7 @@ import { EngineError } from "./engine.js";
 import { BETWEEN, pace, styleOf } from "./essay.js";
 import { Figures, opened } from "./figures.js";
 import { Flow } from "./flow.js";
+import { DEAD, WELL } from "./lesson.js";
 import { Levers, inhabited } from "./levers.js";
 import { recorded } from "./recorded.js";
 import { endOf, linkOf, setupOf } from "./script.js";
@@ -43,7 +44,7 @@ const WATCH = {
 };
 const NO_WORLD = "v1+pods=0";
 const SIDES = ["A", "B"];
-const GONE = new Set(["killed", "lost", "stopped", "draining", null]);
+const GONE = new Set([...DEAD, "draining", "told to end", null]);
 const MOST_SHOWN = 12; // pods by name; the picture shows more
 
 /** What can be done to a pod. @type {[string, string, Value[]][]} */
@@ -317,7 +318,7 @@ export class Sandbox {
     this.showPods();
   }
 
-  /** The pods' states at this moment: its name to "serving", "killed", ... */
+  /** The pods' states at this moment: its name to "ready", "killed", ... */
   states() {
     const model = this.flow?.models[this.side];
     const position = this.flow?.clock.positions[this.side][this.flow.player.position] ?? 0;
@@ -340,7 +341,7 @@ export class Sandbox {
     this.podsShown = key;
     const had = document.activeElement?.getAttribute("data-pod");
     this.pods.replaceChildren(...shown.map(([pod, state]) => {
-      const good = state === null || ["started", "ready", "serving"].includes(state);
+      const good = state === null || WELL.has(state);
       return element("button", { type: "button", "data-pod": pod, "aria-haspopup": "true",
         "aria-label": `${pod}${good ? "" : `, ${state}`}: what is done to it?`,
         class: good ? "" : "gl-ill",
