@@ -560,6 +560,7 @@ def test_a_pod_is_killed_by_a_click_in_the_picture(show):
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.dataset.pod") == "pod-2"
     page.keyboard.press("Enter")
+    assert page.locator(".gl-menu button").count() == 2  # of a dead one: restart it, or leave it
     page.click(".gl-menu >> text=restart")
     assert "restart+pod-2" in address(page)
     same_in_python(page)

@@ -375,11 +375,13 @@ export class Sandbox {
   openMenu(pod, x, y) {
     this.flow?.player.pause();
     const whose = this.worlds.length > 1 ? ` of ${SIDES[this.side]}` : "";
+    const dead = DEAD.has(this.states().get(pod) ?? null);
+    const deeds = TO_A_POD.filter(([verb]) => !dead || verb === "restart");
     this.menu.setAttribute("aria-label", `What is done to ${pod}`);
     this.menu.replaceChildren(
       element("p", {}, shape(styleOf(this.palette, pod)), element("b", {}, pod),
         `${whose} at ${this.now().toFixed(2)} s`),
-      ...TO_A_POD.map(([verb, label, more]) => element("button", { type: "button",
+      ...deeds.map(([verb, label, more]) => element("button", { type: "button",
         onclick: () => this.act([[verb, [pod, ...more.map(String)], {}]]) }, label)),
       element("button", { type: "button", onclick: () => this.closeMenu() }, "leave it"));
     this.menu.hidden = false;
