@@ -23,7 +23,10 @@ def main() -> None:
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
         page = chromium.new_page(
-            viewport={"width": 1280, "height": 900}, device_scale_factor=1.5, color_scheme="light"
+            viewport={"width": 1280, "height": 900},
+            device_scale_factor=1.5,
+            color_scheme="light",
+            bypass_csp=True,  # Playwright's waiting needs eval()
         )
         page.goto(page_file.as_uri())
         page.wait_for_function("document.getElementById('play').play?.flow")

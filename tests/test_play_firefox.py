@@ -54,6 +54,15 @@ def test_a_guess_is_dragged_and_told(show):
     page.press("Enter")
 
 
+def test_the_running_world_of_a_scene_is_acted_on(show):
+    page = show("#scene-2")
+    page.click(".gl-main")
+    page.evaluate(f"{PLAY}.flow.player.to(90)")
+    page.click(".gl-levers button", "scale to 5 pods")
+    assert page.evaluate(f"{PLAY}.essay.links[0]").endswith("+scale+5;@6s")
+    until(page, "document.querySelector('.gl-outcome').textContent.includes('pod\u20115 0')")
+
+
 def test_a_lever_of_the_sandbox_makes_another_world(show):
     page = show(KILLED)
     assert page.evaluate(f"{PLAY}.world.digest") == digest(KILLED)

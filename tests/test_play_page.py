@@ -145,6 +145,58 @@ def test_the_why_is_of_how_the_levers_stand(show):
     assert "pod\N{NON-BREAKING HYPHEN}2 is silent" in page.inner_text(".gl-lesson")
 
 
+def test_the_running_world_of_a_scene_is_acted_on_from_its_moment_on(show):
+    page = show("#scene-1")
+    assert not page.is_visible("text=kill the pod that answers")  # it does not run yet
+    page.click(".gl-main")
+    at(page, 90)
+    page.click("text=kill the pod that answers")
+    there = f"{PLAY}.flow.clock.timeAt({PLAY}.flow.player.u) / 1e9"
+    assert page.evaluate(f"{there} >= {PLAY}.essay.done.now - 0.05")  # where it was
+    link = page.evaluate(f"{PLAY}.essay.links[0]")
+    assert re.search(r";@\w+\+kill\+pod-1;@6s$", link)
+    assert page.evaluate(f"{PLAY}.flow.player.playing")  # it goes on from there
+    at(page, "end")
+    said = page.inner_text(".gl-outcome").replace("\u2011", "-")
+    assert re.match(r"Since \d\.\d s: pod-1 0, pod-2 \d+, pod-3 0", said), said
+    assert "the ClusterIP chose again" in page.inner_text(".gl-because").replace("\n", " ")
+    page.click("text=Take it to the sandbox")
+    assert address(page).endswith(f"#{link}")
+    same_in_python(page)
+    page.go_back()
+    page.click(".gl-main")  # anew
+    at(page, "end")
+    assert "pod-1 answered all 60" in page.inner_text(".gl-outcome").replace("\u2011", "-")
+
+
+def test_a_scene_that_runs_is_in_sight_and_so_is_what_came_out(show):
+    page = show("#scene-7", height=800)
+    page.click(".gl-main")
+    at(page, 60)
+    seen = """((selector) => {
+      const { top, bottom } = document.querySelector(selector).getBoundingClientRect();
+      return top >= -1 && bottom <= innerHeight + 1;
+    })"""
+    assert page.evaluate(f"{seen}('.gl-stage')")
+    assert page.evaluate(f"{seen}('.gl-essay .gl-levers:last-child button')")
+    at(page, "end")
+    assert page.evaluate(f"{seen}('.gl-result')")
+
+
+def test_what_is_done_to_a_scene_at_its_end_goes_on_until_it_is_seen(show):
+    page = show("#scene-8", reduced_motion="reduce")
+    page.click(".gl-main")
+    until(page, "document.querySelector('.gl-outcome').textContent")
+    page.click("text=start pod-2 again")
+    said = page.inner_text(".gl-outcome").replace("\u2011", "-")
+    assert int(re.search(r"pod-2 (\d+)", said)[1]) > 5, said
+    page.click("text=The connection to the pod that came last")
+    assert "is left alone until" in page.inner_text(".gl-because ol")  # its backoff
+    page.click(".gl-levers input[name='gl-how'][value='lose']")  # another world, from its beginning
+    assert "pod-2 0" in page.inner_text(".gl-outcome").replace("\u2011", "-")
+    assert "restart" not in page.evaluate(f"{PLAY}.essay.links[0]")
+
+
 def test_the_scenes_follow_each_other_by_keys(show):
     page = show("#scene-4")
     page.focus("text=Next:")
@@ -160,6 +212,7 @@ def test_the_scenes_follow_each_other_by_keys(show):
     assert "As you guessed." in page.inner_text(".gl-outcome")
     page.click("text=Take it to the sandbox")
     assert "start_interval=300ms" in address(page)
+    assert page.inner_text(".gl-note").startswith("Watch for what DNS knows")
     same_in_python(page)
     page.click("text=The essay")
     assert address(page).endswith("#scene-5")
@@ -177,12 +230,14 @@ def test_every_scene_s_claim_holds_at_every_place_of_its_levers(show):
 def test_the_presets_are_what_they_say(show):
     page = show(f"#{WORLD};{CALLS}")
     page.click("text=sticky")
+    assert page.inner_text(".gl-note").startswith("Watch for the one connection")
     at(page, "end")
     assert sorted(shares(page).values()) == [0, 0, 100]
     page.click("text=cured")
     at(page, "end")
     assert sorted(shares(page).values()) == [33, 33, 34]
     page.click("text=a pod killed")
+    assert page.inner_text(".gl-note").startswith("Watch for what one call pays")
     at(page, "end")
     assert shares(page)["pod-2"] < 20
     assert sum(shares(page).values()) == 100
@@ -218,7 +273,7 @@ def test_a_lever_makes_another_world_and_its_link(show):
 def lever(page, name, value):
     """Pulls one: its group is unfolded, its words are typed."""
     unfold(page)
-    page.fill(f".gl-lever:has-text('{name}') input >> nth=0", value)
+    page.fill(f".gl-lever label:has-text('{name}') input >> nth=0", value)
     page.keyboard.press("Tab")
     assert page.inner_text(".gl-said") == ""
 
@@ -273,7 +328,123 @@ def test_what_a_running_world_cannot_be_told_makes_another_and_says_so(show):
     assert "kill+pod-2" in address(page)
     until(page, f"{PLAY}.sandbox.now() > 3.8")  # the moment is the same
     page.click("text=cured")
+    assert page.inner_text(".gl-note").startswith("Watch for three addresses")
+
+
+def test_what_a_lever_means_is_there_for_touch_and_for_keys(show):
+    page = show(f"#{WORLD};{CALLS}", has_touch=True, width=390)
+    page.tap(".gl-lever:has(label:has-text('policy')) .gl-help-ask")
+    assert page.is_visible("#gl-help-policy")
+    assert "the calls take turns" in page.inner_text("#gl-help-policy")
+    page.select_option("select[aria-label=Policy]", "least_request")
+    assert "fewest calls in flight (gRFC A48)" in page.inner_text("#gl-help-policy")
+    unfold(page)
+    page.focus("label:has-text('choiceCount') input")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.is_visible("#gl-help-choiceCount")
+    assert page.inner_text("#gl-help-choiceCount").endswith("it draws: 2 to 10")
+    page.keyboard.press("Space")
+    assert not page.is_visible("#gl-help-choiceCount")
+    # Each lever has one, of which a screen reader hears where the lever is.
+    told = page.evaluate(
+        """[...document.querySelectorAll(".gl-sandbox-levers label")].map((label) => {
+          const lever = label.querySelector("input, select");
+          const told = document.getElementById(lever.getAttribute("aria-describedby"));
+          const ask = label.parentElement.querySelector("button");
+          const { width, height } = ask.getBoundingClientRect();
+          return [label.textContent, told.textContent, Math.min(width, height)];
+        })"""
+    )
+    assert len(told) > 40
+    assert [name for name, words, size in told if len(words) < 10 or size < 24] == []
+
+
+def test_every_policy_and_each_of_its_options_is_explained(show):
+    page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
+    for policy in gl.POLICIES:
+        page.select_option("select[aria-label=Policy]", policy)
+        told = page.evaluate(
+            """[document.getElementById("gl-help-policy"),
+              ...document.querySelectorAll(".gl-fields .gl-help-text")].map((one) =>
+                one.textContent)"""
+        )
+        assert [words for words in told if len(words) < 10 or words.startswith(":")] == []
+    page.select_option("select[aria-label=Policy]", "pick_first")
+    page.check("label:has-text('shuffleAddressList') input")
+    assert "policy.shuffleAddressList=true" in address(page)
+    page.uncheck("label:has-text('shuffleAddressList') input")
+    assert "shuffleAddressList" not in address(page)
+
+
+def test_a_pod_that_is_well_again_looks_well(show):
+    page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
+    pod = page.locator("[data-pod=pod-2]")
+    at(page, 150)
+    both = [("slow", "quick again"), ("fail half", "fail none"), ("not serving", "serving")]
+    for ill, well in both:
+        for deed, looks in ((ill, "gl-ill"), (well, "")):
+            pod.click()
+            page.locator(".gl-menu button", has_text=re.compile(f"(^|: ){deed}")).click()
+            assert pod.get_attribute("class") == looks, deed
+
+
+def test_what_is_done_at_the_end_is_followed_by_more_of_the_world(show):
+    page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
+    at(page, "end")
+    page.click("[data-pod=pod-2]")
+    page.click(".gl-menu >> text=kill")
+    assert re.search(r";@\w+\+kill\+pod-2;stop\+load-1;load\+client-1\+calls=50", address(page))
+    assert "it goes on to 14.9 s" in page.inner_text(".gl-note")
+    at(page, "end")
+    assert sum(shares(page).values()) == 150
+    assert shares(page)["pod-2"] < 36
+    same_in_python(page)
+    lever(page, "calls a second", "50")  # at the new end
+    assert "calls=250+interval=20ms" in address(page)
+    page.click("text=cured")
+    at(page, 150)  # in the middle: there is enough of it left
+    page.click("[data-pod=pod-2]")
+    page.click(".gl-menu >> text=kill")
+    assert address(page).endswith("kill+pod-2;@10s")
     assert page.inner_text(".gl-note") == ""
+
+
+def test_the_pods_lever_is_what_is_asked_for_and_the_dead_are_told_beside_it(show):
+    page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
+    at(page, 150)
+    page.click("[data-pod=pod-2]")
+    page.click(".gl-menu >> text=kill")
+    pods = page.locator("input[aria-label=Pods]")
+    beside = page.locator(".gl-lever:has(input[aria-label=Pods]) .gl-aside")
+    assert (pods.input_value(), beside.inner_text()) == ("3", "2 running now")
+    pods.focus()
+    page.keyboard.press("ArrowRight")
+    assert "scale+4" in address(page)
+    assert (pods.input_value(), beside.inner_text()) == ("4", "")
+    at(page, 100)  # before it
+    assert (pods.input_value(), beside.inner_text()) == ("3", "")
+    same_in_python(page)
+
+
+def test_two_worlds_are_told_of_what_is_the_same_in_them(show):
+    page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
+    at(page, 150)
+    page.click("text=Fork")
+    assert page.inner_text(".gl-note").startswith("Two worlds, the same up to 3.9 s")
+    tops = "[...document.querySelectorAll('.gl-panel')].map((one) => one.getBoundingClientRect().y)"
+    first, second = page.evaluate(tops)
+    assert first == second  # in sight at once
+    page.click("text=One world")
+    assert page.inner_text(".gl-note") == ""
+
+
+def test_the_questions_of_one_lookup_are_told_apart(show):
+    page = show(f"#{WORLD};{CALLS}", reduced_motion="reduce")
+    at(page, "end")
+    figures = page.inner_text(".gl-figures")
+    assert re.search(r"lookups of the name\s+1\b", figures)
+    assert re.search(r"questions to DNS\s+A lookup asks two: .*\(A\).*\(AAAA\)\.\s+2\b", figures)
 
 
 def test_retries_have_levers_and_one_brings_what_it_needs(show):
@@ -389,6 +560,7 @@ def test_a_pod_is_killed_by_a_click_in_the_picture(show):
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.dataset.pod") == "pod-2"
     page.keyboard.press("Enter")
+    assert page.locator(".gl-menu button").count() == 2  # of a dead one: restart it, or leave it
     page.click(".gl-menu >> text=restart")
     assert "restart+pod-2" in address(page)
     same_in_python(page)
@@ -452,6 +624,47 @@ def test_the_picture_is_stepped_scrubbed_and_played_at_any_speed(show):
         page.evaluate(f"{PLAY}.flow.player.play()")
         until(page, f"{PLAY}.flow.player.u > {PLAY}.flow.clock.u[99]")
         page.evaluate(f"{PLAY}.flow.player.pause()")
+
+
+def test_the_times_below_the_picture_are_where_they_are(show):
+    page = show(f"#{WORLD};{CALLS}".replace("@10s", "@4s+kill+pod-2;@10s"))
+    at(page, "end")
+    told = page.evaluate(
+        f"""(({{ flow: {{ clock, panels: [{{ strip }}] }} }}) => strip.times.map(({{ x, text }}) =>
+          [text, clock.timeAt(strip.u(x)) / 1e9]))({PLAY})"""
+    )
+    assert len(told) > 5
+    for text, seconds in told:
+        number, unit = text.split(" ")
+        assert float(number) * {"s": 1, "ms": 1e-3}[unit] == pytest.approx(seconds, abs=2e-6)
+    assert {"1 s", "5 s", "9 s"} <= {text for text, _ in told}
+
+
+def test_a_crowd_at_one_moment_hides_no_later_calls(show):
+    page = show("#scene-1", reduced_motion="reduce")
+    page.click("text=The sandbox")
+    page.click("text=200 clients")  # all of them call at once, and then now and then
+    solid = page.evaluate(
+        f"""(({{ flow: {{ panels: [{{ strip, ratio }}] }} }}) => {{
+          const {{ still }} = strip;
+          const [top, tall] = [62 * ratio, 28 * ratio]; // the calls' lane
+          const wide = still.width * 0.3;
+          const {{ data }} = still.getContext("2d").getImageData(wide, top, wide, tall);
+          return data.filter((value, i) => i % 4 === 3 && value > 128).length;
+        }})({PLAY})"""
+    )
+    assert solid > 500
+
+
+def test_two_worlds_side_by_side_tell_their_own_time(show):
+    late = WORLD.replace("open", "@2s+open")
+    page = show(f"#{late};{CALLS}", reduced_motion="reduce")
+    at(page, "end")
+    alone = page.inner_text(".gl-time").split("·")[0]
+    assert alone.startswith("10.0")
+    page.click("text=Fork")
+    at(page, "end")
+    assert page.inner_text(".gl-time").split("·")[0] == alone
 
 
 def test_a_fork_is_two_worlds_side_by_side(show):
@@ -598,13 +811,15 @@ def test_axe_finds_nothing(show, width, theme):
     page = show("#scene-8", width=width, color_scheme=theme, reduced_motion="reduce")
     page.click(".gl-main")
     until(page, "document.querySelector('.gl-outcome').textContent")
-    page.click("text=The last of these calls")
+    page.click("text=The last call that failed")
     assert wrong_for_axe(page) == []
     page.click("text=The sandbox")
     at(page, 60)
     page.click("text=Fork")
     unfold(page)
     page.click("[data-pod=pod-2]")
+    for help in page.locator(".gl-help-ask").all():
+        help.dispatch_event("click")
     assert wrong_for_axe(page) == []
     page.click("text=Your own policy")
     page.get_by_role("button", name="Run it in 100 worlds").click()

@@ -51,6 +51,16 @@ test("a silence is compressed, and shown as such", () => {
   near(clock.timeAt((from + to) / 2) / 1e9, 15.003);
 });
 
+test("a moment's place is where its time is", () => {
+  const clock = clockOf([...ONE_CALL, killed(30_003)]);
+  for (const time of [0, 400_000, 1e6, 2e6, 3e6, 15e9, 30e9, 30.003e9]) {
+    const place = clock.placeOf(time);
+    near(clock.timeAt(place) / 1e9, Math.min(time, clock.time[13]) / 1e9);
+    assert.ok(place <= clock.length);
+  }
+  assert.equal(clock.placeOf(1e12), clock.u[13]);
+});
+
 test("a longer silence takes longer", () => {
   const takes = (milliseconds) => {
     const { u } = clockOf([...ONE_CALL, killed(milliseconds)]);

@@ -1,11 +1,16 @@
 // What holds in a world at a moment, and how a lever acts from there on.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import { acted, goesOn } from "../../bindings/greetlab/views/widget/js/acts.js";
+import { Engine } from "../../bindings/greetlab/views/widget/js/engine.js";
+import { Figures, opened } from "../../bindings/greetlab/views/widget/js/figures.js";
 import { configured } from "../../bindings/greetlab/views/widget/js/levers.js";
 import { crowd, momentOf } from "../../bindings/greetlab/views/widget/js/moment.js";
 import { alike, lasting, setupOf } from "../../bindings/greetlab/views/widget/js/script.js";
 
+const WASM = new URL("../../bindings/greetlab/views/play/engine.wasm", import.meta.url);
 const LINK = "v1+pods=3+endpoint_lag=1s;open+greetserver+policy=random;" +
   "load+client-1+calls=100+interval=100ms+timeout=1s;@4s+change+endpoint_lag=2s;" +
   "stop+load-1;open+greetserver+policy=random;load+client-1+calls=30+interval=200ms;" +
@@ -23,6 +28,20 @@ test("what has been said by then holds, and no more", () => {
   const after = momentOf(LINK, 7);
   assert.deepEqual([after.clients, after.loads], [["client-2"], ["load-3"]]);
   assert.equal(after.opened, 2);
+});
+
+test("what is done when the calls are over: each client calls again, as it did", async () => {
+  const engine = await Engine.load(readFileSync(WASM));
+  const link = "v1+pods=3+seed=7;open+greetserver;open+greetserver;open+greetserver;" +
+    "load+client-1+calls=20+interval=100ms+timeout=1s;load+client-2+calls=4;@2s";
+  const world = opened(engine, link);
+  const figures = new Figures(world);
+  assert.equal(goesOn(link, figures, 1), null);
+  const last = figures.times.at(-1);
+  assert.equal(goesOn(link, figures, last), last + 5);
+  const after = acted(engine, link, 1.95, [["scale", ["5"], {}]], 7, true).link();
+  assert.match(after, /;@1950ms\+scale\+5;stop\+load-1;stop\+load-2;load\+client-1\+calls=50\+interval=100ms\+timeout=1s;load\+client-2\+calls=4;@7s$/);
+  assert.doesNotMatch(acted(engine, link, 1, [["scale", ["5"], {}]], 2, false).link(), /stop/);
 });
 
 test("another crowd: the calls of before stop, and others begin, until the end", () => {

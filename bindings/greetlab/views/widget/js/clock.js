@@ -137,6 +137,17 @@ export class Clock {
     const share = this.moved[next] ? Math.max(0, (u - begin) / this.moved[next]) : 1;
     return this.time[next - 1] + (this.time[next] - this.time[next - 1]) * share;
   }
+  /** Where a moment has its place: what `timeAt` is backwards, the first such place.
+   * @param {number} time nanoseconds after the origin
+   */
+  placeOf(time) {
+    const next = countBelow(this.time, time);
+    if (!next) return this.u[0] - this.moved[0];
+    if (next >= this.events) return this.u[this.events - 1];
+    const [before, after] = [Math.max(this.time[next - 1], 0), this.time[next]];
+    const share = after > before ? Math.max(0, (time - before) / (after - before)) : 1;
+    return this.u[next] - this.moved[next] * (1 - share);
+  }
   /** @param {number} u */
   idleAt(u) {
     return this.idle.find((span) => u > span.from && u < span.to) ?? null;

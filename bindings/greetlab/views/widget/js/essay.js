@@ -1,18 +1,20 @@
 // @ts-check
 // --- The essay: one scene at a time: guess, run, see what came out, and why ----------------------
 
+import { pulled } from "./acts.js";
 import { Bars } from "./bars.js";
+import { LAST_CALL, chainOf } from "./chain.js";
 import { element, set } from "./elements.js";
 import { Figures, opened } from "./figures.js";
 import { Flow } from "./flow.js";
 import { SPEEDS } from "./player.js";
 import { recorded } from "./recorded.js";
-import { SCENES, filled, usual } from "./scenes.js";
+import { SCENES, cameSince, filled, usual } from "./scenes.js";
 
 /** @import { Engine, World } from "./engine.js" */
 /** @import { Now } from "./figures.js" */
 /** @import { Style } from "./recorded.js" */
-/** @import { Chosen, Scene } from "./scenes.js" */
+/** @import { Act, Chosen, Scene } from "./scenes.js" */
 
 /** @typedef {{ styles: Style[], failed: string }} Palette */
 
@@ -38,27 +40,11 @@ export function pace(flow, seconds) {
   flow.player.speed = SPEEDS.findLast((one) => one <= Math.max(speed, 0.5)) ?? 1;
 }
 
-/** The last call, to one of these pods if there is one, in its causes. @param {World} world
- * @param {string[]} [pods]
- */
-export function chainOf(world, pods = []) {
-  const calls = world.table("calls");
-  let found = -1;
-  let best = false;
-  for (let row = 0; row < calls.rows; ++row) {
-    const picked = calls.get(row, "picked");
-    const good = pods.includes(world.word(calls.get(row, "pod")));
-    if (picked >= 0 && (good || !best)) [found, best] = [picked, good];
-  }
-  if (found < 0) return [];
-  return world.event(found).why().map(({ seconds, sentence }) => ({ seconds, sentence }));
-}
-
 export class Essay {
   /**
    * @param {Engine} engine
    * @param {Palette} palette
-   * @param {{ say: (text: string) => void, open: (link: string) => void,
+   * @param {{ say: (text: string) => void, open: (link: string, watch: string) => void,
    *   preset: (name: string) => void, gone: (scene: number) => void }} page
    */
   constructor(engine, palette, page) {
@@ -73,6 +59,10 @@ export class Essay {
     this.chosen = {};
     /** @type {Figures[]} */
     this.figures = [];
+    /** @type {string[]} */
+    this.links = []; // of the worlds
+    /** What was done to them last, and when. @type {{ act: Act, now: number, before: Now } | null} */
+    this.done = null;
   }
 
   /** @returns {Scene} */
@@ -97,8 +87,9 @@ export class Essay {
     this.why = element("div", { class: "gl-because", hidden: "" });
     this.result = element("div", { class: "gl-result" }, this.came, this.why);
     this.stage = element("div", { class: "gl-stage" });
-    this.levers = element("div", { class: "gl-levers" }, ...scene.levers.map((lever) =>
-      element("fieldset", { class: "gl-choice" },
+    this.levers = element("div", { class: "gl-levers gl-worlds" },
+      element("p", {}, "In another world:"),
+      ...scene.levers.map((lever) => element("fieldset", { class: "gl-choice" },
         element("legend", {}, lever.label),
         ...lever.values.map(([value, label]) => {
           const input = element("input", {
@@ -108,7 +99,8 @@ export class Essay {
           input.checked = value === this.chosen[lever.name];
           return element("label", {}, input, label);
         }))));
-    this.levers.hidden = true;
+    this.acts = element("div", { class: "gl-levers", role: "group", "aria-label": "At this moment" });
+    this.levers.hidden = this.acts.hidden = true;
     const title = element("h2", { tabindex: "-1" }, scene.title);
     const last = this.number === SCENES.length - 1;
     this.root.replaceChildren(
@@ -124,14 +116,13 @@ export class Essay {
       element("div", { class: "gl-guess" },
         element("p", { class: "gl-ask" }, element("b", {}, scene.ask), " Drag the bars."),
         this.bars.root, this.counted,
-        element("div", { class: "gl-doing" }, this.runButton, this.levers)),
+        element("div", { class: "gl-doing" }, this.runButton, this.levers, this.acts)),
       this.stage, this.result,
       element("div", { class: "gl-onwards" },
         ...(this.number ? [element("button", { type: "button",
           onclick: () => this.go(this.number - 1, true) }, "← Back")] : []),
         element("button", { type: "button", class: "gl-take", hidden: "",
-          onclick: () => this.page.open(scene.worlds.slice(0, SHOWN)
-            .map(({ script }) => filled(script, this.chosen)).join(BETWEEN)) },
+          onclick: () => this.page.open(this.links.slice(0, SHOWN).join(BETWEEN), scene.watch) },
           "Take it to the sandbox"),
         last ? element("button", { type: "button",
           onclick: () => this.page.preset("200 clients") }, "Next: two hundred clients, in the sandbox →")
@@ -157,10 +148,10 @@ export class Essay {
     const { scene, bars, counted } = this;
     if (!bars || !counted) return;
     const guess = bars.guess();
-    if (scene.unit === "p99") return set(counted, guess ? "milliseconds" : "Or run it without a guess.");
+    const none = this.flow ? "" : "Or run it without a guess.";
+    if (scene.unit === "p99") return set(counted, guess ? "milliseconds" : none);
     const sum = [...(guess?.values() ?? [])].reduce((all, one) => all + one, 0);
-    set(counted, guess ? `handed out: ${sum} of ${scene.most} calls`
-      : "Or run it without a guess.");
+    set(counted, guess ? `handed out: ${sum} of ${scene.most} calls` : none);
   }
 
   /** @param {string} name @param {string} value */
@@ -171,44 +162,70 @@ export class Essay {
 
   /** Makes the scene's worlds, and plays them. */
   run() {
-    const { scene, chosen, engine, palette } = this;
-    if (!this.bars || !this.stage || !this.levers) return;
+    const { scene, chosen, engine } = this;
+    this.done = null;
+    this.show(scene.worlds.map(({ script }) => opened(engine, filled(script, chosen))), 0);
+    this.page.say("It runs.");
+  }
+
+  /** Something is done to the worlds, at the moment of the picture. @param {Act} act */
+  pull(act) {
+    const { engine, figures, flow } = this;
+    if (!flow) return;
+    const now = figures[0].seconds(flow.clock.positions[0][flow.player.position]);
+    const before = figures[0].at(figures[0].position(now));
+    const worlds = this.links.map((link, i) => pulled(engine, act, link, figures[i], now, before));
+    this.done = { act, now, before };
+    this.show(worlds, now);
+    this.page.say(`At ${now.toFixed(1)} s: ${act.label}.`);
+  }
+
+  /** @param {World[]} worlds they are freed @param {number} now seconds: where it plays from */
+  show(worlds, now) {
+    const { scene, chosen, palette, done } = this;
+    if (!this.bars || !this.stage || !this.levers || !this.acts) return;
     this.leave();
     this.bars.empty();
     this.levers.hidden = false;
-    set(/** @type {Element} */ (this.runButton), "Run it again");
-    this.figures = [];
-    const packed = [];
-    /** @type {{ seconds: number, sentence: string }[]} */
-    this.chain = [];
-    for (const [number, { title, script }] of scene.worlds.entries()) {
-      const world = opened(engine, filled(script, chosen));
-      this.figures.push(new Figures(world));
-      if (number < SHOWN) {
-        packed.push(recorded(world, filled(title, chosen), palette.styles, palette.failed));
-      }
-      if (!number) this.chain = chainOf(world, scene.picked);
-      world.free();
+    const acts = scene.acts?.(chosen) ?? [];
+    this.acts.hidden = !acts.length;
+    if (!done) {
+      this.acts.replaceChildren(element("p", {}, "At this moment:"), ...acts.map((act) =>
+        element("button", { type: "button", onclick: () => this.pull(act) }, act.label)));
     }
+    set(/** @type {Element} */ (this.runButton), "Run it again");
+    this.figures = worlds.map((world) => new Figures(world));
+    this.links = worlds.map((world) => world.link().slice(1));
+    const packed = worlds.slice(0, SHOWN).map((world, i) =>
+      recorded(world, filled(scene.worlds[i].title, chosen), palette.styles, palette.failed));
+    const example = done ? done.act.example : scene.example?.(chosen);
+    this.because = chainOf(worlds[0], example ?? LAST_CALL, done?.now ?? 0);
+    for (const world of worlds) world.free();
     const others = this.figures[0].pods.filter((pod) => !scene.bars.includes(pod));
     if (scene.unit === "calls") {
       const there = new Set(this.figures[0].pods);
-      const names = [...scene.bars, ...others].filter((name) => name === "failed" || there.has(name) ||
-        this.bars?.moved.has(name));
-      this.bars.show(this.barsOf(names.sort(failedLast)), scene.most);
+      const last = this.values(this.figures.map((figures) => figures.at(undefined, scene.since)));
+      const failed = last.get("failed") && !scene.bars.includes("failed") ? ["failed"] : [];
+      const names = [...scene.bars, ...others, ...failed].filter((name) => name === "failed" ||
+        there.has(name) || this.bars?.moved.has(name));
+      this.bars.show(this.barsOf(names.sort(failedLast)), Math.max(scene.most, ...last.values()));
     }
     const root = element("div");
     this.stage.replaceChildren(root);
     this.flow = new Flow(root, packed);
     pace(this.flow, LASTS);
     this.over = false;
+    this.count();
     set(/** @type {Element} */ (this.came), "");
     if (this.why) this.why.hidden = true;
     this.flow.drawn = () => this.drawn();
-    this.page.say("It runs.");
-    if (isNarrow()) this.stage.scrollIntoView();
-    if (this.flow.player.calm) this.flow.player.toEnd();
-    else this.flow.player.play();
+    // All of it that there is room for; in one column from its top on.
+    this.stage.scrollIntoView({ block: isNarrow() ? "start" : "nearest" });
+    const { clock, player } = this.flow;
+    if (player.calm) return player.toEnd();
+    const position = this.figures[0].position(now);
+    if (now > 0) player.to(clock.positions[0].findIndex((one) => one >= position));
+    player.play();
   }
 
   /** The bars as far as the picture is; at its end, what came out and why. */
@@ -227,22 +244,36 @@ export class Essay {
     bars.fill(this.values(now));
     if (!ended || this.over) return;
     this.over = true;
-    const { chosen, came, why } = this;
+    const { came, why } = this;
     if (!came || !why) return;
-    const far = this.distance(now);
-    const because = scene.otherwise?.(chosen) ?? scene.because;
-    set(came, unbroken(`${scene.came(now, chosen)}${far}`));
+    const { told, because } = this.outcome(now);
+    set(came, unbroken(told));
     why.hidden = false;
+    const { title = "", chain = [] } = this.because ?? {};
+    const which = scene.worlds.length > 1 ? ` (${scene.worlds[0].title})` : "";
     why.replaceChildren(
       element("h3", {}, "Why it happened"), element("p", {}, unbroken(because)),
       element("details", {},
-        element("summary", {}, "The last of these calls, and what led to it"),
-        element("ol", {}, ...(this.chain ?? []).map(({ seconds, sentence }, depth) =>
+        element("summary", {}, `${title}${which}, and what led to it`),
+        element("ol", {}, ...chain.map(({ seconds, sentence }, depth) =>
           element("li", {}, element("span", { class: "gl-at" }, `${seconds.toFixed(3)} s`),
             element("span", {}, `${depth ? "because " : ""}${sentence}`))))));
     /** @type {HTMLElement | null} */ (this.root.querySelector(".gl-take"))?.removeAttribute("hidden");
-    this.page.say(`${scene.came(now, chosen)}${far} ${because}`);
-    if (isNarrow()) this.result?.scrollIntoView({ block: "nearest" });
+    this.page.say(`${told} ${because}`);
+    this.result?.scrollIntoView({ block: "nearest" });
+  }
+
+  /** What came out, and why. @param {Now[]} now */
+  outcome(now) {
+    const { scene, chosen, done, figures } = this;
+    if (done) {
+      const since = figures.map((one) => one.at(undefined, done.now));
+      return { told: `Since ${done.now.toFixed(1)} s: ${cameSince(scene, since)}`, because: done.act.because };
+    }
+    return {
+      told: `${scene.came(now, chosen)}${this.distance(now)}`,
+      because: scene.otherwise?.(chosen) ?? scene.because,
+    };
   }
 
   /** What the bars show. @param {Now[]} now @returns {Map<string, number>} */

@@ -9,13 +9,15 @@ import { countBelow } from "./track.js";
  * Figures at a moment. Times are seconds.
  * @typedef {object} Now
  * @property {Map<string, number>} answered each pod's calls
+ * @property {string} latest the pod that answered last; "": none has
  * @property {number} ended calls, well or not
  * @property {number} failed
  * @property {number} p50 of the calls that ended, as p99; NaN: none did
  * @property {number} p99
  * @property {number} open connections
  * @property {number} opened connections, up to now
- * @property {number} questions to DNS
+ * @property {number} lookups of a name
+ * @property {number} questions to DNS: A and AAAA are two
  */
 /** @typedef {{ start: number, end: number, seconds: number, pod: string, ok: boolean }} Ended */
 
@@ -78,8 +80,14 @@ export class Figures {
     }
     this.up = up.sort((a, b) => a - b);
     this.down = down.sort((a, b) => a - b);
-    const asked = world.engine.about.kinds.findIndex((kind) => kind.name === "QueryAnswered");
-    this.questions = [...this.times.keys()].filter((row) => world.event(row).get("kind") === asked);
+    const { kinds } = world.engine.about;
+    /** @param {string} name */
+    const rowsOf = (name) => {
+      const kind = kinds.findIndex((one) => one.name === name);
+      return [...this.times.keys()].filter((row) => world.events.get(row, "kind") === kind);
+    };
+    this.lookups = rowsOf("LookupStarted");
+    this.questions = rowsOf("QueryAnswered");
   }
 
   /** The moment at which so many events have happened. @param {number} position */
@@ -104,11 +112,12 @@ export class Figures {
     const all = new Float64Array(this.calls.length);
     let many = 0;
     let failed = 0;
+    let latest = "";
     for (const { start, end, seconds, pod, ok } of this.calls) {
       if (end >= position) break;
       if (start < since) continue;
       all[many++] = seconds;
-      if (ok) answered.set(pod, (answered.get(pod) ?? 0) + 1);
+      if (ok) answered.set((latest = pod), (answered.get(pod) ?? 0) + 1);
       else ++failed;
     }
     const took = all.subarray(0, many).sort();
@@ -116,9 +125,9 @@ export class Figures {
     const quantile = (share) => took[Math.ceil(took.length * share) - 1] ?? NaN;
     const up = countBelow(this.up, position);
     return {
-      answered, failed, ended: took.length, p50: quantile(0.5), p99: quantile(0.99),
+      answered, latest, failed, ended: took.length, p50: quantile(0.5), p99: quantile(0.99),
       opened: up, open: up - countBelow(this.down, position),
-      questions: countBelow(this.questions, position),
+      lookups: countBelow(this.lookups, position), questions: countBelow(this.questions, position),
     };
   }
 }

@@ -275,10 +275,12 @@ export class Flow {
     this.story.classList.toggle("gl-now", turn === at && at >= 0);
     const waits = idle && idle.seconds >= 0.1 ? `${duration(idle.seconds * 1e9)} pass quickly` : "";
     set(this.progress, waits || (at >= 0 && turn !== at ? this.sentence(at) : "") || this.tally());
-    const origin = clock.origins[0];
-    const now = clock.timeAt(player.u) + (this.panels.length > 1 ? 0 : origin);
-    const moment = now >= 1e9 ? `${(now / 1e9).toFixed(3)} s` : `${(now / 1e6).toFixed(2)} ms`;
-    set(this.readout, `${moment}  ·  event ${player.position.toLocaleString("en")} of ${
+    // Each world's own time, as its timeline has it: they may be counted from different moments.
+    const moments = new Set(clock.origins.map((origin) => {
+      const now = clock.timeAt(player.u) + origin;
+      return now >= 1e9 ? `${(now / 1e9).toFixed(3)} s` : `${(now / 1e6).toFixed(2)} ms`;
+    }));
+    set(this.readout, `${[...moments].join(" and ")}  ·  event ${player.position.toLocaleString("en")} of ${
       clock.events.toLocaleString("en")}`);
     this.speed.value = String(player.speed);
     if (!player.playing) {

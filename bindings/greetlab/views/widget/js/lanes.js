@@ -5,6 +5,7 @@ import { box, cross, duration, font, glyph, write } from "./glyphs.js";
 import { MOST_CARDS } from "./layout.js";
 import { WELL } from "./lesson.js";
 import { NEVER } from "./model.js";
+import { ticks } from "./ticks.js";
 
 /** @import { Clock } from "./clock.js" */
 /** @import { Pen, Style, Theme } from "./glyphs.js" */
@@ -22,6 +23,8 @@ export class Lanes {
     this.left = 0;
     this.still = new OffscreenCanvas(1, 1); // everything but the playhead
     this.height = 112;
+    /** @type {{ x: number, text: string }[]} */
+    this.times = []; // what stands below the lanes, and where
   }
 
   /** Where a moment of the picture is, across.
@@ -171,19 +174,21 @@ export class Lanes {
   drawHistogram(g, theme, y, h, calls) {
     /** @type {Map<number, Map<Pod | null, number>>} */
     const bins = new Map(); // pixel to the count per pod
-    let most = 1;
     for (const call of calls) {
       const x = Math.floor(this.x(this.rowU(call.end)) / 2) * 2;
       let bin = bins.get(x);
       if (!bin) bins.set(x, (bin = new Map()));
       const who = call.code === "OK" && call.pod ? call.pod : null;
       bin.set(who, (bin.get(who) ?? 0) + 1);
-      most = Math.max(most, [...bin.values()].reduce((sum, n) => sum + n, 0));
     }
+    // A crowd that all came at once is cut off, else nobody would see the others.
+    const totals = [...bins.values()].map((bin) => [...bin.values()].reduce((sum, n) => sum + n, 0));
+    totals.sort((a, b) => a - b);
+    const most = Math.min(totals.at(-1) ?? 1, 2 * (totals[Math.floor(totals.length * 0.95)] ?? 1));
     for (const [x, bin] of bins) {
       let bottom = y + h;
       for (const pod of [...this.model.pods, null]) {
-        const tall = ((bin.get(pod) ?? 0) / most) * h;
+        const tall = Math.min(((bin.get(pod) ?? 0) / most) * h, bottom - y);
         if (!tall) continue;
         g.fillStyle = pod ? (pod.color === "#000000" ? theme.ink : pod.color) : theme.bad;
         g.fillRect(x, bottom - tall, 2, tall);
@@ -217,30 +222,32 @@ export class Lanes {
 
   /** @param {Pen} g @param {Theme} theme @param {number} y */
   drawTimes(g, theme, y) {
-    const origin = this.clock.origins[this.panel];
-    const style = { size: 10, color: theme.quiet };
-    /** @type {number[][]} */
-    const taken = [];
-    const said = new Set(); // the clock may stand still for a while
-    /** @param {number} x @param {string} text @param {string} color */
-    const place = (x, text, color) => {
-      g.font = font(10);
-      const half = g.measureText(text).width / 2 + 9;
-      const fits = x - half > this.left - 14 && x + half < this.width;
-      if (!fits || said.has(text) || taken.some(([a, b]) => x - half < b && x + half > a)) return;
-      said.add(text);
-      taken.push([x - half, x + half]);
-      write(g, text, x, y, { ...style, color, align: "center" });
-    };
-    for (const { from, to, seconds: passed } of this.clock.idle) {
-      if (passed < 0.1) continue;
-      said.clear();
-      place(this.x((from + to) / 2), `${duration(passed * 1e9)} pass`, theme.soft);
+    g.font = font(10);
+    /** @param {string} text */
+    const wide = (text) => g.measureText(text).width;
+    const { clock, width } = this;
+    const origin = clock.origins[this.panel];
+    const first = Math.max(clock.time[0] ?? 0, 0) + origin;
+    const last = (clock.time[clock.events - 1] ?? 0) + origin;
+    /** @type {{ x: number, text: string, color: string, tick: boolean }[]} */
+    const labels = [];
+    for (const { from, to, seconds: passed } of clock.idle) {
+      const text = `${duration(passed * 1e9)} pass`;
+      const [a, b] = [this.x(from), this.x(to)];
+      if (passed * 1e9 < (last - first) / 10 || b - a < wide(text) + 12) continue;
+      labels.push({ x: (a + b) / 2, text, color: theme.soft, tick: false });
     }
-    const step = Math.max(90, (this.width - this.left) / 8);
-    for (let x = this.left + 22; x < this.width; x += step) {
-      if (this.clock.idleAt(this.u(x))) continue;
-      place(x, duration(this.clock.timeAt(this.u(x)) + origin), theme.quiet);
+    const moments = ticks({
+      first, last, x: (time) => this.x(clock.placeOf(time - origin)), wide,
+      from: this.left - 14, to: width, taken: labels.map(({ x, text }) => [x, wide(text) / 2]),
+    });
+    labels.push(...moments.map((one) => ({ ...one, color: theme.quiet, tick: true })));
+    this.times = labels;
+    for (const { x, text, color, tick } of labels) {
+      write(g, text, x, y, { size: 10, color, align: "center" });
+      if (!tick) continue;
+      g.fillStyle = color;
+      g.fillRect(x - 0.5, y - 10, 1, 4);
     }
   }
 }

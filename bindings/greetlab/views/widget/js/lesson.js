@@ -81,7 +81,7 @@ function named(pods, one, several) {
 /** @type {Set<string | null>} */
 export const DEAD = new Set(["killed", "lost", "stopped"]);
 /** @type {Set<string | null>} */
-export const WELL = new Set(["started", "ready"]);
+export const WELL = new Set(["started", "ready", "SERVING", "fast again", "well again"]);
 
 /** @param {Connection[]} open @param {number} ended */
 function proxyLesson(open, ended) {

@@ -3,7 +3,8 @@
 
 import { element, set } from "./elements.js";
 import { crowd, momentOf } from "./moment.js";
-import { alike, endOf, loaded, rateOf, setupOf } from "./script.js";
+import { POLICY_HELP, POLICY_OPTION_HELP } from "./policies.js";
+import { alike, byChance, endOf, loaded, rateOf, setupOf } from "./script.js";
 
 /** @import { About, Option } from "./engine.js" */
 /** @import { Deed, Moment } from "./moment.js" */
@@ -16,6 +17,19 @@ const SERVICE_NAMES = {
   greetserver: "ClusterIP",
   "greetserver-headless": "headless",
   "watch:///greetserver-headless": "headless, watch",
+};
+/** What the levers mean that are no option of the engine's. */
+const HELP = {
+  service: "ClusterIP: DNS has one address, which stands for all the pods. headless (clusterIP: None): " +
+    "DNS has the address of each. watch: the client asks no DNS, the cluster tells it of each change",
+  pods: "how many are asked for, as in a Deployment's spec.replicas. In Kubernetes, a container that " +
+    "dies is started again, and a pod that is deleted is replaced by another one. Here nobody does " +
+    "that, so that you see what it means to the clients: restart it, or ask for another number, and " +
+    "so many will run",
+  clients: "how many programs call, each with a channel of its own",
+  rate: "of all clients together",
+  arrival: "each after the same time; or by chance, as they come from many people (exponential gaps)",
+  seconds: "how long the world runs",
 };
 const AT_FIRST = 0.001; // seconds: before it a lever is of the beginning
 const MOST_CALLS = 20_000; // the picture keeps every one
@@ -66,6 +80,7 @@ export class Levers {
    * @param {() => [link: string, seconds: number]} does.moment of the picture
    * @param {(setup: Setup) => void} does.another world, with the same story
    * @param {(deeds: Deed[], seconds?: number) => void} does.act now; until then at least
+   * @param {() => number} does.end seconds to which the world goes if something is done to it now
    * @param {(pods: number) => void} does.scale
    */
   constructor(about, does) {
@@ -84,28 +99,32 @@ export class Levers {
     this.seconds = number("Seconds", 1, 3600);
     this.arrival = choice("Arrival", [["even", "evenly"], ["chance", "by chance"]]);
     this.said = element("output", { class: "gl-number" });
+    this.running = element("p", { class: "gl-aside" });
     this.fields = element("div", { class: "gl-fields" });
     this.service.addEventListener("change", () => this.change({ service: this.service.value }));
     this.policy.addEventListener("change", () => this.change({ channel: this.policyWords() }));
-    for (const lever of [this.clients, this.rate, this.seconds, this.arrival]) {
-      lever.addEventListener("change", () => this.load());
+    for (const one of [this.clients, this.rate, this.seconds, this.arrival]) {
+      one.addEventListener("change", () => this.load(one === this.seconds));
     }
     /** @type {{ option: Option, of: Whose, input: HTMLInputElement }[]} */
     this.options = [];
+    this.policyLever = lever("policy", POLICY_HELP.pick_first, this.policy);
+    const pods = lever("pods", HELP.pods, this.pods, this.said);
+    pods.querySelector(".gl-help-text")?.before(this.running);
     this.root = element("form", { class: "gl-sandbox-levers", "aria-label": "Levers",
       onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
       element("p", { class: "gl-legend" }, element("span", { class: "gl-now" }, "Underlined"),
         ": acts from this moment on. The others make another world, with the same commands."),
-      folded("Service and policy", true,
-        labelled("Service", this.service), labelled("policy", this.policy), this.fields),
+      folded("Service and policy", true, lever("Service", HELP.service, this.service),
+        this.policyLever, this.fields),
       folded("Pods and calls", true,
-        ...[labelled("pods", this.pods, this.said),
-          labelled("clients", this.clients), labelled("calls a second", this.rate),
-          labelled("they come", this.arrival), labelled("seconds", this.seconds)].map(live)),
+        ...[pods, lever("clients", HELP.clients, this.clients),
+          lever("calls a second", HELP.rate, this.rate), lever("they come", HELP.arrival, this.arrival),
+          lever("seconds", HELP.seconds, this.seconds)].map(live)),
       ...GROUPS.filter(({ of }) => about.options[of]).map(({ title, of, names }) => folded(title, false,
         ...about.options[of].filter(({ name }) => names.includes(name))
           .sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name))
-          .map((option) => this.lever(option, of)))));
+          .map((option) => this.option(option, of)))));
   }
 
   /** Whether it acts on the running world. @param {Option} option @param {Whose} of */
@@ -114,7 +133,7 @@ export class Levers {
   }
 
   /** @param {Option} option @param {Whose} of */
-  lever(option, of) {
+  option(option, of) {
     const truth = option.type === "truth" || option.name === HEALTH;
     const input = element("input", truth ? { type: "checkbox" }
       : { type: "text", placeholder: option.usual === "0h" ? "0" : option.usual, spellcheck: "false", autocomplete: "off" });
@@ -123,9 +142,9 @@ export class Levers {
       this.turn(option, of, value);
     });
     this.options.push({ option, of, input });
-    const lever = helped(labelled(option.name, input), option.help);
-    if (this.lives(option, of)) lever.classList.add("gl-now");
-    return lever;
+    const made = lever(option.name, option.help, input);
+    if (this.lives(option, of)) made.classList.add("gl-now");
+    return made;
   }
 
   /** The world at its beginning, and at the moment of the picture; null there: it has not begun. */
@@ -152,9 +171,8 @@ export class Levers {
    * @param {Partial<Parameters<typeof crowd>[1]>} other
    */
   again(moment, other) {
-    const [link] = this.does.moment();
     const { setup } = moment;
-    const seconds = other.seconds ?? endOf(setupOf(link));
+    const seconds = other.seconds ?? this.does.end();
     this.does.act(crowd(moment, {
       clients: setup.clients, rate: rateOf(setup), seconds, chance: byChance(setup), ...other,
     }), other.seconds);
@@ -166,14 +184,17 @@ export class Levers {
     this.does.another(alike(inhabited({ ...setup, ...part })));
   }
 
-  load() {
+  /** @param {boolean} lasting whether it is how long the world runs that is another one now */
+  load(lasting) {
     const { setup: first, moment } = this.now();
     const rate = Number(this.rate.value) || 10;
     const seconds = Number(this.seconds.value) || 10;
     const clients = Math.min(Math.max(Math.round(Number(this.clients.value)) || 1, 1), 1000);
     const chance = this.arrival.value === "chance";
     const bounded = Math.min(rate, MOST_CALLS / seconds);
-    if (moment) return this.again(moment, { clients, rate: bounded, seconds, chance });
+    if (moment) {
+      return this.again(moment, { clients, rate: bounded, chance, ...(lasting ? { seconds } : {}) });
+    }
     const setup = inhabited(first);
     this.does.another(loaded({ ...setup, clients }, { rate: bounded, seconds, chance }));
   }
@@ -190,13 +211,13 @@ export class Levers {
     return Object.fromEntries([["policy", this.policy.value], ...needed, ...texts, ...kept]);
   }
 
-  /** As the link says. @param {number} pods that there are now */
-  show(pods) {
+  /** As the link says. @param {number} running pods, now */
+  show(running) {
     const [link, seconds] = this.does.moment();
     const { setup } = momentOf(link, seconds);
     const end = endOf(setup);
     this.shown = JSON.stringify(setup);
-    this.count(pods);
+    this.count(setup, running);
     this.service.value = setup.service || SERVICES[0];
     const policy = setup.channel.policy ?? "pick_first";
     if (this.policy.value !== policy || !this.fields.childElementCount) this.policy.value = policy;
@@ -212,34 +233,45 @@ export class Levers {
       else input.value = value ?? "";
     }
     const type = this.about.policies.find(({ name }) => name === policy);
+    set(/** @type {Element} */ (this.policyLever.querySelector(".gl-help-text")), POLICY_HELP[policy] ?? "");
     this.fields.replaceChildren(...(type?.texts ?? []).map((name) => this.field(name, "", setup)),
       ...(type?.fields ?? []).map(({ name, usual, least, most }) =>
-        helped(this.field(name, usual ?? "", setup), `${least} to ${most}`)));
-    this.tell();
+        this.field(name, usual ?? "", setup, [least, most])));
   }
 
-  /** The picture has gone to another moment, where others may hold. @param {number} pods */
-  moved(pods) {
+  /** The picture has gone to another moment, where others may hold. @param {number} running pods */
+  moved(running) {
     const [link, seconds] = this.does.moment();
-    if (JSON.stringify(momentOf(link, seconds).setup) !== this.shown) this.show(pods);
-    else this.count(pods);
+    const { setup } = momentOf(link, seconds);
+    if (JSON.stringify(setup) !== this.shown) this.show(running);
+    else this.count(setup, running);
   }
 
-  /** @param {string} name @param {string} usual @param {Setup} setup */
-  field(name, usual, setup) {
+  /** @param {string} name @param {string} usual @param {Setup} setup
+   * @param {[least: string, most: string]} [bounds]
+   */
+  field(name, usual, setup, bounds) {
     const word = `policy.${name}`;
-    const input = element("input", { type: "text", placeholder: usual, spellcheck: "false",
-      autocomplete: "off", onchange: () => {
-        this.change({ channel: worded(this.now().setup.channel, word, input.value.trim(), usual) });
-      } });
-    input.value = setup.channel[word] ?? "";
-    return labelled(name, input);
+    const truth = bounds?.[1] === "true";
+    const input = element("input", { ...(truth ? { type: "checkbox" }
+      : { type: "text", placeholder: usual, spellcheck: "false", autocomplete: "off" }),
+    onchange: () => {
+      const value = truth ? String(input.checked) : input.value.trim();
+      this.change({ channel: worded(this.now().setup.channel, word, value, usual) });
+    } });
+    const value = setup.channel[word];
+    if (truth) input.checked = (value ?? usual) === "true";
+    else input.value = value ?? "";
+    const help = POLICY_OPTION_HELP[name] ?? "";
+    return lever(name, bounds && !truth ? `${help}: ${bounds.join(" to ")}` : help, input);
   }
 
-  /** @param {number} pods that there are now */
-  count(pods) {
-    this.pods.max = String(Math.max(20, pods));
-    this.pods.value = String(pods);
+  /** How many are asked for, and how many there are. @param {Setup} setup @param {number} running */
+  count(setup, running) {
+    const asked = setup.world.pods ?? this.about.options.world.find(({ name }) => name === "pods")?.usual;
+    this.pods.max = String(Math.max(20, Number(asked)));
+    this.pods.value = String(asked);
+    set(this.running, running === Number(asked) ? "" : `${running} running now`);
     this.tell();
   }
 
@@ -291,9 +323,6 @@ export function configured(channel, name, value) {
   return { ...Object.fromEntries(others), ...said };
 }
 
-/** Whether the calls come by chance. @param {Setup} setup */
-const byChance = ({ load }) => (load.interval ?? "").startsWith("exponential");
-
 /** @param {string} label @param {[string, string][]} values */
 function choice(label, values) {
   return element("select", { "aria-label": label },
@@ -305,17 +334,22 @@ function number(label, min, max) {
   return element("input", { type: "number", min, max, step: "any", "aria-label": label });
 }
 
-/** @param {string} text @param {HTMLElement[]} levers */
-function labelled(text, ...levers) {
+/** With its explanation: whoever hears the page is told, others ask for it, by touch or by key.
+ * @param {string} name @param {string} help @param {HTMLElement[]} inputs
+ */
+function lever(name, help, ...inputs) {
+  const id = `gl-help-${name.replaceAll(" ", "-")}`;
+  const told = element("p", { class: "gl-help-text", id, hidden: "" }, help);
+  const ask = element("button", { type: "button", class: "gl-help-ask", "aria-expanded": "false",
+    "aria-controls": id, "aria-label": `${name}: what is it?`, onclick: () => {
+      told.hidden = !told.hidden;
+      ask.setAttribute("aria-expanded", String(!told.hidden));
+    } }, "?");
+  inputs[0].setAttribute("aria-describedby", id);
   // A long name may be broken where its words end.
-  const parts = text.split(/(?<=[_.])|(?<=[a-z])(?=[A-Z])/).flatMap((part) => [part, element("wbr")]);
-  return element("label", { class: "gl-lever" }, element("span", {}, ...parts), ...levers);
-}
-
-/** @param {HTMLElement} lever @param {string} help */
-function helped(lever, help) {
-  lever.title = help;
-  return lever;
+  const parts = name.split(/(?<=[_.])|(?<=[a-z])(?=[A-Z])/).flatMap((part) => [part, element("wbr")]);
+  return element("div", { class: "gl-lever" },
+    element("label", {}, element("span", {}, ...parts), ...inputs), ask, told);
 }
 
 /** @param {string} title @param {boolean} open @param {HTMLElement[]} levers */

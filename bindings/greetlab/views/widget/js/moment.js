@@ -3,7 +3,7 @@
 //
 // What its words do, the engine alone knows; here is only which of them have been said by then.
 
-import { durationOf, secondsOf, setupOf, statementOf } from "./script.js";
+import { byChance, durationOf, endOf, rateOf, secondsOf, setupOf, statementOf } from "./script.js";
 
 /** @import { Setup, Words } from "./script.js" */
 
@@ -13,10 +13,12 @@ import { durationOf, secondsOf, setupOf, statementOf } from "./script.js";
 /**
  * @typedef {object} Moment
  * @property {number} seconds
- * @property {Setup} setup as it is then: the options that were changed, the calls that are made
+ * @property {Setup} setup as it is then: the options that were changed, the pods that are asked
+ *   for, the calls that are made
  * @property {string[]} clients that are there, by name
  * @property {number} opened clients, ever
  * @property {string[]} loads that have not been stopped, by name
+ * @property {Map<string, Words>} calling who calls, and how
  */
 
 /** @param {string} link @param {number} seconds @returns {Moment} */
@@ -28,6 +30,8 @@ export function momentOf(link, seconds) {
   const clients = new Set();
   /** @type {Map<string, string>} a load to its client */
   const loads = new Map();
+  /** @type {Map<string, Words>} */
+  const calling = new Map();
   let opened = 0;
   let loaded = 0;
   for (const told of statements) {
@@ -35,15 +39,23 @@ export function momentOf(link, seconds) {
     if (timed && (secondsOf(timed[1]) ?? 0) > seconds + 1e-9) break;
     const { verb, given, named } = statementOf(timed ? timed[2] ?? "" : told);
     if (verb === "change") world = { ...world, ...named };
+    else if (verb === "scale") world = { ...world, pods: given[0] };
     else if (verb === "open") clients.add(`client-${++opened}`);
-    else if (verb === "close") clients.delete(given[0]);
+    else if (verb === "close") {
+      clients.delete(given[0]);
+      calling.delete(given[0]);
+    }
     else if (verb === "load") {
       loads.set(`load-${++loaded}`, given[0]);
+      calling.set(given[0], named);
       load = named;
-    } else if (verb === "stop" || verb === "cancel") loads.delete(given[0]);
+    } else if (verb === "stop" || verb === "cancel") {
+      calling.delete(loads.get(given[0]) ?? "");
+      loads.delete(given[0]);
+    }
   }
   return {
-    seconds, setup: { ...setup, world, load, clients: clients.size }, clients: [...clients], opened,
+    seconds, setup: { ...setup, world, load, clients: clients.size }, clients: [...clients], opened, calling,
     loads: [...loads].filter(([, client]) => clients.has(client)).map(([name]) => name),
   };
 }

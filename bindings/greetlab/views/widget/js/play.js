@@ -4,7 +4,7 @@
 import { element, set } from "./elements.js";
 import { Engine } from "./engine.js";
 import { Essay } from "./essay.js";
-import { PRESETS, Sandbox, WATCH } from "./sandbox.js";
+import { PRESETS, Sandbox } from "./sandbox.js";
 import { Yours, linked } from "./yours.js";
 
 /** @import { Palette } from "./essay.js" */
@@ -19,9 +19,9 @@ class Playground {
     this.live = element("p", { class: "gl-hear", role: "status", "aria-live": "polite" });
     const say = (/** @type {string} */ text) => set(this.live, text);
     this.essay = new Essay(engine, palette, {
-      say, open: (link) => this.sandboxOf(link),
+      say, open: (link, watch) => this.sandboxOf(link, watch),
       preset: (name) => {
-        this.sandboxOf(PRESETS[name], WATCH[name]);
+        this.sandboxOf(PRESETS[name]);
         this.sandbox.root.querySelector("h2")?.focus();
       },
       gone: (scene) => this.went(`scene-${scene + 1}`, true),

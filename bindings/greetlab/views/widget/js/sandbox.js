@@ -1,15 +1,17 @@
 // @ts-check
 // --- The sandbox: a world, or two side by side, and all that can be done to them ------------------
 
+import { acted, goesOn } from "./acts.js";
 import { Bars, shape } from "./bars.js";
 import { element, set } from "./elements.js";
 import { EngineError } from "./engine.js";
 import { BETWEEN, pace, styleOf } from "./essay.js";
-import { Figures, come, opened } from "./figures.js";
+import { Figures, opened } from "./figures.js";
 import { Flow } from "./flow.js";
+import { DEAD, WELL } from "./lesson.js";
 import { Levers, inhabited } from "./levers.js";
 import { recorded } from "./recorded.js";
-import { lasting, linkOf, setupOf } from "./script.js";
+import { endOf, linkOf, setupOf } from "./script.js";
 
 /** @import { Engine, Value, World } from "./engine.js" */
 /** @import { Palette } from "./essay.js" */
@@ -29,13 +31,20 @@ export const PRESETS = {
     ...CROWD.map((i) => `load+client-${i}+calls=5+interval=exponential%202s`),
     "@4s+kill+pod-2", "@5s+restart+pod-2", "@10s"].join(";"),
 };
-/** What is to be seen in one of them. @type {Record<string, string>} */
-export const WATCH = {
-  "200 clients": "Watch for pod-2: it dies at 4 s and is back at 5 s, and hardly anybody comes back to " +
-    "it. Who has a connection that is well keeps it.",
+/** What is to be seen in each of them. @type {Record<string, string>} */
+const WATCH = {
+  sticky: "the one connection: the ClusterIP chose its pod when it was dialled, and every call goes there.",
+  cured: "three addresses from DNS, a connection to each of them, and calls that take turns.",
+  "a pod killed": "what one call pays at 4 s, and what the client still tries after that: nobody told it " +
+    "that the pod is off the list.",
+  overload: "the queue in the one pod that the connection leads to. It grows, calls wait until their " +
+    "second is over, and two pods have nothing to do.",
+  "200 clients": "pod-2: it dies at 4 s and is back at 5 s, and hardly anybody comes back to it. Who has " +
+    "a connection that is well keeps it.",
 };
 const NO_WORLD = "v1+pods=0";
 const SIDES = ["A", "B"];
+const GONE = new Set([...DEAD, "draining", "told to end", null]);
 const MOST_SHOWN = 12; // pods by name; the picture shows more
 
 /** What can be done to a pod. @type {[string, string, Value[]][]} */
@@ -82,6 +91,7 @@ export class Sandbox {
       moment: () => [this.worlds[this.side].link(), this.now()],
       another: (setup) => this.another(linkOf(setup)),
       act: (deeds, seconds) => this.act(deeds, seconds),
+      end: () => this.goesOn() ?? endOf(setupOf(this.worlds[this.side].link())),
       scale: (pods) => this.scale(pods),
     });
     this.said = element("p", { class: "gl-said", role: "alert" });
@@ -101,7 +111,7 @@ export class Sandbox {
       element("h2", { class: "gl-hear", tabindex: "-1" }, "The sandbox"),
       element("div", { class: "gl-presets", role: "group", "aria-label": "Worlds to begin with" },
         ...Object.entries(PRESETS).map(([name, link]) => element("button", {
-          type: "button", onclick: () => this.open(link, WATCH[name]),
+          type: "button", onclick: () => this.open(link),
         }, name))),
       this.said,
       element("div", { class: "gl-two" }, this.levers.root,
@@ -121,11 +131,11 @@ export class Sandbox {
 
   /** A link, or two of them: from the beginning; of one that is none a sentence, and an empty world.
    * @param {string} link
-   * @param {string} [watch]
+   * @param {string} [watch] what is to be seen there; of a preset it is known
    */
-  open(link, watch = "") {
+  open(link, watch = watchFor(link)) {
     set(this.said, "");
-    set(this.note, watch);
+    this.note.replaceChildren(...(watch ? [element("b", {}, "Watch for "), watch] : []));
     this.side = 0;
     /** @type {World[]} */
     const worlds = [];
@@ -154,6 +164,11 @@ export class Sandbox {
     return figures[side].seconds(flow.clock.positions[side][flow.player.position]);
   }
 
+  /** How far this world goes on if something is done to it now. */
+  goesOn() {
+    return goesOn(this.worlds[this.side].link(), this.figures[this.side], this.now());
+  }
+
   /** Another world in the place of this one, at the same moment. @param {string} link */
   another(link) {
     const now = this.now();
@@ -165,27 +180,21 @@ export class Sandbox {
   }
 
   /** Something is done at the moment of the picture: the same world again up to there, and then
-   * another one.
+   * another one. At its end it goes on, so that there is something to be seen of it.
    * @param {Deed[]} deeds
    * @param {number} [until] seconds: it ends there, if that is not before its last command
    */
   act(deeds, until) {
     const now = this.now();
-    const world = this.worlds[this.side];
-    const link = until === undefined ? world.link() : lasting(world.link(), Math.max(until, now));
-    const end = until === undefined ? world.end : Math.max(until, now);
-    const done = this.replace(() => {
-      const world = this.engine.open(link);
-      try {
-        come(world, now);
-        for (const [verb, given, named] of deeds) world.follow(verb, given, named);
-        return come(world, Math.max(end, world.end));
-      } catch (error) {
-        world.free();
-        throw error;
-      }
-    });
-    if (done) this.page.say(`At ${now.toFixed(1)} s: ${inWords(deeds)}.`);
+    const link = this.worlds[this.side].link();
+    const on = until === undefined ? this.goesOn() : null;
+    const end = until ?? on ?? endOf(setupOf(link));
+    const done = this.replace(() => acted(this.engine, link, now, deeds, end, on !== null), on !== null);
+    if (!done) return;
+    const told = on === null ? ""
+      : `It was as good as over: it goes on to ${on.toFixed(1)} s, so that you see what follows.`;
+    if (told) set(this.note, told);
+    this.page.say(`At ${now.toFixed(1)} s: ${inWords(deeds)}. ${told}`.trim());
   }
 
   /** At the beginning it is how many there are; later they come and go. @param {number} pods */
@@ -195,10 +204,10 @@ export class Sandbox {
     else this.another(linkOf(inhabited({ ...setup, world: { ...setup.world, pods: String(pods) } })));
   }
 
-  /** @param {() => World} make @returns {boolean} */
-  replace(make) {
+  /** @param {() => World} make @param {boolean} [play] @returns {boolean} */
+  replace(make, play = false) {
     const now = this.now();
-    const played = this.flow?.player.playing ?? false;
+    const played = play || (this.flow?.player.playing ?? false);
     set(this.said, "");
     set(this.note, "");
     this.closeMenu();
@@ -212,7 +221,7 @@ export class Sandbox {
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       this.refused(error.message);
-      this.levers.show(this.serving());
+      this.levers.show(this.running());
       return false;
     }
   }
@@ -227,6 +236,7 @@ export class Sandbox {
       this.worlds = [];
       this.side = 0;
       this.show(left, now, false);
+      set(this.note, "");
       this.page.say("One world again.");
       return;
     }
@@ -235,7 +245,9 @@ export class Sandbox {
     this.worlds = [];
     this.side = 1;
     this.show([first, second], now, false);
-    this.page.say(`Two worlds, the same up to ${now.toFixed(1)} s. What you do is done to B.`);
+    const told = `Two worlds, the same up to ${now.toFixed(1)} s. What you do is done to B.`;
+    set(this.note, told);
+    this.page.say(told);
   }
 
   /** @param {World[]} worlds @param {number} now seconds @param {boolean} play
@@ -302,11 +314,11 @@ export class Sandbox {
     for (const [i, input] of [...this.sides.querySelectorAll("input")].entries()) {
       input.checked = i === side;
     }
-    this.levers.show(this.serving());
+    this.levers.show(this.running());
     this.showPods();
   }
 
-  /** The pods' states at this moment: its name to "serving", "killed", ... */
+  /** The pods' states at this moment: its name to "ready", "killed", ... */
   states() {
     const model = this.flow?.models[this.side];
     const position = this.flow?.clock.positions[this.side][this.flow.player.position] ?? 0;
@@ -316,11 +328,9 @@ export class Sandbox {
       [pod.name, pod.state.at(begun) ?? (pod.state.since(Infinity) < 0 ? "started" : null)]));
   }
 
-  serving() {
-    const pods = [...this.states().values()];
-    const gone = new Set(["killed", "lost", "stopped", "draining", null]);
-    return pods.length ? pods.filter((state) => !gone.has(state)).length || 1
-      : Number(setupOf(this.worlds[this.side].link()).world.pods ?? 3);
+  /** How many pods there are that nobody has ended. */
+  running() {
+    return [...this.states().values()].filter((state) => !GONE.has(state)).length;
   }
 
   showPods() {
@@ -331,7 +341,7 @@ export class Sandbox {
     this.podsShown = key;
     const had = document.activeElement?.getAttribute("data-pod");
     this.pods.replaceChildren(...shown.map(([pod, state]) => {
-      const good = state === null || ["started", "ready", "serving"].includes(state);
+      const good = state === null || WELL.has(state);
       return element("button", { type: "button", "data-pod": pod, "aria-haspopup": "true",
         "aria-label": `${pod}${good ? "" : `, ${state}`}: what is done to it?`,
         class: good ? "" : "gl-ill",
@@ -365,11 +375,13 @@ export class Sandbox {
   openMenu(pod, x, y) {
     this.flow?.player.pause();
     const whose = this.worlds.length > 1 ? ` of ${SIDES[this.side]}` : "";
+    const dead = DEAD.has(this.states().get(pod) ?? null);
+    const deeds = TO_A_POD.filter(([verb]) => !dead || verb === "restart");
     this.menu.setAttribute("aria-label", `What is done to ${pod}`);
     this.menu.replaceChildren(
       element("p", {}, shape(styleOf(this.palette, pod)), element("b", {}, pod),
         `${whose} at ${this.now().toFixed(2)} s`),
-      ...TO_A_POD.map(([verb, label, more]) => element("button", { type: "button",
+      ...deeds.map(([verb, label, more]) => element("button", { type: "button",
         onclick: () => this.act([[verb, [pod, ...more.map(String)], {}]]) }, label)),
       element("button", { type: "button", onclick: () => this.closeMenu() }, "leave it"));
     this.menu.hidden = false;
@@ -420,7 +432,7 @@ export class Sandbox {
     });
     /** @param {number} seconds */
     const ms = (seconds) => (Number.isNaN(seconds) ? "–" : `${(seconds * 1e3).toFixed(1)} ms`);
-    /** @type {[string, (one: typeof now[0]) => string][]} */
+    /** @type {[name: string, of: (one: typeof now[0]) => string, more?: string][]} */
     const rows = [
       ["calls ended", (one) => one.ended.toLocaleString("en")],
       ["failed", (one) => one.failed.toLocaleString("en")],
@@ -428,18 +440,21 @@ export class Sandbox {
       ["99 % within (p99)", (one) => ms(one.p99)],
       ["connections open", (one) => String(one.open)],
       ["connections made", (one) => String(one.opened)],
-      ["questions to DNS", (one) => String(one.questions)],
+      ["lookups of the name", (one) => String(one.lookups)],
+      ["questions to DNS", (one) => String(one.questions),
+        "A lookup asks two: for IPv4 addresses (A), and for IPv6 ones (AAAA)."],
     ];
     const two = this.worlds.length > 1;
     this.table.replaceChildren(
       element("caption", {}, "Figures, up to this moment"),
       ...(two ? [element("tr", {}, element("td"), ...SIDES.map((side) =>
         element("th", { scope: "col" }, side)))] : []),
-      ...rows.map(([name, of]) => element("tr", {}, element("th", { scope: "row" }, name),
+      ...rows.map(([name, of, more]) => element("tr", {},
+        element("th", { scope: "row" }, name, ...(more ? [element("small", {}, more)] : [])),
         ...now.map((one) => element("td", {}, of(one))))));
     this.showPods();
     if (!flow?.player.playing) {
-      this.levers.moved(this.serving());
+      this.levers.moved(this.running());
     }
   }
 
@@ -447,6 +462,12 @@ export class Sandbox {
     this.flow?.player.pause();
     this.closeMenu();
   }
+}
+
+/** @param {string} link of a preset @returns {string} "" of any other */
+function watchFor(link) {
+  const script = link.replace(/^[^#]*#/, "");
+  return WATCH[Object.keys(PRESETS).find((name) => PRESETS[name] === script) ?? ""] ?? "";
 }
 
 /** What was done, for those who hear it: of the same a few words are enough. @param {Deed[]} deeds */

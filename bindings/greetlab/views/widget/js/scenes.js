@@ -5,12 +5,29 @@
 // name in braces; what to guess; and what is claimed of it, which a test asks of the engine for
 // every position of its levers.
 
+import { LAST_CALL, LAST_FAILURE, LAST_TO_JOIN, SLOWEST_CALL } from "./chain.js";
+import { crowd } from "./moment.js";
+import { byChance, rateOf } from "./script.js";
+
+/** @import { Example } from "./chain.js" */
 /** @import { Now } from "./figures.js" */
+/** @import { Deed, Moment } from "./moment.js" */
 
 /** @typedef {Record<string, string>} Chosen a lever's name to its value */
 /** @typedef {{ name: string, label: string, values: [value: string, label: string][] }} Lever
  * values: what it stands at, to what a person reads; the first is the usual one */
 /** @typedef {{ title: string, script: string }} Told a world and what it is called */
+/**
+ * Something that can be done to the scene's running world.
+ * @typedef {object} Act
+ * @property {string} label
+ * @property {(now: Now, moment: Moment, end: number) => Deed[]} deeds now: of the first world
+ * @property {number} [until] seconds: as far as that the world goes then, at least,
+ * @property {number} [lasts] and for so long after it
+ * @property {string} because why it came out so
+ * @property {(since: Now[], now: Now) => boolean} claim of the calls after it
+ * @property {Example} [example]
+ */
 /**
  * @typedef {object} Scene
  * @property {string} title
@@ -27,7 +44,8 @@
  * @property {(now: Now[], chosen: Chosen) => boolean} claim
  * @property {string} because
  * @property {(chosen: Chosen) => string | null} [otherwise] in its place, where a lever has it so
- * @property {string[]} [picked] the chain begins with a call to one of these pods, if there is one
+ * @property {(chosen: Chosen) => Example} [example] whose causes are shown; without it the last call's
+ * @property {(chosen: Chosen) => Act[]} [acts]
  */
 
 const PODS = ["pod-1", "pod-2", "pod-3"];
@@ -54,9 +72,26 @@ const counts = ({ answered }) =>
 /** @param {Now} now */
 const ofNew = (now) => of(now, "pod-4") + of(now, "pod-5");
 
+/** The pod that answers, killed: there is another one then. @type {Act} */
+const KILL_IT = {
+  label: "kill the pod that answers",
+  deeds: ({ latest }) => [["kill", [latest || "pod-1"], {}]],
+  because: "",
+  claim: ([since], { latest }) => busy(since).length === 1 && of(since, latest) === 0 && since.failed <= 1,
+  example: LAST_FAILURE,
+};
+/** @param {string} label @param {string} because @param {Act["claim"]} claim @returns {Act} */
+const scaled = (label, because, claim) =>
+  ({ label, because, claim, deeds: () => [["scale", [/\d+/.exec(label)?.[0] ?? ""], {}]] });
+const AFTER_COOLDOWN = 33; // seconds: by then the name may be looked up again
+
 const SLOW = "v1+pods=3+seed=7+capacity=2+service_time=10ms+load_reports=true;" +
   "slow+pod-2+{longer};open+greetserver-headless+policy=";
 const BY_CHANCE = ";load+client-1+calls=500+interval=exponential%2015ms;@12s";
+
+/** @param {Now[]} now */
+const p99s = (now) => ["round_robin", "least_request", "random", "weighted_round_robin"]
+  .map((policy, i) => `${policy} ${Math.round(now[i].p99 * 1e3)} ms`).join(", ") + ".";
 
 /** @type {Scene[]} */
 export const SCENES = [
@@ -79,6 +114,11 @@ export const SCENES = [
     claim: alone,
     because: "The ClusterIP chooses a pod when a connection is made, and never again. gRPC keeps " +
       "its connection, and puts every call on it. So the first choice, by chance, is the last.",
+    acts: () => [{
+      ...KILL_IT,
+      because: "The connection broke, and at most one call with it. The client dialled again, and the " +
+        "ClusterIP chose again: one pod, as before.",
+    }],
   },
   {
     title: "round_robin changes nothing",
@@ -101,6 +141,8 @@ export const SCENES = [
     claim: alone,
     because: "A ClusterIP Service is one address in DNS. A client that knows one address has one " +
       "connection, whatever its policy: there is nothing to take turns among.",
+    acts: () => [scaled("scale to 5 pods", "DNS has one address, as before, and the connection is well. " +
+      "Nothing tells the client of two pods more.", alone)],
   },
   {
     title: "Headless, and pick_first",
@@ -123,6 +165,11 @@ export const SCENES = [
     claim: alone,
     because: "pick_first tries one address after the other, and is content with the first that " +
       "connects. Shuffling them first changes which pod it is, not how many.",
+    acts: () => [{
+      ...KILL_IT,
+      because: "pick_first lost its connection, and at most one call with it. It tried its addresses " +
+        "again: the next one that connects has all the calls now.",
+    }],
   },
   {
     title: "Headless, and round_robin",
@@ -141,6 +188,16 @@ export const SCENES = [
     claim: ([now], { pods }) => now.opened === Number(pods) && even(now, 3) && now.failed === 0,
     because: "DNS gave an address for each pod, round_robin connects to all of them and keeps the " +
       "connections, and each call is picked on its own. The first few go to whoever is READY first.",
+    acts: () => [{
+      label: "call five times as often",
+      deeds: (_, moment, seconds) => crowd(moment, {
+        clients: moment.setup.clients, rate: 5 * (rateOf(moment.setup) ?? 1), seconds,
+        chance: byChance(moment.setup),
+      }),
+      because: "Each call is picked on its own, so more of them take the same turns, over the same " +
+        "connections.",
+      claim: ([since]) => even(since, 3) && since.failed === 0,
+    }],
   },
   {
     title: "The cold cure",
@@ -171,6 +228,22 @@ export const SCENES = [
     otherwise: ({ begins }) => begins !== "2s" ? null
       : "Now all three were ready when the client looked the name up, and it got three addresses. " +
         "It is the first lookup that counts.",
+    acts: ({ begins }) => [begins === "2s" ? {
+      label: "kill pod-1",
+      deeds: () => [["kill", ["pod-1"], {}]],
+      because: "It lost one of three connections, and at most one call with it. The turns go on among " +
+        "the others.",
+      claim: ([since]) => busy(since).join() === "pod-2,pod-3" && since.failed <= 1,
+      example: LAST_FAILURE,
+    } : {
+      label: "kill pod-1",
+      deeds: () => [["kill", ["pod-1"], {}]],
+      until: AFTER_COOLDOWN,
+      because: "It lost its only connection, and wants to look the name up again: but between two " +
+        "lookups there have to be 30 s. Until then every call failed. Then it heard of the others.",
+      claim: ([since]) => busy(since).join() === "pod-2,pod-3" && since.failed > 0,
+      example: LAST_TO_JOIN,
+    }],
   },
   {
     title: "3 → 5: nothing",
@@ -199,6 +272,23 @@ export const SCENES = [
       "after 30 s, not after the TTL. A client that is well never hears of new pods.",
     otherwise: ({ name }) => !name.startsWith("watch") ? null
       : "Who watches the endpoints need not ask: it is told of each change, and connects at once.",
+    example: ({ name }) => (name.startsWith("watch") ? LAST_TO_JOIN : LAST_CALL),
+    acts: ({ name }) => [name.startsWith("watch") ? {
+      label: "kill pod-1",
+      deeds: () => [["kill", ["pod-1"], {}]],
+      because: "It lost a connection, at most one call with it, and was told that the pod is gone. The " +
+        "turns go on among the others.",
+      claim: ([since]) => of(since, "pod-1") === 0 && since.failed <= 1 && ofNew(since) > 0,
+      example: LAST_FAILURE,
+    } : {
+      label: "kill pod-1",
+      deeds: () => [["kill", ["pod-1"], {}]],
+      until: AFTER_COOLDOWN,
+      because: "A connection was lost, so the client looked the name up again, 30 s after the last " +
+        "time. Only then did it hear of the new pods. A pod had to die for it.",
+      claim: ([since]) => of(since, "pod-4") > 0 && of(since, "pod-5") > 0 && since.failed <= 1,
+      example: LAST_TO_JOIN,
+    }],
   },
   {
     title: "An end to connections",
@@ -234,7 +324,10 @@ export const SCENES = [
         : "A lost connection makes the client connect again, and look the name up again: here at " +
           "most every 5 s. News come sooner, for more connections and more questions.";
     },
-    picked: ["pod-4", "pod-5"],
+    example: () => LAST_TO_JOIN,
+    acts: () => [scaled("scale back to 3 pods", "A pod that is deleted says goodbye in the same way: a " +
+      "GOAWAY, after which it finishes what it has. No call fails.",
+    ([since]) => since.failed === 0)],
   },
   {
     title: "A pod dies; a pod falls silent",
@@ -263,6 +356,24 @@ export const SCENES = [
     because: "A reset is news, and the turns go on among the others. Silence is none: the " +
       "connection looks READY, and every third call waits until its time is over. Keepalive asks, " +
       "and gives up a connection that does not answer.",
+    otherwise: ({ how, keepalive }) => {
+      if (how === "kill") return null;
+      return keepalive === "0"
+        ? "Silence is no news. The connection looks READY, so every third call is sent there, and waits " +
+          "until its second is over. Nothing else ever tells the client: see what led to the last failure."
+        : "Silence is no news, so keepalive asks: a PING to which nobody answers ends the connection, " +
+          "2 s after the last word. The calls until then failed; then the turns go on among the others.";
+    },
+    example: () => LAST_FAILURE,
+    acts: ({ how }) => how !== "kill" ? [] : [{
+      label: "start pod-2 again",
+      deeds: () => [["restart", ["pod-2"], {}]],
+      lasts: 15,
+      because: "It is there again, at the same address. But the client dials that when its backoff is " +
+        "over: about 1 s after the first failure, and 1.6 times as long after each further one.",
+      claim: ([since]) => of(since, "pod-2") > 0 && since.failed === 0,
+      example: LAST_TO_JOIN,
+    }],
   },
   {
     title: "One slow pod, four policies",
@@ -287,8 +398,7 @@ export const SCENES = [
     levers: [{
       name: "longer", label: "pod-2", values: [["90ms", "slow"], ["0", "like the others"]],
     }],
-    came: (now) => ["round_robin", "least_request", "random", "weighted_round_robin"]
-      .map((policy, i) => `${policy} ${Math.round(now[i].p99 * 1e3)} ms`).join(", ") + ".",
+    came: p99s,
     claim: ([turns, least, chance, weighted], { longer }) =>
       longer === "0" ? [turns, least, chance, weighted].every(({ p99 }) => p99 < 0.1)
         : turns.p99 > 2 * least.p99 && chance.p99 > 2 * least.p99 && weighted.p99 < turns.p99 &&
@@ -297,8 +407,29 @@ export const SCENES = [
       "that pod-2 has calls in flight; weighted_round_robin hears of it in the pods' reports.",
     otherwise: ({ longer }) => longer !== "0" ? null
       : "Nobody is slow now, so there is nothing to find out: each policy sends every pod a third.",
+    example: () => SLOWEST_CALL,
+    acts: ({ longer }) => [longer === "0" ? {
+      label: "slow pod-2 down by 90 ms",
+      deeds: () => [["slow", ["pod-2", "90ms"], {}]],
+      because: "round_robin and random go on as before, and its queue grows. least_request sees that " +
+        "its calls do not end; weighted_round_robin hears of it in the pods' reports.",
+      claim: ([turns, least, chance]) => turns.p99 > 2 * least.p99 && chance.p99 > 2 * least.p99,
+    } : {
+      label: "pod-2 is quick again",
+      deeds: () => [["slow", ["pod-2", "0"], {}]],
+      because: "Its queue empties, and nobody has to be told: least_request sees that its calls end, " +
+        "weighted_round_robin hears of it in the reports, and the others had never stopped sending.",
+      claim: ([turns, least]) => of(least, "pod-2") > 0.2 * least.ended && turns.failed === 0,
+    }],
   },
 ];
+
+/** What came of the calls since something was done. @param {Scene} scene @param {Now[]} since */
+export function cameSince({ unit }, since) {
+  if (unit === "p99") return `99 of 100 calls within: ${p99s(since)}`;
+  const { failed, ended } = since[0];
+  return `${counts(since[0])}${failed ? `, and ${failed} of ${ended} calls failed` : ""}.`;
+}
 
 /** A scene's levers as they stand at first. @param {Scene} scene @returns {Chosen} */
 export function usual({ levers }) {

@@ -113,6 +113,9 @@ export function rateOf({ load, clients }) {
   return every ? clients / every : null;
 }
 
+/** Whether the calls come by chance. @param {Setup} setup */
+export const byChance = ({ load }) => (load.interval ?? "").startsWith("exponential");
+
 /** How far it goes, in seconds. @param {Setup} setup */
 export function endOf({ later }) {
   const last = /^@([^+]+)/.exec(later.at(-1) ?? "")?.[1];
