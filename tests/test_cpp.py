@@ -5,7 +5,7 @@ Each is a small program (tests/cpp), and all are run by `ctest` with a compiler 
     cmake -S . -B build/core -DGREETLAB_CORE_ONLY=ON
     cmake --build build/core && ctest --test-dir build/core
 
-Here they are built with the rest of the package where that is there, which takes a fifth of the time.
+Here they are built with the rest of the package where that is there: a quarter of the time.
 """
 
 import platform
