@@ -45,12 +45,13 @@ def test_what_it_did_stands_in_the_trace_of_the_client():
         cluster.channel("greetserver-envoy") as channel,
         cluster.channel("greetserver") as another,
     ):
+        wait_until(lambda: len(cluster.l7_proxies["greetserver-envoy"].hosts()) == 3)
         channel.greet("Ada", times=60)
         told = channel.trace.of("ProxyReported")
         ips = {f"{pod.ip}:{cluster.port}" for pod in cluster.pods}
         assert [(one.connections, one.calls) for one in told] == [(1, 20)] * 3
         assert {one.endpoint for one in told} == ips
-        assert told.first().sentence.endswith("and has sent 20 calls there")
+        assert told.first().sentence.endswith("20 calls there since it was listed")
         assert len(channel.trace.of("ProxyReported")) == 3  # nothing is new
         channel.greet("Ada", times=3)
         assert [one.calls for one in channel.trace.of("ProxyReported")][3:] == [21] * 3

@@ -77,6 +77,11 @@ def test_what_could_not_be_sent_goes_to_another_one():
         channel.greet("Ada", times=3)
         cluster.kill("pod-2")
         calls = channel.greet("Ada", times=30)
+        hosts = cluster.l7_proxies[SERVICE].hosts()
+        did = {place: (one["cx_active"], one["rq_total"]) for place, one in hosts.items()}
+        assert did[f"{cluster.pods[1].ip}:{cluster.port}"] == (0, 1)  # attempts are not calls
+        assert sum(sent for _, sent in did.values()) == 33
+        assert cluster.l7_proxies[SERVICE].connections_made() == 3
     assert calls.by_pod["pod-1"] + calls.by_pod["pod-3"] == calls.ok
     assert calls.ok >= 29  # of one that was on its way the proxy cannot know
 
@@ -86,10 +91,17 @@ def test_a_slot_rests_before_it_is_used_again(monkeypatch):
     with gl.Cluster.local(pods=2, proxy="haproxy", seed=1) as cluster:
         for number in range(3):
             cluster.scale(1)
+            [left] = cluster.l7_proxies[SERVICE]._used.values()
+            assert left == "pod1"
             cluster.scale(2)
+            assert (
+                list(cluster.l7_proxies[SERVICE]._used.values())[1] == f"pod{2 + (number + 1) % 2}"
+            )
             assert cluster.pods[-1].name == f"pod-{number + 3}"
             with cluster.channel(SERVICE) as channel:
                 assert [*channel.greet("Ada", times=10).by_pod] == ["pod-1", f"pod-{number + 3}"]
+                # Not those of whoever had the slot before.
+                assert list(cluster.l7_proxies[SERVICE].hosts().values())[1]["rq_total"] == 5
 
 
 def test_nothing_is_left_of_it():
@@ -127,8 +139,22 @@ def test_what_it_did_stands_in_the_client_s_trace_and_one_that_has_ended_says_so
         os.kill(proxy.popen.pid, signal.SIGKILL)
         os.waitid(os.P_PID, proxy.popen.pid, os.WEXITED | os.WNOWAIT)
         with pytest.raises(ConnectionError, match=rf"{SERVICE} \(HAProxy\) has ended"):
-            other.scale(2)
+            proxy.hosts()
+        other.scale(2)  # the others are told
+        assert len(other.lookup("greetserver-headless").addresses) == 2
         assert len(channel.trace.of("ProxyReported")) == 1
+
+
+def test_of_an_endpoint_that_has_gone_the_last_is_said(cluster):
+    cluster.scale(3)
+    with cluster.channel(SERVICE) as channel:
+        channel.greet("Ada", times=3)
+        gone = f"{cluster.pods[-1].ip}:{cluster.port}"
+        assert channel.trace.last("ProxyReported", endpoint=gone).connections == 1
+        cluster.scale(2)
+        assert channel.trace.last("ProxyReported", endpoint=gone).connections == 0
+        channel.greet("Ada", times=2)
+    assert channel.trace.last("ProxyReported").calls > 1  # closing looks once more
 
 
 def test_one_that_cannot_listen_says_why(cluster):

@@ -1,5 +1,6 @@
 """Lookaside: a client that asks a balancer whom to call, before each call."""
 
+import signal
 import sys
 import threading
 
@@ -63,7 +64,6 @@ def test_many_at_once_and_at_moments(cluster):
         calls = channel.load(20, every=0.002, keys={"user-id": 3})
         assert calls.ok == 20
         assert (calls.start_ns[-1] - calls.start_ns[0]) / 1e9 > 0.02
-        assert list(calls.start_ns) == sorted(calls.start_ns)
         assert len(channel.load(0)) == 0
 
 
@@ -111,6 +111,31 @@ def test_close_ends_what_is_in_flight(cluster):
         channel.greet("Ada")
 
 
+def test_what_is_not_due_yet_is_not_waited_for(cluster):
+    cluster.scale(1)
+    channel, ended = cluster.balancer.channel(), []
+    thread = threading.Thread(target=lambda: ended.append(channel.load(5, every=60.0).by_status))
+    thread.start()
+    wait_until(lambda: len(channel.trace.of("CallEnded")) == 2)
+    channel.close()
+    thread.join(20)
+    assert ended == [{"OK": 1, "CANCELLED": 4}]
+
+
+def test_who_interrupts_a_load_does_not_wait_for_what_is_not_due(cluster):
+    with cluster.balancer.channel() as channel:
+
+        def interrupt():
+            wait_until(lambda: len(channel.trace.of("CallEnded")) == 2)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            channel.load(5, every=60.0)
+        thread.join()
+
+
 def test_another_service_it_does_not_know(cluster):
     with gl.Channel(f"static:{cluster.balancer.address}") as channel:
         answer = channel.call_method(WHOM, b"else\xffwhere")
@@ -121,6 +146,10 @@ def test_another_service_it_does_not_know(cluster):
 def test_what_is_missing_is_said(cluster, monkeypatch):
     with gl.Cluster.local(pods=1) as plain, pytest.raises(ValueError, match="lookaside=True"):
         _ = plain.balancer
+    with pytest.raises(ValueError, match="speak no TLS"):
+        gl.Cluster.local(pods=1, lookaside=True, tls=True)
+    with pytest.raises(ValueError, match="lab's own channel"):
+        cluster.balancer.channel(engine="grpc")
     with cluster.balancer.channel() as channel, pytest.raises(ValueError, match="knows no pods"):
         channel.wait_ready(pods=3)
     with pytest.raises(StartError, match="balancer did not start"):

@@ -1,5 +1,9 @@
 """The xDS control plane: proxyless gRPC, old and new, and a real Envoy are told by it."""
 
+import contextlib
+import gc
+import queue
+
 import pytest
 from support import wait_until
 
@@ -15,6 +19,27 @@ pytest.importorskip("envoy.service", reason="no control plane: pip install 'gree
 def cluster():
     with gl.Cluster.local(pods=3, xds=True, proxy="envoy", seed=1) as made:
         yield made
+
+
+EDS = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
+
+
+@contextlib.contextmanager
+def grpc_channel(plane):
+    """A stream's method on a channel to it."""
+    import grpc
+    from envoy.service.discovery.v3 import discovery_pb2 as messages
+
+    with grpc.insecure_channel(plane.address) as channel:
+        yield channel.stream_stream(
+            xds._METHOD,
+            messages.DiscoveryRequest.SerializeToString,
+            messages.DiscoveryResponse.FromString,
+        )
+
+
+def said(plane, client):
+    return [(e.what, e.version) for e in plane.events if e.client == client]
 
 
 def acknowledged(plane, client, version):
@@ -90,6 +115,70 @@ def test_a_service_that_there_is_not_has_no_listener(cluster):
     assert (told[0].what, told[0].kind, told[0].detail) == ("asked", "LDS", "elsewhere")
 
 
+def test_what_a_message_follows_from(cluster):
+    """Several pushes before the first ACK: each is of its own version."""
+    cluster.scale(3)
+    plane = cluster.control_plane
+    with cluster.channel("xds:///greetserver", engine="grpcio") as channel:
+        channel.wait_ready()
+        cluster.rollout(max_surge=3)
+        cluster.wait_rollout()
+        wait_until(lambda: acknowledged(plane, channel.name, str(plane._version)))
+        trace = channel.trace
+    for ack in trace.of("XdsExchanged", step="ACK"):
+        assert (ack.cause.step, ack.cause.type) == ("pushed", ack.type)
+        assert ack.cause.version == ack.version
+    pushes = list(trace.of("XdsExchanged", step="pushed", type="EDS"))
+    assert len(pushes) > 1
+    assert [push.cause.step for push in pushes if push.cause is not None] == ["asked"]
+
+
+def test_a_channel_that_has_gone_is_told_nothing(cluster):
+    plane = cluster.control_plane
+    before = {name: len(those) for name, those in plane._listeners.items()}
+    for target in ("xds:///greetserver", "greetserver-envoy", "greetserver"):
+        cluster.channel(target, engine="grpc").close()
+    wait_until(lambda: gc.collect() is not None and before == {
+        name: len(those) for name, those in plane._listeners.items()
+    })  # fmt: skip
+
+
+def test_what_is_not_wanted_any_more_is_not_pushed(cluster):
+    from envoy.service.discovery.v3 import discovery_pb2 as messages
+
+    plane = cluster.control_plane
+    requests = queue.SimpleQueue()
+
+    def request(names, nonce="", error=""):
+        ask = messages.DiscoveryRequest(type_url=EDS, resource_names=names, response_nonce=nonce)
+        ask.node.id = "odd"
+        if error:
+            ask.error_detail.message = error
+        requests.put(ask)
+
+    with grpc_channel(plane) as stream:
+        responses = stream(iter(requests.get, None))
+        request(["greetserver"])
+        first = next(responses)
+        request(["greetserver"], first.nonce)
+        wait_until(lambda: ("ACK", first.version_info) in said(plane, "odd"))
+        plane.set_endpoints([("127.0.0.1", 1)])
+        second = next(responses)
+        request(["greetserver"], first.nonce)  # of what it saw before: says nothing
+        request(["greetserver"], second.nonce, "no such port")
+        request([], second.nonce)
+        wait_until(lambda: said(plane, "odd")[-1:] == [("NACK", second.version_info)])
+        plane.set_endpoints([("127.0.0.1", 2)])
+        request(["greetserver"], second.nonce)
+        third = next(responses)
+        responses.cancel()
+    assert int(third.version_info) == int(second.version_info) + 1
+    assert [what for what, _ in said(plane, "odd")] == [
+        "asked", "pushed", "ACK", "pushed", "NACK", "asked", "pushed"
+    ]  # fmt: skip
+    cluster.publish()
+
+
 def test_a_nack_is_kept_with_its_reason(cluster):
     import grpc
     from envoy.service.discovery.v3 import discovery_pb2 as messages
@@ -97,7 +186,7 @@ def test_a_nack_is_kept_with_its_reason(cluster):
     plane = cluster.control_plane
     eds = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
     ask = messages.DiscoveryRequest(type_url=eds, resource_names=["greetserver"])
-    ask.node.id = "odd\x1b[31m"
+    ask.node.id = "worse\x1b[31m"
     refuse = messages.DiscoveryRequest(type_url=eds, resource_names=["greetserver"])
     refuse.response_nonce = "1"
     refuse.error_detail.message = "I do not like\nthis"
@@ -107,11 +196,11 @@ def test_a_nack_is_kept_with_its_reason(cluster):
             messages.DiscoveryResponse.FromString,
         )(iter([ask, refuse]))  # fmt: skip
         assert next(stream).nonce == "1"
-        wait_until(lambda: plane.of("NACK", "EDS"))
-        [nack] = plane.of("NACK", "EDS")
+        wait_until(lambda: plane.of("NACK", "EDS")[-1].client == ask.node.id)
+        nack = plane.of("NACK", "EDS")[-1]
         stream.cancel()
     assert nack.detail == "I do not like\nthis"
-    assert str(nack) == r"odd\x1b[31m: NACK EDS (I do not like\nthis)"
+    assert str(nack) == rf"worse\x1b[31m: NACK EDS version {nack.version} (I do not like\nthis)"
 
 
 def test_what_is_missing_is_said(cluster):

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <utility>
+#include <tuple>
 
 #include "trace/trace.h"
 
@@ -28,22 +28,33 @@ struct ProxySaid {
   std::uint32_t calls;
 };
 
-/// What each message follows from: a push from what was asked, an ACK or a NACK from the push. A
-/// push of what has changed follows from nothing that the stream has.
+/// What each message follows from: a push from what was asked last, if that was not answered yet;
+/// an ACK or a NACK from the push of that version. A push of what has changed follows from nothing
+/// that the stream has.
 class XdsCauses {
  public:
-  EventId of(const XdsSaid& said) const {
-    const auto found = last_.find({said.client, said.type});
-    return said.step == "asked" || found == last_.end() ? EventId::none : found->second;
+  /// What this message follows from; it is asked for once, in the order of the messages.
+  EventId of(const XdsSaid& said) {
+    if (said.step == "asked") return EventId::none;
+    if (said.step == "pushed") return taken(asked_, {said.client, said.type, {}});
+    return taken(pushed_, {said.client, said.type, said.version});
   }
 
   void happened(const XdsSaid& said, EventId event) {
-    const bool answers = said.step == "ACK" || said.step == "NACK";
-    last_[{said.client, said.type}] = answers ? EventId::none : event;
+    if (said.step == "asked") asked_[{said.client, said.type, {}}] = event;
+    if (said.step == "pushed") pushed_[{said.client, said.type, said.version}] = event;
   }
 
  private:
-  std::map<std::pair<std::string, std::string>, EventId> last_;
+  using Messages = std::map<std::tuple<std::string, std::string, std::string>, EventId>;
+
+  static EventId taken(Messages& from, const Messages::key_type& key) {
+    const auto node = from.extract(key);
+    return node.empty() ? EventId::none : node.mapped();
+  }
+
+  Messages asked_;
+  Messages pushed_;  // and not answered yet
 };
 
 /// The fact. symbol: of a word.

@@ -57,7 +57,8 @@ class CallRecorder {
   void told(const XdsSaid& said) {
     if (!on()) return;
     const std::lock_guard lock(mutex_);
-    xds_causes_.happened(said, told(actor(said), xds_causes_.of(said), said));
+    const EventId cause = xds_causes_.of(said);
+    xds_causes_.happened(said, told(actor(said), cause, said));
   }
   void told(const ProxySaid& said) {
     if (!on()) return;

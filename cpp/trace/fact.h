@@ -313,8 +313,8 @@ struct EndpointWatchEnded {
 };
 
 /// A message between an xDS control plane and a client of it, which may be a proxy (gRFC A27):
-/// `step` is "asked", "pushed", or what is said of a push: "ACK", or "NACK", with the reason in
-/// `detail`. `type` is "LDS", "RDS", "CDS" or "EDS".
+/// `step` is "asked", "pushed", or what is said of the push of that version: "ACK", or "NACK", with
+/// the reason in `detail`. `type` is "LDS", "RDS", "CDS" or "EDS".
 struct XdsExchanged {
   Symbol client;
   Symbol step;
@@ -336,12 +336,13 @@ struct XdsExchanged {
     }
     if (what == "pushed") return t.say("the control plane tells ", client, " ", one, ": ", detail);
     if (what == "ACK") return t.say(client, " takes ", one, " (ACK)");
-    return t.say(client, " refuses ", one, " (NACK), and keeps what it had: ", detail);
+    return t.say(client, " refuses ", one, " (NACK): ", detail);
   }
 };
 
-/// A proxy says what it has done so far for one of its endpoints: how many connections it has to
-/// it, and how many calls it has sent there. A client's own trace ends at the proxy.
+/// A proxy says what it has done for one of its endpoints: how many connections it has to it, and
+/// how many calls it has sent there since the endpoint was listed. What a client sees ends at the
+/// proxy.
 struct ProxyReported {
   Symbol endpoint;
   std::uint32_t connections;
@@ -355,7 +356,8 @@ struct ProxyReported {
   }
   std::string sentence(const Teller& t) const {
     return t.say(t.who, " says that it has ", t.counted(connections, "connection"), " to ",
-                 endpoint, ", and has sent ", t.counted(calls, "call"), " there");
+                 endpoint, ", and has sent ", t.counted(calls, "call"),
+                 " there since it was listed");
   }
 };
 

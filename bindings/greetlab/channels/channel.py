@@ -159,14 +159,19 @@ class Channel(GreetChannel):
     def trace(self) -> Trace:
         """What has happened so far; with gRPC's engines: that calls began and how they ended."""
         if self._closing.alive:
-            for look in self.before_trace:
-                look()
-            self._channel.flush()
+            self._look()
         return Trace(self._recorded.now())
 
     def close(self) -> None:
         """Cancels what is in flight and closes the connections. Closing twice is fine."""
+        if self._closing.alive and self.before_trace:
+            self._look()
         self._closing()
+
+    def _look(self) -> None:
+        for look in self.before_trace:
+            look()
+        self._channel.flush()
 
     def tell_pod_changed(
         self, pod: str, addresses: Sequence[str], change: str, *, ends: bool = False

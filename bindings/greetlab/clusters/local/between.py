@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from greetlab.clusters.local.loopback import Network
@@ -94,9 +95,12 @@ class Between:
         self.l7_proxies[proxy.name] = proxy
 
     def set_endpoints(self, listed: Sequence[LocalPod]) -> None:
-        """Tells those whom no control plane tells, and waits until the kernel's stand-in knows."""
+        """Tells those whom no control plane tells, and waits until the kernel's stand-in knows. Who
+        has ended, or does not answer, is not told: that is its clients' trouble.
+        """
         for proxy in self.l7_proxies.values():
             if not proxy.has_control_plane:
-                proxy.set_endpoints((pod.ips[0], self._port) for pod in listed)
+                with contextlib.suppress(OSError):
+                    proxy.set_endpoints((pod.ips[0], self._port) for pod in listed)
         for family, kube_proxy in enumerate(self.kube_proxies):
             kube_proxy.set_endpoints(with_port(pod.ips[family], self._port) for pod in listed)

@@ -190,6 +190,8 @@ class LocalCluster(Cluster, Faults):
             raise ValueError(f"proxy {proxy!r}: it is 'envoy', 'haproxy', or None")
         if proxy and tls:
             raise ValueError("proxy: it reads the calls, and these pods speak TLS: leave tls out")
+        if lookaside and tls:
+            raise ValueError("lookaside: its clients speak no TLS: leave tls out")
         self._tls_names = _SERVICE_NAMES if tls_names is None else list(tls_names)
         self._mtls = mtls
         self._authority: Authority | None = None
@@ -419,7 +421,8 @@ class LocalCluster(Cluster, Faults):
         proxy = self._between.l7_proxies.get(name)
         if proxy is not None:
             channel.before_trace.append(ProxyReport(proxy, weakref.proxy(channel)))
-        if (plane := self._discovery.control_plane) is not None:
+        plane = self._discovery.control_plane
+        if plane is not None and (proxy is not None or name == channel.name):
             told = weakref.WeakMethod(channel.tell_xds)
 
             def tell(event: XdsEvent) -> None:
@@ -427,6 +430,7 @@ class LocalCluster(Cluster, Faults):
                     tell_xds(event.client, event.what, event.kind, event.version, event.detail)
 
             plane.listen(name, tell)
+            weakref.finalize(channel, plane.unlisten, name, tell).atexit = False
 
     def target(self, service: str, port: int | None = None) -> str:
         """The gRPC target of a service, with this cluster's DNS server in it.

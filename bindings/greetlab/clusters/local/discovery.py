@@ -58,6 +58,7 @@ class Discovery:
         self.balancer: Balancer | None = None
         self._service_port, self._port = service_port, port
         self._watch_lag = watch_lag
+        self._seed = (seed + 2**33) % 2**64
         self._resolver = pod_resolver(self.dns_address, namespace=NAMESPACE, domain=DOMAIN)
         self._config_record = ""
         self._api: EndpointApi | None = None
@@ -76,7 +77,7 @@ class Discovery:
 
     def start_balancer(self) -> None:
         """Raises StartError."""
-        balancer = Balancer(self.network.dns, CLUSTER_IP_SERVICE)
+        balancer = Balancer(self.network.dns, CLUSTER_IP_SERVICE, self._seed)
         self._cleanup.append(balancer.close)
         self.balancer = balancer
 

@@ -11,6 +11,7 @@ gRPC's own, grpclb, asked once and was sent lists of servers on a stream. It is 
 
 from __future__ import annotations
 
+import random
 import threading
 import weakref
 from collections import Counter
@@ -31,12 +32,13 @@ _THREADS = 8
 class Balancer:
     """Serves until it is closed.
 
-    ip: where it listens, at port 18001. service: the name that clients ask for.
+    ip: where it listens, at port 18001. service: the name that clients ask for. seed: of what is
+    random in its clients, where they are given none.
 
     Raises StartError if grpcio is missing, or the port is taken.
     """
 
-    def __init__(self, ip: str, service: str) -> None:
+    def __init__(self, ip: str, service: str, seed: int | None = None) -> None:
         try:
             import grpc
         except ImportError as error:
@@ -52,6 +54,8 @@ class Balancer:
         self._lock = threading.Lock()
         self._channels: weakref.WeakSet[LookasideChannel] = weakref.WeakSet()
         self._made = 0
+        self._seeds = random.Random(seed)
+        self._closed = False
         self._server = grpc.server(
             ThreadPoolExecutor(_THREADS, "greetlab-lookaside"), options=[("grpc.so_reuseport", 0)]
         )
@@ -79,12 +83,21 @@ class Balancer:
         """A new client that asks it before each call.
 
         options: of its connections to the pods; see `Channel`.
+
+        Raises ValueError for an engine: these connections are the lab's own; and once it is closed.
         """
-        self._made += 1
-        channel = LookasideChannel(
-            self.address, self._service, name=f"lookaside-{self._made}", **options
-        )
-        self._channels.add(channel)
+        if "engine" in options:
+            raise ValueError("engine: who asks a lookaside balancer here is the lab's own channel")
+        with self._lock:
+            if self._closed:
+                raise ValueError("this balancer is closed, and its cluster; make another one")
+            self._made += 1
+            if options.get("seed") is None:
+                options["seed"] = self._seeds.getrandbits(63)
+            channel = LookasideChannel(
+                self.address, self._service, name=f"lookaside-{self._made}", **options
+            )
+            self._channels.add(channel)
         return channel
 
     def stop(self) -> None:
@@ -93,6 +106,8 @@ class Balancer:
 
     def close(self) -> None:
         """Ends it, and its clients. Closing twice is fine."""
+        with self._lock:
+            self._closed = True
         for channel in list(self._channels):
             channel.close()
         self.stop()

@@ -54,6 +54,7 @@ class LookasideChannel(GreetChannel):
         self._balancer = Channel(f"static:{balancer}", name=f"{name}.1", world=self.world)
         self._pods: dict[str, Channel] = {}
         self._closed = False
+        self._loads: set[threading.Event] = set()  # set where no call is waited for any more
         self._lock = threading.Lock()
 
     def _run(self, load: Load, *, keep_results: bool) -> Calls:
@@ -65,6 +66,9 @@ class LookasideChannel(GreetChannel):
         due = accumulate(gaps[:-1], initial=now) if gaps else [now] * load.n
         todo = deque(enumerate(due))
         rows: list[_Row] = []
+        over = threading.Event()
+        with self._lock:
+            self._loads.add(over)
 
         def work() -> None:
             while todo:
@@ -72,7 +76,8 @@ class LookasideChannel(GreetChannel):
                     number, at_ns = todo.popleft()
                 except IndexError:  # another one was quicker
                     return
-                time.sleep(max(at_ns - time.monotonic_ns(), 0) / 1e9)
+                if over.wait(max(at_ns - time.monotonic_ns(), 0) / 1e9) and not self._closed:
+                    return  # it was interrupted
                 rows.append(self._call(load, number))
 
         workers = max(1, min(_MOST_AT_ONCE if gaps else load.concurrency, load.n))
@@ -82,6 +87,9 @@ class LookasideChannel(GreetChannel):
                     worker.result()
             finally:
                 todo.clear()  # one that is interrupted starts no more of them
+                over.set()
+                with self._lock:
+                    self._loads.discard(over)
         log = _core.call_log(sorted(rows), keep_results, False)
         return Calls(log, title=self.title, world=self.world)
 
@@ -149,6 +157,8 @@ class LookasideChannel(GreetChannel):
         """Cancels what is in flight and closes the connections. Closing twice is fine."""
         with self._lock:
             self._closed = True
+            for over in self._loads:
+                over.set()
         for channel in self._channels():
             channel.close()
 

@@ -20,7 +20,8 @@ from typing import Any
 
 from greetlab.clusters.cluster import CLUSTER_IP_SERVICE
 from greetlab.clusters.processes import START_TIMEOUT, Lifeline, StartError
-from greetlab.clusters.proxies.l7 import L7Proxy
+from greetlab.clusters.proxies.l7 import ANSWER_TIMEOUT, L7Proxy
+from greetlab.dns.lookup import with_port
 
 _SERVES = "starting workers"
 """Of its log: all is read, and it begins."""
@@ -91,7 +92,7 @@ class EnvoyProxy(L7Proxy):
             said = self._log[-1] if self._log else self.last_words
             raise StartError(f"{self.name} (Envoy) did not start: {said}")
         # It says so and then listens; who asks it anything is served after that.
-        self._get("/ready")
+        self._get("/ready", START_TIMEOUT)
 
     def set_endpoints(self, addresses: Iterable[tuple[str, int]]) -> None:
         """Writes who the endpoints are. Envoy reads it within milliseconds, on its own time."""
@@ -125,7 +126,7 @@ class EnvoyProxy(L7Proxy):
             where = host["address"]["socket_address"]
             stats = {one["name"]: int(one.get("value", 0)) for one in host["stats"]}
             health = host["health_status"].get("eds_health_status", "")
-            told[f"{where['address']}:{where['port_value']}"] = {**stats, "health": health}
+            told[with_port(where["address"], where["port_value"])] = {**stats, "health": health}
         return told
 
     def stats(self) -> Mapping[str, int]:
@@ -136,15 +137,17 @@ class EnvoyProxy(L7Proxy):
 
     def connections_made(self) -> int:
         """How many it has made to pods so far."""
-        return self.stats()["cluster.pods.upstream_cx_total"]
+        stats = self.stats()
+        tried = stats["cluster.pods.upstream_cx_total"]
+        return tried - stats["cluster.pods.upstream_cx_connect_fail"]
 
     def _ask(self, path: str) -> Any:
         return json.loads(self._get(path))
 
-    def _get(self, path: str) -> bytes:
+    def _get(self, path: str, timeout: float = ANSWER_TIMEOUT) -> bytes:
         class Connection(http.client.HTTPConnection):
             def __init__(self, file: str) -> None:
-                super().__init__("envoy", timeout=START_TIMEOUT)
+                super().__init__("envoy", timeout=timeout)
                 self._unix = file
 
             def connect(self) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from greetlab.clusters.processes import START_TIMEOUT, Lifeline, StartError
-from greetlab.clusters.proxies.l7 import L7Proxy
+from greetlab.clusters.proxies.l7 import ANSWER_TIMEOUT, L7Proxy
 from greetlab.dns.lookup import with_port
 
 _SLOTS = 512
@@ -66,7 +66,8 @@ class HAProxy(L7Proxy):
         folder = tempfile.TemporaryDirectory(prefix="greetlab-haproxy-")
         self._admin = f"{folder.name}/admin"
         self._used: dict[tuple[str, int], str] = {}
-        self._free = deque(f"pods/pod{number + 1}" for number in range(_SLOTS))
+        self._free = deque(f"pod{number + 1}" for number in range(_SLOTS))
+        self._sent_before: dict[str, int] = {}  # by slot: to those who had it
         config = Path(folder.name) / "haproxy.cfg"
         config.write_text(_CONFIG.format(listen=with_port(ip, port), slots=_SLOTS))
         # Its socket for commands is its standard input: there from the start, and no one else's.
@@ -89,7 +90,7 @@ class HAProxy(L7Proxy):
         Raises StartError with its last words if it ended, or took too long, instead.
         """
         try:
-            self.ask("show info")  # it answers when all is bound
+            self.ask("show info", START_TIMEOUT)  # it answers when all is bound
         except TimeoutError as error:
             raise StartError(f"{self.name}: not serving after {START_TIMEOUT:.0f} s") from error
         except ConnectionError as error:
@@ -101,51 +102,54 @@ class HAProxy(L7Proxy):
     def set_endpoints(self, addresses: Iterable[tuple[str, int]]) -> None:
         """Says who the endpoints are; it knows it then. Calls that are on their way go on.
 
-        Raises ConnectionError if it has ended.
+        Raises OSError if it has ended, or does not answer.
         """
         listed = list(addresses)
         for address in self._used.keys() - listed:
-            slot = self._used.pop(address)
-            self.ask(f"set server {slot} state maint")
-            self._free.append(slot)
+            slot = self._used[address]
+            self.ask(f"set server pods/{slot} state maint")
+            self._free.append(self._used.pop(address))
         for ip, port in listed:
             if (ip, port) not in self._used:
-                self._used[ip, port] = slot = self._free.popleft()
-                self.ask(f"set server {slot} addr {ip} port {port}")
-                self.ask(f"set server {slot} state ready")
+                slot = self._free[0]
+                self._sent_before[slot] = _sent(self._servers()[slot])
+                self.ask(f"set server pods/{slot} addr {ip} port {port}")
+                self.ask(f"set server pods/{slot} state ready")
+                self._used[ip, port] = self._free.popleft()
 
     def hosts(self) -> dict[str, dict[str, Any]]:
         """What it says of each endpoint: "ip:port" to what `show stat` has in a number, and Envoy's
         "cx_active", "rq_total" and "health" beside it.
         """
         told = {}
-        for server in self._stats():
-            if server["type"] == "2" and not server["status"].startswith("MAINT"):  # a server
+        for slot, server in self._servers().items():
+            if not server["status"].startswith("MAINT"):
                 stats: dict[str, Any] = {k: int(v) for k, v in server.items() if v.isdecimal()}
-                connections = ("idle_conn_cur", "safe_conn_cur", "used_conn_cur")
-                stats["cx_active"] = sum(stats[one] for one in connections)
-                stats["rq_total"] = stats["stot"]
+                # One that failed to connect stays counted among those in use (2.6).
+                used = max(stats["used_conn_cur"] - _failed(server), 0)
+                stats["cx_active"] = stats["idle_conn_cur"] + stats["safe_conn_cur"] + used
+                stats["rq_total"] = max(_sent(server) - self._sent_before.get(slot, 0), 0)
                 stats["health"] = server["status"]
                 told[server["addr"]] = stats
         return told
 
     def connections_made(self) -> int:
         """How many it has made to pods so far."""
-        return sum(int(one["connect"]) for one in self._stats() if one["type"] == "2")
+        return sum(int(one["connect"]) - _failed(one) for one in self._servers().values())
 
     def connections_taken(self) -> int:
         """How many clients have made to it so far."""
         [frontend] = [one for one in self._stats() if one["type"] == "0"]
         return int(frontend["conn_tot"])
 
-    def ask(self, command: str) -> str:
+    def ask(self, command: str, timeout: float = ANSWER_TIMEOUT) -> str:
         """A command of its runtime API, and the answer.
 
-        Raises ConnectionError if it has ended.
+        Raises ConnectionError if it has ended, TimeoutError if it does not answer.
         """
         answer = b""
         with socket.socket(socket.AF_UNIX) as asked:
-            asked.settimeout(START_TIMEOUT)
+            asked.settimeout(timeout)
             try:
                 asked.connect(self._admin)
                 asked.sendall(f"{command}\n".encode())
@@ -153,10 +157,23 @@ class HAProxy(L7Proxy):
                     answer += part
             except (ConnectionError, FileNotFoundError):
                 answer = b""
-        if not answer:  # it always says something, if only that there is nothing to say
+        if not answer.endswith(b"\n"):  # it always says something, if only an empty line
             raise ConnectionError(f"{self.name} (HAProxy) has ended")
         return answer.decode()
+
+    def _servers(self) -> dict[str, dict[str, str]]:
+        return {one["svname"]: one for one in self._stats() if one["type"] == "2"}
 
     def _stats(self) -> list[dict[str, str]]:
         table = self.ask("show stat pods -1 -1").removeprefix("# ").splitlines()
         return list(csv.DictReader(table))
+
+
+def _failed(server: dict[str, str]) -> int:
+    """How often it did not get through to it, and called another one, or it again."""
+    return int(server["wredis"]) + int(server["wretr"])
+
+
+def _sent(server: dict[str, str]) -> int:
+    """Calls: each attempt is counted as a session, one that failed, too."""
+    return int(server["stot"]) - _failed(server)

@@ -14,6 +14,8 @@ from greetlab.clusters.processes import Lifeline, Process
 
 _KEPT = 50
 """Last lines of its log."""
+ANSWER_TIMEOUT = 1.0
+"""Seconds for it to say something of itself: who looks at a trace waits for it."""
 _WATCHED = """
 (
   read _ < /dev/fd/$1
@@ -78,8 +80,10 @@ class L7Proxy(Process):
     def hosts(self) -> dict[str, dict[str, Any]]:
         """What it says of each endpoint: "ip:port" to statistics.
 
-        "cx_active" is how many connections it has to it, "rq_total" how many calls it sent there,
-        "health" whether it may be sent any.
+        "cx_active" is how many connections it has to it, "rq_total" how many calls it sent there
+        since it was listed, "health" whether it may be sent any.
+
+        Raises OSError or http.client.HTTPException if it has ended, or does not answer.
         """
 
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import threading
 
 from greetlab.channels.channel import Channel
 from greetlab.clusters.proxies.l7 import L7Proxy
@@ -15,6 +16,7 @@ class ProxyReport:
         self._proxy = proxy
         self._channel = channel
         self._told: dict[str, tuple[int, int]] = {}
+        self._lock = threading.Lock()
 
     def __call__(self) -> None:
         """Nothing where it does not answer: it has ended, or is stopped."""
@@ -22,8 +24,11 @@ class ProxyReport:
             hosts = self._proxy.hosts()
         except (OSError, http.client.HTTPException, ValueError, LookupError):
             return
-        for endpoint, host in hosts.items():
-            now = (host["cx_active"], host["rq_total"])
-            if self._told.get(endpoint, (0, 0)) != now:
-                self._told[endpoint] = now
-                self._channel.tell_proxy(self._proxy.name, endpoint, *now)
+        now = {place: (host["cx_active"], host["rq_total"]) for place, host in hosts.items()}
+        with self._lock:
+            for gone in self._told.keys() - now.keys():
+                now[gone] = (0, self._told[gone][1])
+            for endpoint, did in now.items():
+                if self._told.get(endpoint, (0, 0)) != did:
+                    self._told[endpoint] = did
+                    self._channel.tell_proxy(self._proxy.name, endpoint, *did)

@@ -76,6 +76,7 @@ class ControlPlane:
         self._resources = Resources(service)
         self._version = 1
         self._streams: set[_Stream] = set()
+        self._telling = threading.RLock()  # a collected channel unlistens wherever it is collected
         self._listeners: dict[str, tuple[Callable[[XdsEvent], None], ...]] = {}
         self._lock = threading.Lock()
         self._server = grpc.server(
@@ -96,10 +97,18 @@ class ControlPlane:
 
     def listen(self, client: str, listener: Callable[[XdsEvent], None]) -> None:
         """Has `listener` hear all that is said on this client's stream from now on, on the stream's
-        threads.
+        threads, until `unlisten`.
         """
-        with self._lock:
+        with self._telling:
             self._listeners[client] = (*self._listeners.get(client, ()), listener)
+
+    def unlisten(self, client: str, listener: Callable[[XdsEvent], None]) -> None:
+        """Has it hear no more."""
+        with self._telling:
+            left = tuple(one for one in self._listeners.get(client, ()) if one is not listener)
+            self._listeners[client] = left
+            if not left:
+                del self._listeners[client]
 
     def set_endpoints(self, addresses: Iterable[tuple[str, int]]) -> None:
         """Replaces the endpoints, and tells those who asked for them."""
@@ -159,7 +168,12 @@ class _Stream:
         self._plane = plane
         self._client = "?"
         self._nonces = itertools.count(1)
-        self._wanted: dict[str, list[str]] = {}
+        self._wanted: dict[
+            str, list[str] | None
+        ] = {}  # by kind: the names; None: whatever there is
+        self._sent: dict[str, tuple[str, list[str] | None]] = {}  # by kind: the last version
+        self._unanswered: dict[str, str] = {}  # the versions, by nonce
+        self._newest: dict[str, str] = {}  # nonces, by kind
         self._todo: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def read(self, requests: Iterator[Any]) -> None:
@@ -173,7 +187,7 @@ class _Stream:
 
     def push(self, kind: str) -> None:
         """Sends it again, if it is wanted."""
-        if kind in self._wanted:
+        if self._wanted.get(kind, []) != []:
             self._todo.put(kind)
 
     def end(self) -> None:
@@ -181,36 +195,51 @@ class _Stream:
         self._todo.put(None)
 
     def responses(self) -> Iterator[Any]:
-        """What is sent, as it is due."""
+        """What is sent, as it is due. What has changed twice meanwhile is sent once."""
         while (kind := self._todo.get()) is not None:
             plane = self._plane
             with plane._lock:
                 version, names = str(plane._version), self._wanted[kind]
-                made = plane._resources.response(kind, names, version, str(next(self._nonces)))
-            told = plane._resources.summary(kind)
+                if self._sent.get(kind) == (version, names):
+                    continue
+                self._sent[kind] = version, names
+                self._newest[kind] = nonce = str(next(self._nonces))
+                self._unanswered[nonce] = version
+                made = plane._resources.response(kind, names, version, nonce)
+                told = plane._resources.summary(kind)
             self._note("pushed", kind, version, told)
             yield made
 
     def _hear(self, request: Any) -> None:
+        """A request is an answer to what was sent, or another wish, or both; to what, its
+        nonce says, for its version is the last one that was taken (xds_protocol, "ACK/NACK").
+        """
         kind = self._plane._resources.kind(request.type_url)
         names = sorted(request.resource_names)
         self._client = request.node.id or self._client
-        if request.response_nonce:
+        nonce = request.response_nonce
+        if (version := self._unanswered.pop(nonce, None)) is not None:
             if request.HasField("error_detail"):
-                said = request.error_detail.message
-                self._note("NACK", kind, request.version_info, said)
+                self._note("NACK", kind, version, request.error_detail.message)
             else:
-                self._note("ACK", kind, request.version_info, ", ".join(names) or "all")
-            if names == self._wanted.get(kind):
-                return
-        else:
-            self._note("asked", kind, "", ", ".join(names) or "all")
-        self._wanted[kind] = names
-        if names or kind in ("LDS", "CDS"):  # of those two "none" means all (the wildcard)
-            self._todo.put(kind)
+                self._note("ACK", kind, version, ", ".join(names) or "all")
+        if nonce and nonce != self._newest.get(kind):
+            return  # it wished so before it saw what was sent since, and will say so again
+        # Of these two "none" means all, for who has never named one (the wildcard).
+        everything = kind in ("LDS", "CDS") and not names and self._wanted.get(kind) is None
+        wanted = None if everything else names
+        if kind in self._wanted and wanted == self._wanted[kind]:
+            return
+        self._wanted[kind] = wanted
+        if wanted == []:
+            self._sent.pop(kind, None)
+            return
+        self._note("asked", kind, "", ", ".join(names) or "all")
+        self._todo.put(kind)
 
     def _note(self, what: str, kind: str, version: str, detail: str) -> None:
         event = XdsEvent(time.monotonic_ns(), self._client, what, kind, version, detail)
-        self._plane.events.append(event)
-        for listener in self._plane._listeners.get(self._client, ()):
-            listener(event)
+        with self._plane._telling:  # in one order for all
+            self._plane.events.append(event)
+            for listener in self._plane._listeners.get(self._client, ()):
+                listener(event)

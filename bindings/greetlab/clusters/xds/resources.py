@@ -61,13 +61,13 @@ class Resources:
         many = len(self.endpoints)
         return f"{many} endpoint{'s' * (many != 1)}" if kind == "EDS" else self._service
 
-    def response(self, kind: str, names: Sequence[str], version: str, nonce: str) -> Any:
-        """What there is of the kind, and of these names: none of a stranger's."""
+    def response(self, kind: str, names: Sequence[str] | None, version: str, nonce: str) -> Any:
+        """What there is of the kind, and of these names (None: of any): none of a stranger's."""
         make = {
             "LDS": self._listener, "RDS": self._routes, "CDS": self._cluster,
             "EDS": self._assignment,
         }.get(kind)  # fmt: skip
-        known = make is not None and (self._service in names or not names)
+        known = make is not None and (names is None or self._service in names)
         return discovery_pb2.DiscoveryResponse(
             version_info=version,
             nonce=nonce,
