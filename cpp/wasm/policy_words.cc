@@ -1,6 +1,7 @@
 #include "wasm/policy_words.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <stdexcept>
 
@@ -131,26 +132,26 @@ bool is_policy_word(std::string_view name) {
 
 PolicyConfig policy_from(const std::vector<std::pair<std::string, std::string>>& named) {
   Told told;
-  // A policy's name says which fields there are, whatever their order: the shorter words first.
-  std::vector<const std::pair<std::string, std::string>*> words;
+  // A policy's name says which fields there are, whatever their order: what is less deep comes
+  // first.
+  const auto depth = [](std::string_view word) {
+    std::size_t count = 0;
+    for (word.remove_prefix(kPolicy.size());
+         word.substr(0, 1) == "." && word.substr(1).starts_with(kChild);
+         word.remove_prefix(kChild.size() + 1)) {
+      ++count;
+    }
+    return count * 2 + (word.empty() ? 0 : 1);
+  };
+  std::multimap<std::size_t, const std::pair<std::string, std::string>*> words;
   for (const auto& word : named) {
     if (!is_policy_word(word.first)) continue;
     constexpr std::size_t kLongest = 400;  // so no stack ends before `complete` says: too deep
     if (word.first.size() > kLongest)
       throw std::invalid_argument("policies in policies in policies");
-    words.push_back(&word);
+    words.emplace(depth(word.first), &word);
   }
-  const auto depth = [](const auto* word) {
-    std::size_t count = 0;
-    std::string_view rest = std::string_view(word->first).substr(kPolicy.size());
-    while (rest.starts_with('.') && rest.substr(1).starts_with(kChild)) {
-      rest.remove_prefix(kChild.size() + 1);
-      ++count;
-    }
-    return count * 2 + (rest.empty() ? 0 : 1);
-  };
-  std::ranges::stable_sort(words, {}, depth);
-  for (const auto* word : words) {
+  for (const auto& [at, word] : words) {
     try {
       if (word->first == kPolicy) {
         told.config.policy = word->second;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/metadata.h"
+#include "core/sort.h"
 #include "lb/policies/address_list.h"
 #include "lb/policies/health_checked_subchannel.h"
 #include "lb/policies/registry.h"
@@ -60,7 +61,7 @@ Ring lay_ring(const std::vector<Endpoint>& endpoints, std::int64_t least, std::i
       ring.push_back({xxh64(address + std::to_string(n)), i});
     }
   }
-  std::ranges::sort(ring, {}, &Place::hash);
+  sort(ring, &Place::hash);
   return ring;
 }
 
@@ -297,7 +298,7 @@ class RingHash final : public LbPolicy {
   /// Which endpoint it is: its addresses, in whatever order.
   static std::vector<Address> key_of(const Endpoint& endpoint) {
     std::vector<Address> key = endpoint.addresses;
-    std::ranges::sort(key);
+    sort(key);
     return key;
   }
 
