@@ -5,10 +5,10 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 
 #include "core/metadata.h"
+#include "core/misuse.h"
 #include "core/sort.h"
 #include "lb/policies/address_list.h"
 #include "lb/policies/health_checked_subchannel.h"
@@ -379,14 +379,13 @@ void RingEndpoint::become(State state, EventId cause) {
 
 void check(const PolicyConfig& config) {
   if (config.fields.at("minRingSize") > config.fields.at("maxRingSize")) {
-    throw std::invalid_argument(std::string(kName) +
-                                ": maxRingSize is smaller than minRingSize (stock gRPC refuses "
-                                "such a service config, too)");
+    misuse({kName,
+            ": maxRingSize is smaller than minRingSize (stock gRPC refuses "
+            "such a service config, too)"});
   }
   const std::string& header = config.texts.at("requestHashHeader");
   if (header.ends_with("-bin")) {
-    throw std::invalid_argument(std::string(kName) + ": requestHashHeader '" + header +
-                                "' is of bytes; a key is text (gRFC A76)");
+    misuse({kName, ": requestHashHeader '", header, "' is of bytes; a key is text (gRFC A76)"});
   }
   if (!header.empty()) sendable({{header, ""}});  // no other can come with a call
 }
