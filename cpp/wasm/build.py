@@ -31,7 +31,7 @@ LEFT_OUT = ("core/text_file.cc",)
 
 FLAGS = (
     "-target", "wasm32-wasi", "-mcpu=generic+exception_handling", "-fwasm-exceptions",
-    "-Os", "-Xclang", "-Oz", "-DNDEBUG", "-fno-rtti", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
+    "-Os", "-DNDEBUG", "-fno-rtti", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
     "-D_LIBCPP_ABI_OPTIMIZED_FUNCTION",
 )  # fmt: skip
 """The last: what a std::function holds has a table of three functions, as in libc++'s newer ABI, in
@@ -49,6 +49,9 @@ LINK_WHOLE = (
 
 ALONE = ("wasm/abort.cc", "wasm/runtime.cc", "wasm/host_policy.cc")
 """Not left to the linker, which would lose what they take from the C library and from the page."""
+
+OFTEN = ("core/timer_queue.cc", "core/virtual_clock.cc", "lb/channel_calls.cc", "load/load.cc")
+"""What a call takes most of its time in. Of all else the size comes before the speed."""
 
 SMALLER = (
     "-Oz", "--converge", "--enable-bulk-memory", "--enable-bulk-memory-opt", "--enable-sign-ext",
@@ -84,7 +87,8 @@ def sources() -> list[Path]:
 
 def optimized(path: Path) -> tuple[str, ...]:
     """How a source is compiled, beside FLAGS."""
-    return () if path.as_posix() in ALONE else ("-flto",)
+    size = () if path.as_posix() in OFTEN else ("-Xclang", "-Oz")
+    return size if path.as_posix() in ALONE else ("-flto", *size)
 
 
 def made_of() -> str:
@@ -94,7 +98,7 @@ def made_of() -> str:
     for path in sorted([*sources(), *headers]):
         sum.update(f"{path.as_posix()}\0".encode())
         sum.update((CPP / path).read_bytes() + b"\0")
-    how = (FLAGS, LINK, LINK_WHOLE, ALONE, THROWING, THROWING_FLAGS, BINARYEN, SMALLER)
+    how = (FLAGS, LINK, LINK_WHOLE, ALONE, OFTEN, THROWING, THROWING_FLAGS, BINARYEN, SMALLER)
     sum.update(repr((ZIG, *how)).encode())
     return sum.hexdigest()
 
