@@ -1,7 +1,8 @@
 #include "core/address.h"
 
 #include <charconv>
-#include <stdexcept>
+
+#include "core/misuse.h"
 
 namespace greetlab {
 
@@ -21,8 +22,7 @@ std::string to_string(const std::vector<Address>& addresses) {
 
 Address parse_address(std::string_view text) {
   const auto fail = [&](const char* why) {
-    throw std::invalid_argument("address '" + std::string(text) + "': " + why +
-                                " (expected ip:port, such as 10.244.0.3:50051)");
+    misuse({"address '", text, "': ", why, " (expected ip:port, such as 10.244.0.3:50051)"});
   };
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) fail("no port");

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "core/duration.h"
+#include "core/misuse.h"
 
 namespace greetlab {
 namespace {
@@ -28,7 +29,7 @@ double draw_exponential(Rng& rng) {
 }
 
 [[noreturn]] void refuse(std::string_view text, const std::string& why) {
-  throw std::invalid_argument("time '" + std::string(text) + "': " + why);
+  misuse({"time '", text, "': ", why});
 }
 
 Duration part(std::string_view whole, std::string_view text) {

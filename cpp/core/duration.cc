@@ -1,9 +1,9 @@
 #include "core/duration.h"
 
 #include <array>
-#include <stdexcept>
 #include <utility>
 
+#include "core/misuse.h"
 #include "core/number.h"
 
 namespace greetlab {
@@ -29,8 +29,8 @@ std::chrono::nanoseconds parse_duration(std::string_view text) {
       }
     }
   }
-  throw std::invalid_argument("duration '" + std::string(text) +
-                              "': expected a number and a unit, such as 250us, 20ms, 1.5s, 5m, 1h");
+  misuse(
+      {"duration '", text, "': expected a number and a unit, such as 250us, 20ms, 1.5s, 5m, 1h"});
 }
 
 std::string to_text(std::chrono::nanoseconds duration) {

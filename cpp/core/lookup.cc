@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <stdexcept>
+
+#include "core/misuse.h"
 
 namespace greetlab {
 namespace {
@@ -71,8 +72,7 @@ RecordType parse_record_type(std::string_view text) {
        {RecordType::a, RecordType::aaaa, RecordType::srv, RecordType::txt}) {
     if (same_name(text, to_string(type))) return type;
   }
-  throw std::invalid_argument("record type '" + std::string(text) +
-                              "' is not one that can be looked up: use A, AAAA, SRV or TXT");
+  misuse({"record type '", text, "' is not one that can be looked up: use A, AAAA, SRV or TXT"});
 }
 
 }  // namespace greetlab

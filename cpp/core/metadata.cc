@@ -1,10 +1,10 @@
 #include "core/metadata.h"
 
 #include <algorithm>
-#include <stdexcept>
 #include <string_view>
 
 #include "core/base64.h"
+#include "core/misuse.h"
 #include "core/printable.h"
 
 namespace greetlab {
@@ -28,18 +28,18 @@ bool is_printable(std::string_view value) {
 
 Metadata sendable(Metadata metadata) {
   if (metadata.size() > kMost) {
-    throw std::invalid_argument("metadata: more than " + std::to_string(kMost));
+    misuse({"metadata: more than ", std::to_string(kMost)});
   }
   for (const auto& [name, value] : metadata) {
     if (!is_name(name) || name.starts_with("grpc-")) {
-      throw std::invalid_argument("metadata '" + printable(name) +
-                                  "': a name is of a to z, 0 to 9, '-', '_' and '.', and does not "
-                                  "begin with grpc-, which is gRPC's own");
+      misuse({"metadata '", printable(name),
+              "': a name is of a to z, 0 to 9, '-', '_' and '.', and does not "
+              "begin with grpc-, which is gRPC's own"});
     }
     if (!name.ends_with("-bin") && !is_printable(value)) {
-      throw std::invalid_argument("metadata '" + name +
-                                  "': its value is not printable ASCII; bytes need a name that "
-                                  "ends with -bin");
+      misuse({"metadata '", name,
+              "': its value is not printable ASCII; bytes need a name that "
+              "ends with -bin"});
     }
   }
   return metadata;

@@ -1,9 +1,7 @@
 #include "core/printable.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <cstdio>
 #include <iterator>
 
 namespace greetlab {
@@ -58,10 +56,12 @@ std::string escape(char32_t code) {
     case '\r': return "\\r";
     default: break;
   }
-  std::array<char, 8> text;
-  std::snprintf(text.data(), text.size(), code < 0x100 ? "\\x%02x" : "\\u%04x",
-                static_cast<unsigned>(code));
-  return text.data();
+  const bool byte = code < 0x100;
+  std::string text = byte ? "\\x" : "\\u";
+  for (int shift = byte ? 4 : 12; shift >= 0; shift -= 4) {
+    text += "0123456789abcdef"[code >> static_cast<unsigned>(shift) & 15U];
+  }
+  return text;
 }
 
 template <class Hidden>

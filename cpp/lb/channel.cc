@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/duration.h"
+#include "core/sort.h"
 #include "lb/policies/registry.h"
 
 namespace greetlab {
@@ -45,7 +46,7 @@ Channel::~Channel() {
   // libraries.
   std::vector<CallId> ids;
   for (const auto& [id, call] : calls_) ids.push_back(id);
-  std::ranges::sort(ids);
+  sort(ids);
   for (const CallId id : ids) {
     const auto found = calls_.find(id);
     if (found == calls_.end()) continue;  // the end of another one has ended it

@@ -1,7 +1,8 @@
 #include "lb/subchannel_pool.h"
 
-#include <algorithm>
 #include <utility>
+
+#include "core/sort.h"
 
 namespace greetlab {
 
@@ -23,7 +24,7 @@ std::vector<std::shared_ptr<Subchannel>> SubchannelPool::all() const {
   for (const auto& [address, pooled] : *by_address_) {
     if (auto subchannel = pooled.lock()) alive.push_back(std::move(subchannel));
   }
-  std::ranges::sort(alive, {}, [](const auto& subchannel) { return subchannel->id(); });
+  sort(alive, [](const auto& subchannel) { return subchannel->id(); });
   return alive;
 }
 

@@ -4,9 +4,9 @@
 #include <array>
 #include <charconv>
 #include <iterator>
-#include <stdexcept>
 #include <utility>
 
+#include "core/misuse.h"
 #include "lb/polling_resolver.h"
 #include "lb/watch_resolver.h"
 #include "sim/pod_server.h"
@@ -26,7 +26,7 @@ std::vector<Address> addresses(const SimConfig& config, std::string v4, std::str
   if (config.ip == "v4") return {{std::move(v4), config.port}};
   if (config.ip == "v6") return {{std::move(v6), config.port}};
   if (config.ip == "dual") return {{std::move(v4), config.port}, {std::move(v6), config.port}};
-  throw std::invalid_argument("ip '" + config.ip + "': it is 'v4', 'v6' or 'dual'");
+  misuse({"ip '", config.ip, "': it is 'v4', 'v6' or 'dual'"});
 }
 
 std::string hex(std::uint32_t number) {
@@ -118,8 +118,8 @@ std::vector<SimPod*> SimCluster::meant_to_serve() {
 
 void SimCluster::scale(std::uint32_t pods) {
   if (pods > kMostPods) {
-    throw std::invalid_argument(std::to_string(pods) + " pods: a virtual cluster has at most " +
-                                std::to_string(kMostPods));
+    misuse(
+        {std::to_string(pods), " pods: a virtual cluster has at most ", std::to_string(kMostPods)});
   }
   if (rolling_) rolling_->replicas = pods;
   const std::vector<SimPod*> there = meant_to_serve();
@@ -248,8 +248,7 @@ void SimCluster::end(SimPod& pod, EventId cause) {
 
 void SimCluster::rollout(std::uint32_t max_surge, std::uint32_t max_unavailable) {
   if (max_surge == 0 && max_unavailable == 0) {
-    throw std::invalid_argument(
-        "max_surge and max_unavailable are both 0: no pod could ever be replaced");
+    misuse({"max_surge and max_unavailable are both 0: no pod could ever be replaced"});
   }
   ++revision_;
   const std::uint32_t replicas =
@@ -311,10 +310,10 @@ Channel& SimCluster::dial_anew(const ChannelOptions& config, Symbol owner) {
 Channel& SimCluster::open(const ChannelOptions& config, std::string who) {
   Channel::MakeResolver make_resolver;
   if (config.target.starts_with("k8s:")) {
-    throw std::invalid_argument(
-        "k8s:///: there is no Kubernetes API in the sim to tell a client anything; "
-        "watch:///greetserver-headless is told of the same changes, and Cluster.local() has an "
-        "API that can be asked");
+    misuse(
+        {"k8s:///: there is no Kubernetes API in the sim to tell a client anything; "
+         "watch:///greetserver-headless is told of the same changes, and Cluster.local() has an "
+         "API that can be asked"});
   }
   if (config.target.starts_with(kWatch)) {
     make_resolver = [this, service = config.target.substr(kWatch.size())](Rng&, Symbol who) {
@@ -350,8 +349,7 @@ SimPod& SimCluster::find(std::string_view name) {
   if (found == pods_.end()) {
     std::string there;
     for (const SimPod& pod : pods_) there += (there.empty() ? "" : ", ") + pod.name;
-    throw std::invalid_argument("no pod '" + std::string(name) + "': there is " +
-                                (there.empty() ? "none" : there));
+    misuse({"no pod '", name, "': there is ", (there.empty() ? "none" : there)});
   }
   return *found;
 }

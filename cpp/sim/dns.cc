@@ -43,16 +43,19 @@ class SimDns::Walk final : public std::enable_shared_from_this<SimDns::Walk> {
  private:
   void on_reply(Duration trip) {
     const std::string& name = names_[next_++];
-    std::vector<std::string> ips = dns_.answer(name);
-    const bool exists = !ips.empty();
-    // A before AAAA. So it stays: the IPv6 ones are unique local, which RFC 6724 puts last.
-    const auto six = std::ranges::stable_partition(
-        ips, [](const std::string& ip) { return ip.find(':') == std::string::npos; });
+    std::vector<std::string> ips;
+    std::vector<std::string> six;
+    for (std::string& ip : dns_.answer(name)) {
+      (ip.find(':') == std::string::npos ? ips : six).push_back(std::move(ip));
+    }
+    const bool exists = !ips.empty() || !six.empty();
     const auto status = [&](bool any) {
       return any ? DnsStatus::ok : exists ? DnsStatus::no_data : DnsStatus::nxdomain;
     };
-    tell(name, RecordType::a, status(six.begin() != ips.begin()), trip, {ips.begin(), six.begin()});
-    tell(name, RecordType::aaaa, status(!six.empty()), trip, {six.begin(), six.end()});
+    tell(name, RecordType::a, status(!ips.empty()), trip, ips);
+    tell(name, RecordType::aaaa, status(!six.empty()), trip, six);
+    // A before AAAA: the IPv6 ones are unique local, which RFC 6724 puts last.
+    for (std::string& ip : six) ips.push_back(std::move(ip));
     if (config_ && exists) {
       const auto found = dns_.configs_.find(name);
       if (found != dns_.configs_.end()) lookup_.txt = {found->second};

@@ -1,7 +1,5 @@
 #include "trace/story.h"
 
-#include <array>
-#include <cstdio>
 #include <unordered_map>
 
 namespace greetlab {
@@ -45,10 +43,7 @@ std::string Story::dialled(ConnectionId connection) const {
 }
 
 std::string Story::moment(Time at) const {
-  const double seconds = static_cast<double>((at - origin_).count()) / 1e9;
-  std::array<char, 40> text;
-  std::snprintf(text.data(), text.size(), "%.3f s", seconds);
-  return text.data();
+  return seconds(at - origin_);
 }
 
 std::string Story::call(CallId call) const {

@@ -1,11 +1,22 @@
 #include "trace/teller.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
-#include <cstdio>
+#include <cstdint>
+#include <cstdlib>
 
 namespace greetlab {
+namespace {
+
+/// So many parts of a whole, "12.40" of 1240 hundredths, to the nearest one; half a part is one.
+std::string in_parts(Duration duration, Duration part, std::int64_t parts) {
+  const std::int64_t count = (std::abs(duration.count()) + part.count() / 2) / part.count();
+  const std::string sign = duration.count() < 0 && count > 0 ? "-" : "";
+  return sign + std::to_string(count / parts) + '.' +
+         std::to_string(parts + count % parts).substr(1);
+}
+
+}  // namespace
 
 std::string Teller::thousandths(std::uint32_t thousandths) {
   std::string text = std::to_string(thousandths / 1000);
@@ -17,9 +28,11 @@ std::string Teller::thousandths(std::uint32_t thousandths) {
 }
 
 std::string Teller::milliseconds(Duration duration) {
-  std::array<char, 40> text;
-  std::snprintf(text.data(), text.size(), "%.2f ms", static_cast<double>(duration.count()) / 1e6);
-  return text.data();
+  return in_parts(duration, std::chrono::microseconds(10), 100) + " ms";
+}
+
+std::string Teller::seconds(Duration duration) {
+  return in_parts(duration, std::chrono::milliseconds(1), 1000) + " s";
 }
 
 std::string Teller::percent(std::uint32_t millionths) {

@@ -44,6 +44,8 @@ class Teller {
 
   /// "0.52 ms".
   static std::string milliseconds(Duration duration);
+  /// "12.403 s".
+  static std::string seconds(Duration duration);
   /// "4.2" for 4200.
   static std::string thousandths(std::uint32_t thousandths);
   /// "12.5 %" of 125'000 millionths: with one digit, where it is no whole number.

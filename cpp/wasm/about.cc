@@ -147,14 +147,47 @@ void write_table(Json& json, std::string_view name, std::size_t stride,
 }
 
 /// Those of a row or a fact, which have a list of their members.
-template <class Whole, class Members>
-auto columns_of(const Whole& whole, const Members& members) {
-  return std::apply(
-      [&](const auto&... one) {
-        return std::array<Column, sizeof...(one)>{column(one.name, whole, whole.*one.member)...};
-      },
-      members);
+template <class Whole>
+auto columns_of(const Whole& whole) {
+  const auto in_order = [&](const auto&... one) {
+    return std::array<Column, sizeof...(one)>{column(one.name, whole, whole.*one.member)...};
+  };
+  if constexpr (requires { Whole::columns(); }) {
+    return std::apply(in_order, Whole::columns());
+  } else {
+    return std::apply(in_order, Whole::fields());
+  }
 }
+
+// Out here, what is where is data; in a function it would be code that puts each in its place.
+template <class Whole>
+const Whole kBlank{};
+template <class Whole>
+const auto kColumns = columns_of(kBlank<Whole>);
+
+constexpr const WorldNow& kWorld = kBlank<WorldNow>;
+const std::array kWorldColumns{column("now", kWorld, kWorld.now),
+                               column("next", kWorld, kWorld.next),
+                               column("end", kWorld, kWorld.end),
+                               column("steps", kWorld, kWorld.steps),
+                               column("dropped", kWorld, kWorld.dropped),
+                               column("queries", kWorld, kWorld.queries),
+                               column("connections", kWorld, kWorld.connections)};
+constexpr const Event& kEvent = kBlank<Event>;
+const std::array kEventColumns{column("at", kEvent, kEvent.at),
+                               column("id", kEvent, kEvent.id),
+                               column("cause", kEvent, kEvent.cause),
+                               column("who", kEvent, kEvent.who),
+                               column("certainty", kEvent, kEvent.certainty),
+                               column("kind", kEvent, kEvent.kind)};
+constexpr const PodNow& kPod = kBlank<PodNow>;
+const std::array kPodColumns{column("name", kPod, kPod.name), column("address", kPod, kPod.address),
+                             column("state", kPod, kPod.state), column("listed", kPod, kPod.listed),
+                             column("healthy", kPod, kPod.healthy)};
+constexpr const ClientNow& kClient = kBlank<ClientNow>;
+const std::array kClientColumns{column("name", kClient, kClient.name),
+                                column("state", kClient, kClient.state),
+                                column("open", kClient, kClient.open)};
 
 /// Calls `f` with each table of the replay, in their order.
 void for_each_table(const Replay& replay, auto&& f) {
@@ -167,54 +200,38 @@ void for_each_table(const Replay& replay, auto&& f) {
 }
 
 void tables(Json& json) {
-  const WorldNow world{};
-  write_table(
-      json, "world", sizeof(world),
-      std::array{column("now", world, world.now), column("next", world, world.next),
-                 column("end", world, world.end), column("steps", world, world.steps),
-                 column("dropped", world, world.dropped), column("queries", world, world.queries),
-                 column("connections", world, world.connections)});
-  const Event event{};
-  write_table(
-      json, "events", sizeof(event),
-      std::array{column("at", event, event.at), column("id", event, event.id),
-                 column("cause", event, event.cause), column("who", event, event.who),
-                 column("certainty", event, event.certainty), column("kind", event, event.kind)});
-  const PodNow pod{};
-  write_table(json, "pods", sizeof(pod),
-              std::array{column("name", pod, pod.name), column("address", pod, pod.address),
-                         column("state", pod, pod.state), column("listed", pod, pod.listed),
-                         column("healthy", pod, pod.healthy)});
-  const ClientNow client{};
-  write_table(json, "clients", sizeof(client),
-              std::array{column("name", client, client.name), column("state", client, client.state),
-                         column("open", client, client.open)});
+  write_table(json, "world", sizeof(WorldNow), kWorldColumns);
+  write_table(json, "events", sizeof(Event), kEventColumns);
+  write_table(json, "pods", sizeof(PodNow), kPodColumns);
+  write_table(json, "clients", sizeof(ClientNow), kClientColumns);
   for_each_table(Replay(), [&]<class One>(const std::vector<One>&) {
-    const One row{};
-    write_table(json, One::kName, sizeof(row), columns_of(row, One::columns()));
+    write_table(json, One::kName, sizeof(One), kColumns<One>);
   });
 }
 
-void write_kind(Json& json, std::string_view name, Certainty certainty,
-                std::span<const Column> fields, std::size_t base) {
-  json.begin('{');
-  json.key("name").string(name);
-  json.key("certainty").string(to_string(certainty));
-  json.key("fields");
-  write_columns(json, fields, base);
-  json.end('}');
-}
+struct Kind {
+  std::string_view name;
+  Certainty certainty;
+  std::span<const Column> fields;
+};
+
+const auto kKinds = []<std::size_t... index>(std::index_sequence<index...>) {
+  return std::array{Kind{std::variant_alternative_t<index, Fact>::kName,
+                         std::variant_alternative_t<index, Fact>::kCertainty,
+                         kColumns<std::variant_alternative_t<index, Fact>>}...};
+}(std::make_index_sequence<std::variant_size_v<Fact>>());
 
 void kinds(Json& json) {
   // Where a fact is in an event does not depend on which it is.
-  const Event event{};
-  const std::size_t base = offset_of(event, std::get<0>(event.fact));
-  const auto kind = [&]<class One>(const One& fact) {
-    write_kind(json, One::kName, One::kCertainty, columns_of(fact, One::fields()), base);
-  };
-  [&]<std::size_t... index>(std::index_sequence<index...>) {
-    (kind(std::variant_alternative_t<index, Fact>{}), ...);
-  }(std::make_index_sequence<std::variant_size_v<Fact>>());
+  const std::size_t base = offset_of(kEvent, std::get<0>(kEvent.fact));
+  for (const Kind& kind : kKinds) {
+    json.begin('{');
+    json.key("name").string(kind.name);
+    json.key("certainty").string(to_string(kind.certainty));
+    json.key("fields");
+    write_columns(json, kind.fields, base);
+    json.end('}');
+  }
 }
 
 template <class Enum>

@@ -4,6 +4,7 @@
 #include <array>
 #include <stdexcept>
 
+#include "core/misuse.h"
 #include "core/printable.h"
 #include "wasm/policy_words.h"
 #include "wasm/values.h"
@@ -54,7 +55,7 @@ bool is_of_methods(std::string_view name) {
 std::string in_quotes(std::string_view text) {
   const bool plain = std::ranges::all_of(
       text, [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
-  if (!plain) throw std::invalid_argument("'" + std::string(text) + "': letters of ASCII");
+  if (!plain) misuse({"'", text, "': letters of ASCII"});
   return '"' + std::string(text) + '"';
 }
 
@@ -74,8 +75,7 @@ std::string listed(std::string_view text, F&& json_of) {
 std::uint32_t whole(std::string_view text, std::uint32_t least, std::uint32_t most) {
   const auto number = value_from<std::uint32_t>(text);
   if (number >= least && number <= most) return number;
-  throw std::invalid_argument("'" + std::string(text) + "': a whole number, " +
-                              std::to_string(least) + " to " + std::to_string(most));
+  misuse({"'", text, "': a whole number, ", std::to_string(least), " to ", std::to_string(most)});
 }
 
 /// Of a number as JSON has it.
@@ -83,7 +83,7 @@ std::int64_t in_millionths(std::string_view text) {
   const bool zeros = text.size() > 1 && text[0] == '0' && text[1] != '.';
   const std::int64_t number = millionths(text);
   if (!zeros && !text.ends_with('.')) return number;
-  throw std::invalid_argument("'" + std::string(text) + "': a number such as 1.6");
+  misuse({"'", text, "': a number such as 1.6"});
 }
 
 /// "0.1s": as JSON has it (protobuf's Duration).
@@ -98,7 +98,7 @@ std::string in_seconds(Duration duration) {
 Duration positive(std::string_view text) {
   const auto duration = value_from<Duration>(text);
   if (duration.count() > 0) return duration;
-  throw std::invalid_argument("'" + std::string(text) + "': more than 0");
+  misuse({"'", text, "': more than 0"});
 }
 
 /// A config while its words are being read, and its JSON: of each word its path, and its value.
@@ -122,8 +122,7 @@ struct Told {
       return listed(text, [&](std::string_view one) {
         const auto code = code_named(one);
         if (!code) {
-          throw std::invalid_argument("'" + std::string(one) +
-                                      "': one of gRPC's codes, such as UNAVAILABLE");
+          misuse({"'", one, "': one of gRPC's codes, such as UNAVAILABLE"});
         }
         into.set(static_cast<std::size_t>(*code));
         return in_quotes(one);
@@ -150,7 +149,7 @@ struct Told {
       if (name.ends_with("maxBackoff")) return duration(retry.max_backoff, positive(text));
       if (name.ends_with("Codes")) return codes(retry.retryable);
       const std::int64_t multiplier = in_millionths(text);
-      if (multiplier == 0) throw std::invalid_argument("'" + text + "': more than 0");
+      if (multiplier == 0) misuse({"'", text, "': more than 0"});
       retry.backoff_multiplier = static_cast<double>(multiplier) / kMillion;
       return text;
     }
@@ -167,7 +166,7 @@ struct Told {
         return text;
       }
       const std::int64_t milli = in_millionths(text) / 1000;  // A6: 3 digits count
-      if (milli == 0) throw std::invalid_argument("'" + text + "': 0.001 or more");
+      if (milli == 0) misuse({"'", text, "': 0.001 or more"});
       throttling.milli_ratio = static_cast<std::uint32_t>(std::min<std::int64_t>(milli, 1e9));
       return text;
     }
@@ -181,8 +180,7 @@ struct Told {
     const std::string_view service = text.substr(0, slash);
     const std::string_view name = slash == text.size() ? "" : text.substr(slash + 1);
     if (service.empty() || name.find('/') != std::string_view::npos) {
-      throw std::invalid_argument("'" + std::string(text) +
-                                  "': a service, or a method, such as greet.GreetService/Greet");
+      misuse({"'", text, "': a service, or a method, such as greet.GreetService/Greet"});
     }
     method.names.push_back({std::string(service), std::string(name)});
     return R"({"service":)" + in_quotes(service) +
@@ -220,8 +218,7 @@ void check_all_there(const Words& named) {
     if (!word.needed || told([&](std::string_view name) { return name == word.name; })) continue;
     const std::string_view object = word.name.substr(0, word.name.find('.') + 1);
     if (told([&](std::string_view name) { return name.starts_with(object); })) {
-      throw std::invalid_argument(std::string(object.substr(0, object.size() - 1)) + " needs " +
-                                  std::string(word.name) + ", " + std::string(word.help));
+      misuse({object.substr(0, object.size() - 1), " needs ", word.name, ", ", word.help});
     }
   }
 }
@@ -248,18 +245,18 @@ std::shared_ptr<const ServiceConfig> config_from(const Words& named) {
   Told told;
   for (const auto& [name, text] : words) {
     if (std::ranges::count(words, name, &Word::first) > 1) {
-      throw std::invalid_argument(name + " is said twice");
+      misuse({name, " is said twice"});
     }
     try {
       const std::string path = is_of_methods(name) ? std::string(kMethods) + '.' + name : name;
       told.json.emplace_back(path, told.tell(name, text));
     } catch (const std::invalid_argument& error) {
-      throw std::invalid_argument(name + ": " + printable(error.what()));
+      misuse({name, ": ", printable(error.what())});
     }
   }
   check_all_there(words);
   if (told.method.retry && told.method.hedging) {
-    throw std::invalid_argument("retryPolicy and hedgingPolicy: a method has one of the two");
+    misuse({"retryPolicy and hedgingPolicy: a method has one of the two"});
   }
   if (of_methods != words.end()) told.config.methods.push_back(std::move(told.method));
   told.config.text = object(told.json, "");

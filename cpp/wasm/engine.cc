@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/misuse.h"
 #include "trace/digest.h"
 #include "trace/story.h"
 #include "wasm/about.h"
@@ -56,7 +57,7 @@ double of_world(std::uint32_t number, F&& f) {
   return answered([&] {
     const auto found = worlds.find(number);
     if (found == worlds.end()) {
-      throw std::invalid_argument("no world " + std::to_string(number));
+      misuse({"no world ", std::to_string(number)});
     }
     Held& held = found->second;
     if (held.broken != nullptr) throw std::runtime_error(held.broken);
@@ -75,7 +76,7 @@ double of_world(std::uint32_t number, F&& f) {
 }
 
 std::string_view given(std::uint32_t size) {
-  if (size > input.size()) throw std::invalid_argument("the input is shorter than that");
+  if (size > input.size()) misuse({"the input is shorter than that"});
   return std::string_view(input).substr(0, size);
 }
 
@@ -105,7 +106,7 @@ double gl_about() {
 double gl_open(std::uint32_t size) {
   return answered([&] {
     if (worlds.size() >= kMostWorlds) {
-      throw std::invalid_argument(std::to_string(kMostWorlds) + " worlds are open; close one");
+      misuse({std::to_string(kMostWorlds), " worlds are open; close one"});
     }
     auto world = std::make_unique<ScriptedWorld>(read_script(given(size)));
     worlds[++worlds_made].world = std::move(world);
@@ -116,7 +117,7 @@ double gl_open(std::uint32_t size) {
 double gl_close(std::uint32_t world) {
   return answered([&] {
     if (worlds.erase(world) == 0) {
-      throw std::invalid_argument("no world " + std::to_string(world));
+      misuse({"no world ", std::to_string(world)});
     }
     return 0.0;
   });
@@ -133,11 +134,11 @@ double gl_run(std::uint32_t number, double until, std::uint32_t steps) {
   return of_world(number, [&](ScriptedWorld& world) {
     constexpr double kMost = 9007199254740992;  // doubles have each nanosecond of 104 days
     if (!(until >= 0 && until <= kMost)) {
-      throw std::invalid_argument("a world runs until some nanosecond of its first 104 days");
+      misuse({"a world runs until some nanosecond of its first 104 days"});
     }
     const Time then{Duration(static_cast<std::int64_t>(until))};
     if (then < world.now()) {
-      throw std::invalid_argument("time does not run backwards; open its script anew");
+      misuse({"time does not run backwards; open its script anew"});
     }
     return world.run(then, steps) ? 1.0 : 0.0;
   });
@@ -155,7 +156,7 @@ double gl_word(std::uint32_t number, std::uint32_t symbol) {
   return of_world(number, [&](ScriptedWorld& world) {
     const Symbols& symbols = world.cluster().trace().symbols();
     if (symbol >= symbols.size()) {
-      throw std::invalid_argument("no symbol " + std::to_string(symbol));
+      misuse({"no symbol ", std::to_string(symbol)});
     }
     return say(symbols.word(static_cast<Symbol>(symbol)));
   });
@@ -165,8 +166,7 @@ double gl_sentence(std::uint32_t number, std::uint32_t event) {
   return of_world(number, [&](ScriptedWorld& world) {
     const auto events = world.events();
     if (event >= events.size()) {
-      throw std::invalid_argument("no event " + std::to_string(event) + ": there are " +
-                                  std::to_string(events.size()));
+      misuse({"no event ", std::to_string(event), ": there are ", std::to_string(events.size())});
     }
     Story story(world.cluster().trace().symbols(), world.replay(), Time{});
     return say(story.sentence(events[event]));

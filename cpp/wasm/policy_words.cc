@@ -1,9 +1,11 @@
 #include "wasm/policy_words.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <stdexcept>
 
+#include "core/misuse.h"
 #include "core/printable.h"
 #include "lb/policies/registry.h"
 #include "wasm/values.h"
@@ -77,10 +79,10 @@ void write(const PolicyConfig& config, const std::string& prefix,
            std::vector<std::pair<std::string, std::string>>& words) {
   const PolicyType* const type = find(config.policy);
   if (config.make || type == nullptr) {
-    throw std::invalid_argument("policy '" + config.policy +
-                                "': only those of the lab's own have "
-                                "words, " +
-                                policy_names());
+    misuse({"policy '", config.policy,
+            "': only those of the lab's own have "
+            "words, ",
+            policy_names()});
   }
   words.emplace_back(prefix, config.policy);
   for (const PolicyField& field : type->fields) {
@@ -103,8 +105,8 @@ std::int64_t millionths(std::string_view text) {
   const bool sound = whole.size() <= 9 && digits.size() <= kDigits &&
                      digits.find_first_not_of("0123456789") == std::string::npos;
   if (!sound) {
-    throw std::invalid_argument("'" + std::string(text) + "': a number, with at most " +
-                                std::to_string(kDigits) + " digits after its point");
+    misuse({"'", text, "': a number, with at most ", std::to_string(kDigits),
+            " digits after its point"});
   }
   digits.resize(kDigits, '0');
   return value_from<std::uint32_t>(whole) * kMillion + value_from<std::uint32_t>(digits);
@@ -131,26 +133,25 @@ bool is_policy_word(std::string_view name) {
 
 PolicyConfig policy_from(const std::vector<std::pair<std::string, std::string>>& named) {
   Told told;
-  // A policy's name says which fields there are, whatever their order: the shorter words first.
-  std::vector<const std::pair<std::string, std::string>*> words;
+  // A policy's name says which fields there are, whatever their order: what is less deep comes
+  // first.
+  const auto depth = [](std::string_view word) {
+    std::size_t count = 0;
+    for (word.remove_prefix(kPolicy.size());
+         word.substr(0, 1) == "." && word.substr(1).starts_with(kChild);
+         word.remove_prefix(kChild.size() + 1)) {
+      ++count;
+    }
+    return count * 2 + (word.empty() ? 0 : 1);
+  };
+  std::multimap<std::size_t, const std::pair<std::string, std::string>*> words;
   for (const auto& word : named) {
     if (!is_policy_word(word.first)) continue;
     constexpr std::size_t kLongest = 400;  // so no stack ends before `complete` says: too deep
-    if (word.first.size() > kLongest)
-      throw std::invalid_argument("policies in policies in policies");
-    words.push_back(&word);
+    if (word.first.size() > kLongest) misuse({"policies in policies in policies"});
+    words.emplace(depth(word.first), &word);
   }
-  const auto depth = [](const auto* word) {
-    std::size_t count = 0;
-    std::string_view rest = std::string_view(word->first).substr(kPolicy.size());
-    while (rest.starts_with('.') && rest.substr(1).starts_with(kChild)) {
-      rest.remove_prefix(kChild.size() + 1);
-      ++count;
-    }
-    return count * 2 + (rest.empty() ? 0 : 1);
-  };
-  std::ranges::stable_sort(words, {}, depth);
-  for (const auto* word : words) {
+  for (const auto& [at, word] : words) {
     try {
       if (word->first == kPolicy) {
         told.config.policy = word->second;
@@ -158,7 +159,7 @@ PolicyConfig policy_from(const std::vector<std::pair<std::string, std::string>>&
         tell(told, std::string_view(word->first).substr(kPolicy.size() + 1), word->second);
       }
     } catch (const std::invalid_argument& error) {
-      throw std::invalid_argument(printable(word->first) + ": " + printable(error.what()));
+      misuse({printable(word->first), ": ", printable(error.what())});
     }
   }
   return complete(finished(std::move(told)));

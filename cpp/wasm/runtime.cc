@@ -26,22 +26,3 @@ void operator delete(void* memory, std::size_t) noexcept {
 void operator delete[](void* memory, std::size_t) noexcept {
   std::free(memory);
 }
-
-// wasi-libc's printf can write to a file, and snprintf is made of the same parts. There is no file:
-// so the page need not bring a system along, but for fd_close, which Zig's own part of the library
-// imports itself.
-extern "C" {
-constexpr std::int32_t kBadFile = 8;  // EBADF, as WASI counts
-
-std::int32_t __imported_wasi_snapshot_preview1_fd_fdstat_get(std::int32_t, std::int32_t) {
-  return kBadFile;
-}
-std::int32_t __imported_wasi_snapshot_preview1_fd_seek(std::int32_t, std::int64_t, std::int32_t,
-                                                       std::int32_t) {
-  return kBadFile;
-}
-std::int32_t __imported_wasi_snapshot_preview1_fd_write(std::int32_t, std::int32_t, std::int32_t,
-                                                        std::int32_t) {
-  return kBadFile;
-}
-}

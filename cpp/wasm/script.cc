@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "core/duration.h"
+#include "core/misuse.h"
 #include "core/printable.h"
 
 namespace greetlab {
@@ -17,8 +18,7 @@ constexpr std::size_t kShown = 60;
 
 [[noreturn]] void refuse(std::string_view what, std::string_view text, const std::string& why) {
   const bool cut = text.size() > kShown;
-  throw std::invalid_argument(std::string(what) + " '" + printable(text.substr(0, kShown)) +
-                              (cut ? "...': " : "': ") + why);
+  misuse({what, " '", printable(text.substr(0, kShown)), (cut ? "...': " : "': "), why});
 }
 
 bool plain(char letter) {
@@ -109,9 +109,8 @@ Script read_script(std::string_view link) {
     link.remove_prefix(hash + 1);
   }
   if (link.size() > Script::kLongest) {
-    throw std::invalid_argument("this link is " + std::to_string(link.size()) +
-                                " letters long, and one of a world has at most " +
-                                std::to_string(Script::kLongest));
+    misuse({"this link is ", std::to_string(link.size()),
+            " letters long, and one of a world has at most ", std::to_string(Script::kLongest)});
   }
   Script script;
   bool first = true;

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/misuse.h"
 #include "core/printable.h"
 #include "wasm/values.h"
 
@@ -25,12 +26,11 @@ void check_words(const Verb& verb, const Statement& s) {
   if (s.given.size() < least || s.given.size() > verb.given.size()) {
     std::string form = name;
     for (const std::string_view word : verb.given) (form += ' ') += word;
-    throw std::invalid_argument(name + " has " + std::to_string(s.given.size()) +
-                                (s.given.size() == 1 ? " word" : " words") +
-                                " after it; it is: " + form);
+    misuse({name, " has ", std::to_string(s.given.size()),
+            (s.given.size() == 1 ? " word" : " words"), " after it; it is: ", form});
   }
   if (verb.options.empty() && !s.named.empty()) {
-    throw std::invalid_argument(name + " has no option '" + printable(s.named[0].first) + "'");
+    misuse({name, " has no option '", printable(s.named[0].first), "'"});
   }
 }
 
@@ -81,8 +81,7 @@ void ScriptedWorld::follow(Command command) {
   if (verb == verbs().end()) {
     std::string names;
     for (const Verb& one : verbs()) names += (names.empty() ? "" : ", ") + std::string(one.name);
-    throw std::invalid_argument("no command '" + printable(statement.verb) + "': there is " +
-                                names);
+    misuse({"no command '", printable(statement.verb), "': there is ", names});
   }
   check_words(*verb, statement);
   verb->run(*this, statement);
@@ -97,8 +96,8 @@ void ScriptedWorld::follow_the_next() {
   try {
     follow(Command(next));
   } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument("at " + to_text(now().time_since_epoch()) + ", " +
-                                printable(to_text(next.statement)) + ": " + error.what());
+    misuse({"at ", to_text(now().time_since_epoch()), ", ", printable(to_text(next.statement)),
+            ": ", error.what()});
   }
   to_come_.pop_front();
 }

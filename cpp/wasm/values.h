@@ -1,7 +1,6 @@
 // Options by their names, as words: any struct whose `each` has them.
 #pragma once
 
-#include <charconv>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -13,6 +12,7 @@
 
 #include "core/distribution.h"
 #include "core/duration.h"
+#include "core/misuse.h"
 #include "core/printable.h"
 
 namespace greetlab {
@@ -35,6 +35,10 @@ constexpr std::string_view type_name() {
   return "number";
 }
 
+/// @return a negative one as its two's complement.
+/// @throws std::invalid_argument for what is no whole number, or not within.
+std::uint64_t whole_number(std::string_view text, std::int64_t least, std::uint64_t most);
+
 /// @throws std::invalid_argument for what is none of this type, with what is expected.
 template <class Value>
 Value value_from(std::string_view text) {
@@ -44,22 +48,17 @@ Value value_from(std::string_view text) {
   } else if constexpr (std::is_same_v<Value, Duration>) {
     const Duration duration = parse_duration(text);
     if (duration <= kLongestTime) return duration;
-    throw std::invalid_argument("duration '" + std::string(text) + "': a year at the most");
+    misuse({"duration '", text, "': a year at the most"});
   } else if constexpr (std::is_same_v<Value, Distribution>) {
     return parse_distribution(text);
   } else if constexpr (std::is_same_v<Value, bool>) {
     if (text == "true" || text == "false") return text == "true";
-    throw std::invalid_argument("'" + std::string(text) + "': true or false");
+    misuse({"'", text, "': true or false"});
   } else if constexpr (std::is_same_v<Value, std::string>) {
     return std::string(text);
   } else {
-    Value number{};
-    const char* const end = text.data() + text.size();
-    const auto [stopped, error] = std::from_chars(text.data(), end, number);
-    if (error == std::errc{} && stopped == end) return number;
-    throw std::invalid_argument("'" + std::string(text) + "': a whole number, " +
-                                std::to_string(std::numeric_limits<Value>::min()) + " to " +
-                                std::to_string(std::numeric_limits<Value>::max()));
+    using Limits = std::numeric_limits<Value>;
+    return static_cast<Value>(whole_number(text, Limits::min(), Limits::max()));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "core/misuse.h"
 #include "core/number.h"
 #include "core/printable.h"
 #include "wasm/config_words.h"
@@ -48,10 +49,6 @@ struct FailOptions {
 constexpr std::string_view kNotAgain = "never";
 constexpr std::string_view kMetadata = "metadata.";  // before a header's name
 
-[[noreturn]] void refuse(const std::string& why) {
-  throw std::invalid_argument(why);
-}
-
 template <class Options>
 Options options_from(const Statement& statement) {
   Options options;
@@ -65,7 +62,7 @@ Value given(const Statement& statement, std::size_t place) {
   try {
     return value_from<Value>(statement.given[place]);
   } catch (const std::invalid_argument& error) {
-    refuse(statement.verb + ": " + printable(error.what()));
+    misuse({statement.verb, ": ", printable(error.what())});
   }
 }
 
@@ -74,15 +71,15 @@ double rate(const std::string& text) {
   const auto [stopped, error] = read_number(text, value);
   if (error == std::errc{} && stopped == text.data() + text.size() && value >= 0 && value <= 1)
     return value;
-  refuse("fail: '" + printable(text) + "': the share of the calls that fail, 0 to 1");
+  misuse({"fail: '", printable(text), "': the share of the calls that fail, 0 to 1"});
 }
 
 Failing failing_from(const Statement& s) {
   const auto options = options_from<FailOptions>(s);
   const auto code = code_named(options.code);
   if (!code || *code == Code::ok) {
-    refuse("fail: code '" + printable(options.code) +
-           "': one of gRPC's, such as UNAVAILABLE, and not OK");
+    misuse({"fail: code '", printable(options.code),
+            "': one of gRPC's, such as UNAVAILABLE, and not OK"});
   }
   Failing failing{rate(s.given[1]), *code};
   if (options.pushback == kNotAgain) {
@@ -107,13 +104,13 @@ struct Verbs {
     const auto& symbols = world.cluster_.trace().symbols();
     for (World::Client& one : world.clients_) {
       if (symbols.word(one.name) != s.given[0]) continue;
-      if (one.channel == nullptr) refuse(s.given[0] + " is closed; open another one");
+      if (one.channel == nullptr) misuse({s.given[0], " is closed; open another one"});
       return one;
     }
-    refuse("no client '" + printable(s.given[0]) + "': there " +
-           (world.clients_.empty()
-                ? "is none yet"
-                : "are " + std::to_string(world.clients_.size()) + ", client-1 and so on"));
+    misuse({"no client '", printable(s.given[0]), "': there ",
+            (world.clients_.empty()
+                 ? "is none yet"
+                 : "are " + std::to_string(world.clients_.size()) + ", client-1 and so on")});
   }
 
   static void open(World& world, const S& s) {
@@ -126,7 +123,7 @@ struct Verbs {
       if (is_policy_word(name) || is_config_word(name)) continue;
       set_option(any_options(options), name, text, is_virtual);
     }
-    if (options.dns_service_config) refuse("dns_service_config: in a link no DNS has one");
+    if (options.dns_service_config) misuse({"dns_service_config: in a link no DNS has one"});
     options.target = s.given[0];
     Channel& channel = world.cluster_.open_channel(options);
     world.clients_.push_back({&channel, options, channel.who()});
@@ -150,10 +147,10 @@ struct Verbs {
     if (config.keys > 0) all.emplace_back(config.key_header, "");
     sendable(std::move(all));
     if (config.calls > kMostCalls || config.concurrency > kMostCalls) {
-      refuse("load: at most " + std::to_string(kMostCalls) + " calls");
+      misuse({"load: at most ", std::to_string(kMostCalls), " calls"});
     }
-    if (config.concurrency == 0) refuse("load: concurrency 0: 1 at least");
-    if (config.timeout.count() == 0) refuse("load: timeout 0: more than that");
+    if (config.concurrency == 0) misuse({"load: concurrency 0: 1 at least"});
+    if (config.timeout.count() == 0) misuse({"load: timeout 0: more than that"});
     std::optional<ChannelOptions> dial_anew;
     if (one.options.connection_per_call) dial_anew = one.options;
     world.loads_.push_back(
@@ -164,10 +161,10 @@ struct Verbs {
     for (std::size_t i = 0; i < world.loads_.size(); ++i) {
       if ("load-" + std::to_string(i + 1) == s.given[0]) return *world.loads_[i];
     }
-    refuse("no load '" + printable(s.given[0]) + "': there " +
-           (world.loads_.empty()
-                ? "is none yet"
-                : "are " + std::to_string(world.loads_.size()) + ", load-1 and so on"));
+    misuse({"no load '", printable(s.given[0]), "': there ",
+            (world.loads_.empty()
+                 ? "is none yet"
+                 : "are " + std::to_string(world.loads_.size()) + ", load-1 and so on")});
   }
 
   static void lookup(World& world, const S& s) {

@@ -27,15 +27,15 @@ class AddressList::Child final : private Subchannel::Watcher {
 };
 
 std::vector<Address> interleaved(std::vector<Address> addresses) {
-  const auto like_the_first = [&, first = !addresses.empty() && is_v6(addresses.front())](
-                                  const Address& one) { return is_v6(one) == first; };
-  if (std::ranges::all_of(addresses, like_the_first)) return addresses;
-  auto other = std::ranges::stable_partition(addresses, like_the_first).begin();
+  std::vector<Address> ones;  // of the first one's family
+  std::vector<Address> others;
+  for (const Address& one : addresses) {
+    (is_v6(one) == is_v6(addresses.front()) ? ones : others).push_back(one);
+  }
   std::vector<Address> result;
-  result.reserve(addresses.size());
-  for (auto one = addresses.begin(), middle = other; one != middle || other != addresses.end();) {
-    if (one != middle) result.push_back(std::move(*one++));
-    if (other != addresses.end()) result.push_back(std::move(*other++));
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    if (i < ones.size()) result.push_back(std::move(ones[i]));
+    if (i < others.size()) result.push_back(std::move(others[i]));
   }
   return result;
 }

@@ -7,10 +7,10 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "core/sort.h"
 #include "lb/connector.h"
 #include "lb/delegating_helper.h"
 #include "lb/policies/registry.h"
@@ -90,7 +90,7 @@ class Both final : public CallTracker {
 /// A subchannel as the child sees it. All that wait for one address share one.
 class Wrapper final : public VeiledSubchannel {
  public:
-  using ById = std::unordered_map<SubchannelId, Wrapper*>;
+  using ById = std::map<SubchannelId, Wrapper*>;
 
   /// @param by_id knows it while it is there; outlives it.
   Wrapper(std::shared_ptr<Subchannel> wrapped, ById& by_id)
@@ -223,7 +223,7 @@ class OutlierDetection final : public LbPolicy, private DelegatingHelper {
     by_address_.clear();
     for (const Endpoint& one : endpoints) {
       Key key = one.addresses;
-      std::ranges::sort(key);
+      sort(key);
       auto& endpoint = endpoints_[key];
       if (endpoint == nullptr) endpoint = std::move(old[key]);
       if (endpoint == nullptr) endpoint = std::make_shared<Watched>();
@@ -244,7 +244,6 @@ class OutlierDetection final : public LbPolicy, private DelegatingHelper {
     for (const auto& [id, wrapper] : by_id_) {
       all.push_back(std::static_pointer_cast<Wrapper>(wrapper->shared_from_this()));
     }
-    std::ranges::sort(all, {}, [](const auto& wrapper) { return wrapper->id(); });
     return all;
   }
 

@@ -1,9 +1,9 @@
 // A parent of any policy that shows it a few of the endpoints only: of many clients each has its
 // own few, and n clients of m pods need not have n x m connections.
-#include <algorithm>
 #include <tuple>
 #include <utility>
 
+#include "core/sort.h"
 #include "lb/policies/registry.h"
 #include "lb/xxh64.h"
 
@@ -25,7 +25,7 @@ class RandomSubsetting final : public LbPolicy {
       const Address& address = update.endpoints[i].addresses.front();
       drawn.emplace_back(xxh64(to_string(address), seed_), address, i);
     }
-    std::ranges::sort(drawn);
+    sort(drawn);
     Resolution subset{update.status, {}};
     for (std::size_t i = 0; i < size_; ++i) {
       subset.endpoints.push_back(update.endpoints[std::get<2>(drawn[i])]);

@@ -1,7 +1,8 @@
 #include "lb/policies/registry.h"
 
 #include <algorithm>
-#include <stdexcept>
+
+#include "core/misuse.h"
 
 namespace greetlab {
 
@@ -38,7 +39,7 @@ std::string names_of(const std::vector<Named>& all) {
 const PolicyType& type_of(const std::string& name) {
   const auto found = std::ranges::find(policies(), name, &PolicyType::name);
   if (found != policies().end()) return *found;
-  throw std::invalid_argument("policy '" + name + "': there is " + policy_names());
+  misuse({"policy '", name, "': there is ", policy_names()});
 }
 
 }  // namespace
@@ -51,8 +52,7 @@ PolicyConfig complete(PolicyConfig config) {
   int depth = 0;
   for (const PolicyConfig* one = &config; one != nullptr; one = one->child.get()) {
     if (++depth > kDeepest) {
-      throw std::invalid_argument("more than " + std::to_string(kDeepest) +
-                                  " policies, each the child of another");
+      misuse({"more than ", std::to_string(kDeepest), " policies, each the child of another"});
     }
   }
   if (config.make) return config;
@@ -60,30 +60,29 @@ PolicyConfig complete(PolicyConfig config) {
   for (const auto& [name, value] : config.fields) {
     const auto field = std::ranges::find(type.fields, name, &PolicyField::name);
     if (field == type.fields.end()) {
-      throw std::invalid_argument(config.policy + " has no field '" + name + "': there is " +
-                                  (type.fields.empty() ? "none" : names_of(type.fields)));
+      misuse({config.policy, " has no field '", name, "': there is ",
+              (type.fields.empty() ? "none" : names_of(type.fields))});
     }
     if (value < field->least || value > field->most) {
-      throw std::invalid_argument(config.policy + ": " + name + " is " + std::to_string(value) +
-                                  "; it is " + std::to_string(field->least) + " to " +
-                                  std::to_string(field->most));
+      misuse({config.policy, ": ", name, " is ", std::to_string(value), "; it is ",
+              std::to_string(field->least), " to ", std::to_string(field->most)});
     }
   }
   for (const auto& [name, value] : config.texts) {
     if (std::ranges::find(type.texts, name) != type.texts.end()) continue;
-    throw std::invalid_argument(config.policy + " has no field '" + name + "' that is a text");
+    misuse({config.policy, " has no field '", name, "' that is a text"});
   }
   for (const std::string_view name : type.texts) config.texts.emplace(name, "");
   for (const PolicyField& field : type.fields) {
     if (config.fields.contains(field.name)) continue;
     if (!field.usual) {
-      throw std::invalid_argument(config.policy + " needs " + std::string(field.name));
+      misuse({config.policy, " needs ", field.name});
     }
     config.fields.emplace(field.name, *field.usual);
   }
   if (type.check != nullptr) type.check(config);
   if (type.child.empty() && config.child != nullptr) {
-    throw std::invalid_argument(config.policy + " has no childPolicy");
+    misuse({config.policy, " has no childPolicy"});
   }
   if (!type.child.empty()) {
     PolicyConfig child = config.child ? *config.child : PolicyConfig{std::string(type.child)};

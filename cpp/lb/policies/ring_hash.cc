@@ -5,10 +5,11 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 
 #include "core/metadata.h"
+#include "core/misuse.h"
+#include "core/sort.h"
 #include "lb/policies/address_list.h"
 #include "lb/policies/health_checked_subchannel.h"
 #include "lb/policies/registry.h"
@@ -60,7 +61,7 @@ Ring lay_ring(const std::vector<Endpoint>& endpoints, std::int64_t least, std::i
       ring.push_back({xxh64(address + std::to_string(n)), i});
     }
   }
-  std::ranges::sort(ring, {}, &Place::hash);
+  sort(ring, &Place::hash);
   return ring;
 }
 
@@ -297,7 +298,7 @@ class RingHash final : public LbPolicy {
   /// Which endpoint it is: its addresses, in whatever order.
   static std::vector<Address> key_of(const Endpoint& endpoint) {
     std::vector<Address> key = endpoint.addresses;
-    std::ranges::sort(key);
+    sort(key);
     return key;
   }
 
@@ -378,14 +379,13 @@ void RingEndpoint::become(State state, EventId cause) {
 
 void check(const PolicyConfig& config) {
   if (config.fields.at("minRingSize") > config.fields.at("maxRingSize")) {
-    throw std::invalid_argument(std::string(kName) +
-                                ": maxRingSize is smaller than minRingSize (stock gRPC refuses "
-                                "such a service config, too)");
+    misuse({kName,
+            ": maxRingSize is smaller than minRingSize (stock gRPC refuses "
+            "such a service config, too)"});
   }
   const std::string& header = config.texts.at("requestHashHeader");
   if (header.ends_with("-bin")) {
-    throw std::invalid_argument(std::string(kName) + ": requestHashHeader '" + header +
-                                "' is of bytes; a key is text (gRFC A76)");
+    misuse({kName, ": requestHashHeader '", header, "' is of bytes; a key is text (gRFC A76)"});
   }
   if (!header.empty()) sendable({{header, ""}});  // no other can come with a call
 }

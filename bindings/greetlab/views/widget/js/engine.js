@@ -36,8 +36,6 @@
  */
 
 const ERROR = -1;
-/** All that the engine asks of a system: to close a file. It has none open. */
-const EBADF = 8;
 
 /** What a picker of one's own answers with where it has failed (cpp/wasm/host_policy.h). */
 const NO_CHOICE = -2;
@@ -85,13 +83,12 @@ export class Engine {
    * @returns {Promise<Engine>}
    */
   static async load(bytes) {
-    const wasi_snapshot_preview1 = { fd_close: () => EBADF };
     /** @type {Engine} */
     let engine;
     const host = {
       pick: (/** @type {number[]} */ ...asked) => engine.pick(asked[0], asked[1], asked[2], asked[3]),
     };
-    const { instance } = await WebAssembly.instantiate(bytes, { wasi_snapshot_preview1, host });
+    const { instance } = await WebAssembly.instantiate(bytes, { host });
     engine = new Engine(instance);
     return engine;
   }
