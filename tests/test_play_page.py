@@ -197,6 +197,26 @@ def test_what_is_done_to_a_scene_at_its_end_goes_on_until_it_is_seen(show):
     assert "restart" not in page.evaluate(f"{PLAY}.essay.links[0]")
 
 
+def test_it_is_done_once_and_not_before_what_the_scene_is_about(show):
+    page = show("#scene-8", reduced_motion="reduce")
+    page.click(".gl-main")
+    button = page.locator("text=start pod-2 again")
+    for place, disabled in ((0, "true"), ("end", "false")):
+        at(page, place)
+        assert button.get_attribute("aria-disabled") == disabled
+    at(page, 0)
+    button.dispatch_event("click")  # pod-2 is alive
+    assert "restart" not in page.evaluate(f"{PLAY}.essay.links[0]")
+    at(page, "end")
+    button.click()
+    at(page, "end")
+    assert button.get_attribute("aria-disabled") == "true"
+    link = page.evaluate(f"{PLAY}.essay.links[0]")
+    button.dispatch_event("click")
+    assert page.evaluate(f"{PLAY}.essay.links[0]") == link
+    assert link.count("restart") == 1
+
+
 def test_the_scenes_follow_each_other_by_keys(show):
     page = show("#scene-4")
     page.focus("text=Next:")

@@ -30,6 +30,13 @@ test("what has been said by then holds, and no more", () => {
   assert.equal(after.opened, 2);
 });
 
+test("a client whose other load goes on calls on", () => {
+  const both = "v1;open+greetserver;load+client-1+calls=9;load+client-1+calls=90;@1s+stop+load-1;@2s";
+  const { loads, calling } = momentOf(both, 1.5);
+  assert.deepEqual([loads, [...calling.keys()]], [["load-2"], ["client-1"]]);
+  assert.deepEqual([...momentOf(`${both};stop+load-2`, 2).calling.keys()], []);
+});
+
 test("what is done when the calls are over: each client calls again, as it did", async () => {
   const engine = await Engine.load(readFileSync(WASM));
   const link = "v1+pods=3+seed=7;open+greetserver;open+greetserver;open+greetserver;" +

@@ -168,11 +168,21 @@ export class Essay {
     this.page.say("It runs.");
   }
 
+  /** The moment of the picture. */
+  get now() {
+    const { flow, figures } = this;
+    return flow ? figures[0].seconds(flow.clock.positions[0][flow.player.position]) : 0;
+  }
+
+  /** Whether it can be done now: once, and not before what the scene is about. @param {string} label */
+  can(label) {
+    return label !== this.done?.act.label && this.now >= this.scene.since;
+  }
+
   /** Something is done to the worlds, at the moment of the picture. @param {Act} act */
   pull(act) {
-    const { engine, figures, flow } = this;
-    if (!flow) return;
-    const now = figures[0].seconds(flow.clock.positions[0][flow.player.position]);
+    const { engine, figures, flow, now } = this;
+    if (!flow || !this.can(act.label)) return;
     const before = figures[0].at(figures[0].position(now));
     const worlds = this.links.map((link, i) => pulled(engine, act, link, figures[i], now, before));
     this.done = { act, now, before };
@@ -242,6 +252,10 @@ export class Essay {
       return figures.at(ended ? figures.length : shown, scene.since);
     });
     bars.fill(this.values(now));
+    for (const button of this.acts?.querySelectorAll("button") ?? []) {
+      // Not `disabled`, which would take the focus from whoever has just pressed it.
+      button.setAttribute("aria-disabled", String(!this.can(button.textContent ?? "")));
+    }
     if (!ended || this.over) return;
     this.over = true;
     const { came, why } = this;

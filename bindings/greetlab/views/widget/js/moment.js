@@ -50,8 +50,9 @@ export function momentOf(link, seconds) {
       calling.set(given[0], named);
       load = named;
     } else if (verb === "stop" || verb === "cancel") {
-      calling.delete(loads.get(given[0]) ?? "");
+      const client = loads.get(given[0]) ?? "";
       loads.delete(given[0]);
+      if (![...loads.values()].includes(client)) calling.delete(client);
     }
   }
   return {

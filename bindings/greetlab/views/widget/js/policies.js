@@ -10,8 +10,8 @@ export const POLICY_HELP = {
   round_robin: "connects to every address, and the calls take turns",
   random: "connects to every address, and each call goes to one of them by chance",
   least_request: "of some connections that it draws, the one with the fewest calls in flight (gRFC A48)",
-  random_subsetting: "uses only so many of the addresses, each client other ones (gRFC A68)",
-  ring_hash_experimental: "calls with the same key go to the same pod, as long as it is there (gRFC A42)",
+  random_subsetting: "uses only so many of the addresses, each client a draw of its own (gRFC A68)",
+  ring_hash_experimental: "calls with the same key go to the same pod; where pods come or go, some keys move (gRFC A42)",
   weighted_round_robin: "the calls take turns, more of them to pods that do more for their load " +
     "(gRFC A58): they report it where load_reports is on",
   outlier_detection_experimental: "a pod whose calls fail far more often than they should is left " +
@@ -39,7 +39,7 @@ export const POLICY_OPTION_HELP = {
   interval: "how often the pods are judged",
   baseEjectionTime: "how long a pod is left out the first time; each time after that it is longer",
   maxEjectionTime: "the longest time that a pod is left out",
-  maxEjectionPercent: "how many of 100 pods may be left out at once; one always may",
+  maxEjectionPercent: "how many of 100 pods may be left out at once; here one always may",
   successRateEjection: "judge by the others: who succeeds far less often than they do",
   "successRateEjection.stdevFactor": "how far below their mean that is, in thousandths of a standard " +
     "deviation",
