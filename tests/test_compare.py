@@ -69,7 +69,7 @@ def test_the_same_seed_is_the_same_day(sim):
 def test_in_real_processes_too(name, monkeypatch):
     if (why := KNOWN[name].lacks()) != "":
         pytest.skip(why)
-    # A busy machine may take long to start two pods; the kill is of one that is listed, all the same.
+    # A busy machine may take long to start two pods; the kill is of one that is listed even so.
     for what, when in {"KILLED": 10.5, "REPLACED": 10.6, "SLOWED": 10.7, "WELL": 10.8}.items():
         monkeypatch.setattr(scoring, what, when)
     [score] = run(["local"], seed=3, designs=[KNOWN[name]], pace=0.12)
