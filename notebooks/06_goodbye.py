@@ -59,10 +59,54 @@ gl.plot.states(trace, title="Three old pods say goodbye; nobody has heard of the
 # failed, and the next one comes after a backoff), and three new pods stand beside it with nothing
 # to do.
 #
-# So it happens to a client that started less than 30 s ago, or whose last lookup, after another pod
-# had gone, is not older than that. Of a client that last asked a minute ago the same rollout fails
-# none: its first GOAWAY brings the new list at once. (In `failed`, some cells below, wait 60 s
-# before the rollout, and see.)
+# ## One of three
+#
+# That was every pod at once. Now **one** pod of three is deleted (`kubectl delete pod POD`, a node
+# that is drained). The same client, which asked DNS 5 s before; no preStop; a hundred calls a
+# second. **How many fail?** (SIM)
+
+# %% gallery="guess = gl.predict(failed=20)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(failed=2000)
+guess
+
+
+# %%
+def fails(asked, go, ready_after=1.0):
+    """How many calls fail of a client that asked DNS so many seconds before the pods go."""
+    world = gl.Cluster.sim(3, seed=7, service_time="exponential 20ms", readiness_delay=ready_after)
+    client = world.wait_ready().channel("greetserver-headless", policy="round_robin")
+    load = client.wait_ready(all=True).start(100 * (asked + 60), every="exponential 10ms")
+    world.run(seconds=asked)
+    go(world)
+    world.run(seconds=90)
+    calls = client.calls(load)
+    return len(calls) - calls.ok
+
+
+print(f"{'failed calls, if DNS was asked':45} 5 s ago   45 s ago")
+for name, go, ready_after in (
+    ("one of three is deleted", lambda world: world.drain("pod-2"), 1.0),
+    ("one by one, each new one ready after 1 s", lambda world: world.rollout(), 1.0),
+    ("one by one, each new one ready after 10 s", lambda world: world.rollout(), 10.0),
+    ("all at once", lambda world: world.rollout(max_surge=3), 1.0),
+):
+    counted = [fails(asked, go, ready_after) for asked in (5, 45)]
+    print(f"{name:45} {counted[0]:7} {counted[1]:10}")
+    if name.startswith("one of"):
+        lost = counted[0]
+guess.compare({"failed": lost}, cluster=gl.Cluster.sim())
+
+# %% [markdown]
+# None: the calls in flight are answered, one that crosses the GOAWAY is answered, too, or sent
+# again elsewhere (notebook 4), and the turns go on over the other two. The client may not ask DNS
+# for 25 s more, but does not need to.
+#
+# The usual rollout, one by one, is no cure by itself. With pods that are ready after a second it is
+# over in three, and then all that the client knows are gone. With ten seconds each it takes thirty:
+# the client asks meanwhile, and meets a new one. Calls fail where **no pod that the client knows is
+# left before it may ask again**. One that last asked more than 30 s ago asks at its first GOAWAY.
+# (One by one, that answer has *one* new pod in it, and soon that pod has all of the client's calls,
+# until the next lookup, 30 s later.)
 #
 # ## A client that is told
 #
@@ -117,6 +161,7 @@ guess
 # %%
 def failed(service, pre_stop, seed, news_late=0.0, **channel):
     """How many of 4,000 calls fail; the rollout comes at 3 s, 7 s or 11 s."""
+    # Who is gone stays listed for a second (endpoint_lag); who is new is listed at once.
     world = gl.Cluster.sim(
         3, seed=seed, pre_stop=pre_stop, watch_lag=news_late, endpoint_lag=1.0,
         readiness_delay=1.0, service_time="exponential 20ms",
@@ -135,7 +180,7 @@ hears = {
     "DNS, cooldown 10 s": {"service": "greetserver-headless", "cooldown": 10.0},
     "DNS, cooldown 1 s": {"service": "greetserver-headless", "cooldown": 1.0},
     "watch, 3 s late": {"service": "watch:///greetserver-headless", "news_late": 3.0},
-    "watch, at once": {"service": "watch:///greetserver-headless"},
+    "watch, no delay": {"service": "watch:///greetserver-headless"},
     "ClusterIP": {"service": "greetserver"},
 }
 waits = (0, 1, 2, 5, 10, 20, 30)
@@ -154,13 +199,16 @@ gl.plot.surface(
 )
 
 # %% [markdown]
-# Zero is where the pods wait longer than the news take. A client that watches needs a preStop as
-# long as its news are late. One that asks DNS needs one as long as what is left of its cooldown, so
-# up to 30 s; with a shorter cooldown (`GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS`) it needs
-# less. Behind a ClusterIP the client knows of no pods, and connects anew to the one address that it
-# has. There the news go to kube-proxy: as long as its rules still have the pods that are gone (a
-# second, here), the new connection is led to one of them and fails, and with preStop of a second
-# none does.
+# Zero is where the pods wait longer than the news take. For a client that watches these are the
+# news of the *new* pods: with no delay none fails even without preStop. (That the old ones are
+# still listed for a second does not matter to it: their GOAWAY says that they go. A removal is told
+# after both, `endpoint_lag` and `watch_lag`.) A client that asks DNS hears nothing while its pods
+# wait. It is their GOAWAY, after the preStop, that has it ask; by then its cooldown has to be over,
+# so it needs up to 30 s of preStop, and less with a shorter cooldown
+# (`GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS`). Behind a ClusterIP the client knows of no pods,
+# and connects anew to the one address that it has. There the news go to kube-proxy: as long as its
+# rules still have the pods that are gone (a second, here), the new connection is led to one of them
+# and fails, and with preStop of a second none does.
 #
 # ## The last words
 #
