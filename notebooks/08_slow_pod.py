@@ -57,9 +57,9 @@ display(guess.compare(in_turn))
 gl.plot.queues(trace, title="round_robin: what each pod has to do")
 
 # %% [markdown]
-# `round_robin` gives each pod the same 400 calls, and never looks at how they fare: pod-5's queue
-# fills, its callers wait for a second and more, and the rest are refused, while four pods have time
-# to spare.
+# `round_robin` *sends* each pod the same 400 calls, and never looks at how they fare. pod-5 answers
+# not half of its own: its queue fills, its callers wait for a second and more, and the rest are
+# refused, while four pods have time to spare.
 #
 # On a cluster: `kubectl top pods` beside the share of requests in your metrics. Equal requests and
 # unequal CPU, or one pod with a long queue, is this.
@@ -67,9 +67,9 @@ gl.plot.queues(trace, title="round_robin: what each pod has to do")
 # ## Ask who is busy
 #
 # `least_request` ([gRFC
-# A48](https://github.com/grpc/proposal/blob/master/A48-xds-least-request-lb-policy.md)) draws two
-# pods at random for each call, and takes the one with fewer calls in flight. The same pods, the
-# same rate. **How many does each pod answer, and how many fail?**
+# A48](https://github.com/grpc/proposal/blob/master/A48-xds-least-request-lb-policy.md)) draws
+# twice among the pods for each call, perhaps the same pod, and takes the one with fewer calls in
+# flight. The same pods, the same rate. **How many does each pod answer, and how many fail?**
 
 # %% gallery="guess = gl.predict(pod_1=470, pod_2=470, pod_3=470, pod_4=470, pod_5=120)\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(pod_1=500, pod_2=500, pod_3=500, pod_4=500)
@@ -86,8 +86,11 @@ guess.compare(idler)
 #
 # Others know less, or more: `random` knows nothing; `weighted_round_robin` ([gRFC
 # A58](https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md))
-# is told by each pod how busy it is, and gives turns by that; `choiceCount: 5` draws five times
-# (perhaps the same pod twice), where two are the default. Watch for the last column.
+# is told by each pod, with its answers, how busy it is (load reports, which the server has to
+# send: gRFC A51), and gives turns by that. `blackoutPeriod` (10 s) is how long it does not yet
+# trust a new connection's reports, `weightUpdatePeriod` (1 s) how often it makes new weights: both
+# shorter here. `choiceCount: 5` draws five times, where two are the default. Watch for the last
+# column.
 
 # %%
 ways = {
@@ -117,8 +120,37 @@ gl.plot.latency(loads, title="70 % load, one pod of five four times as slow")
 # hardly ever overlap, no pod has any in flight, and `least_request` draws one by chance;
 # `weighted_round_robin` is told, and knows without load, too.
 #
-# Stock gRPC knows these policies by other names, and not everywhere (the lab takes either name;
-# none needs an environment variable any more):
+# ## Slower still
+#
+# Three pods, two calls at a time each as before, and pod-3 takes *ten* times as long: two calls in
+# 0.2 s are ten a second. 147 calls a second, 70 % of what the three can do. By its speed pod-3
+# would get 4.8 %, 95 of 2,000. `least_request`: **how many does each pod answer, and how many
+# fail?** (SIM)
+
+# %% gallery="guess = gl.predict(pod_1=950, pod_2=950, pod_3=100)  # somebody's guess\nguess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=667, pod_2=667, pod_3=666)
+guess
+
+# %%
+for draws in (5, 2):
+    world = gl.Cluster.sim(3, seed=7, capacity=2, queue=20, service_time="exponential 20ms")
+    world.slow("pod-3", "exponential 180ms")
+    client = world.channel(
+        "greetserver-headless", policy={"least_request": {"choiceCount": draws}}
+    ).wait_ready(all=True)
+    calls = client.load(2000, every="exponential 6.8ms", timeout=2.0)
+    p99 = 1e3 * calls.percentile(99)
+    print(f"of {draws}: {calls.by_pod}, {len(calls) - calls.ok} failed, p99 {p99:.0f} ms")
+guess.compare(calls)
+
+# %% [markdown]
+# Two draws have a floor. Of *n* pods both hit the same one once in n²: of three once in nine, 11 %,
+# and then nothing is left to choose. So pod-3 is sent 16 calls a second where it can do ten: its
+# queue fills, as with turns. (Of five pods it is 4 %, below the 5.9 % of the pod above.) Five draws
+# all hit it once in 243.
+#
+# Stock gRPC knows these policies by other names, and not everywhere (the lab takes either name; in
+# these versions none needs an environment variable):
 #
 # | in a service config | C++, Python (1.85) | Go (1.85) | Java |
 # |---|---|---|---|
@@ -177,9 +209,10 @@ print("with outlier detection:", len(cured) - cured.ok, "of 2000 failed")
 # %% [markdown]
 # A pod that fails at once has no calls in flight, so it looks idle, and whoever looks for the idle
 # sends it all there: a black hole. Outlier detection ([gRFC
-# A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md)) looks at how
-# calls end, and puts such an endpoint out for a while. At most 10 % of them, but one at least; for
-# 30 s, and longer each time.
+# A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md)) looks every
+# `interval` (10 s; here 0.2 s) at how calls ended. With `failurePercentageEjection` an endpoint of
+# which more than 85 % failed, of `requestVolume` calls or more (50; here 10), is put out for a
+# while. At most 10 % of them, but one at least; for 30 s, and longer each time.
 #
 # ## Streams never move
 #
