@@ -1,5 +1,6 @@
 """A client that a Kubernetes API tells of its service's endpoints (k8s:///)."""
 
+import asyncio
 import base64
 import ctypes
 import gc
@@ -540,6 +541,14 @@ def test_in_the_local_cluster_it_is_told_of_all_that_happens():
             local.channel(HEADLESS, port=80)
         other = local.channel("k8s:///greetserver:grpc", policy="round_robin").wait_ready(all=True)
         assert len(other.greet(times=8).by_pod) == 4
+
+
+def test_where_a_loop_runs_already_as_in_a_notebook():
+    async def cell():
+        with gl.Cluster.local(pods=1) as local:
+            return local.channel(HEADLESS).greet(timeout=5).ok
+
+    assert asyncio.run(cell()) == 1
 
 
 def test_a_service_that_there_is_not_and_a_token_that_is_none(tmp_path):

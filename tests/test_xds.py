@@ -203,6 +203,26 @@ def test_a_nack_is_kept_with_its_reason(cluster):
     assert str(nack) == rf"worse\x1b[31m: NACK EDS version {nack.version} (I do not like\nthis)"
 
 
+def test_while_it_is_away_the_calls_go_on_and_then_everything_is_told_anew():
+    with (
+        gl.Cluster.local(pods=2, xds=True, seed=1) as cluster,
+        cluster.channel("xds:///greetserver", engine="grpcio") as channel,
+    ):
+        channel.wait_ready()
+        plane = cluster.control_plane
+        plane.set_away(True)
+        cluster.scale(3)
+        assert {*channel.greet("Ada", times=9).by_pod} == {"pod-1", "pod-2"}
+        plane.set_away(False)
+        wait_until(lambda: "pod-3" in channel.greet("Ada", times=3).by_pod)
+        said = [(event.type, event.step) for event in channel.trace.of("XdsExchanged")]
+        for kind in ("LDS", "RDS", "CDS", "EDS"):
+            assert said.count((kind, "asked")) == 2
+        pushed = channel.trace.of("XdsExchanged", step="pushed", type="EDS")
+        assert [event.detail for event in pushed] == ["2 endpoints", "3 endpoints"]
+        plane.set_away(False)  # it is not away
+
+
 def test_what_is_missing_is_said(cluster):
     with gl.Cluster.local(pods=1) as plain:
         with pytest.raises(ValueError, match=r"no xDS control plane: Cluster.local\(xds=True\)"):

@@ -17,7 +17,7 @@ import ssl
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,20 +88,21 @@ class EndpointApi:
         self._connections: set[_Connection] = set()
         self._away = False
         self._loop = asyncio.new_event_loop()
-        try:
-            self._server = self._loop.run_until_complete(
-                self._loop.create_server(lambda: _Connection(self), address, api_port, ssl=tls)
-            )
+        self._thread = threading.Thread(target=self._loop.run_forever, name="kube-api", daemon=True)
+        self._thread.start()
+        try:  # on its own thread: the caller's may have a loop that runs, as a notebook's has
+            self._server = asyncio.run_coroutine_threadsafe(
+                self._loop.create_server(lambda: _Connection(self), address, api_port, ssl=tls),
+                self._loop,
+            ).result()
         except BaseException:
-            self._loop.close()
+            self._end_loop(self._loop.stop)
             raise
         found = self._server.sockets[0].getsockname()[1]
         self.url = f"{'http' if tls is None else 'https'}://{with_port(address, found)}"
         self._folder = Path(tempfile.mkdtemp(prefix="greetlab-kube-"))  # for its owner's eyes only
         self.kubeconfig = str(self._folder / "config")
         Path(self.kubeconfig).write_text(json.dumps(self._config()))  # JSON is YAML
-        self._thread = threading.Thread(target=self._loop.run_forever, name="kube-api", daemon=True)
-        self._thread.start()
 
     def set_endpoints(
         self, service: str, endpoints: Iterable[_core.SliceEndpoint], lag: float = 0.0
@@ -140,10 +141,13 @@ class EndpointApi:
                 connection.hang_up()
             self._loop.call_soon(self._loop.stop)
 
+        self._end_loop(end)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end_loop(self, end: Callable[[], None]) -> None:
         self._loop.call_soon_threadsafe(end)
         self._thread.join()
         self._loop.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _config(self) -> dict[str, Any]:
         named = {"name": "greetlab"}

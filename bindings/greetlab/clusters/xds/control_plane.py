@@ -18,11 +18,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from greetlab.clusters.processes import StartError
 from greetlab.dns.lookup import with_port
 from greetlab.text import plain
+
+if TYPE_CHECKING:
+    import grpc
 
 PORT = 18000
 _METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
@@ -79,21 +82,27 @@ class ControlPlane:
         self._telling = threading.RLock()  # a collected channel unlistens wherever it is collected
         self._listeners: dict[str, tuple[Callable[[XdsEvent], None], ...]] = {}
         self._lock = threading.Lock()
-        self._server = grpc.server(
+        self._grpc = grpc
+        self._server, self._closed = self._started(), False
+
+    def _started(self) -> grpc.Server:
+        grpc = self._grpc
+        server = grpc.server(
             ThreadPoolExecutor(_CLIENTS, "greetlab-xds"), options=[("grpc.so_reuseport", 0)]
         )
         handler = grpc.stream_stream_rpc_method_handler(
             self._serve, self._resources.read_request, self._resources.write_response
         )
         _, service_name, method = _METHOD.split("/")
-        self._server.add_generic_rpc_handlers(
+        server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(service_name, {method: handler}),)
         )
         try:
-            self._server.add_insecure_port(self.address)
+            server.add_insecure_port(self.address)
         except RuntimeError as error:
             raise StartError(f"the xDS control plane did not start: {error}") from error
-        self._server.start()
+        server.start()
+        return server
 
     def listen(self, client: str, listener: Callable[[XdsEvent], None]) -> None:
         """Has `listener` hear all that is said on this client's stream from now on, on the stream's
@@ -138,8 +147,20 @@ class ControlPlane:
         events = list(self.events)
         return [e for e in events if e.what == what and kind in (None, e.kind)]
 
+    def set_away(self, away: bool) -> None:
+        """Hangs up on every client and serves no more, or serves again. Clients go on with what
+        they were told (gRFC A57), and when they come back they are told everything anew.
+
+        Raises StartError if its port is taken meanwhile.
+        """
+        if away:
+            self.close()
+        elif self._closed:
+            self._server, self._closed = self._started(), False
+
     def close(self) -> None:
         """Ends every stream. Closing twice is fine."""
+        self._closed = True
         with self._lock:
             for stream in self._streams:
                 stream.end()
