@@ -13,6 +13,7 @@
 # in a virtual world.
 
 # %%
+import os
 import random
 import textwrap
 from statistics import mean
@@ -21,6 +22,7 @@ from IPython.display import display
 
 import greetlab as gl
 
+os.environ["GRPC_VERBOSITY"] = "NONE"  # what gRPC's own log would say is printed in the cells
 cluster = gl.Cluster.local(pods=3, seed=7)
 cluster
 
@@ -37,11 +39,11 @@ guess
 
 # %%
 watching = cluster.channel("watch:///greetserver-headless", policy="round_robin", seed=7)
-asking = cluster.channel("greetserver-headless", policy="round_robin", seed=7)
-for client in (watching, asking):
+asks_dns = cluster.channel("greetserver-headless", policy="round_robin", seed=7)
+for client in (watching, asks_dns):
     client.wait_ready(all=True)
 cluster.scale(5)
-told, not_told = (client.load(300, every=0.001) for client in (watching, asking))
+told, not_told = (client.load(300, every=0.001) for client in (watching, asks_dns))
 for line in watching.trace.last(gl.Picked).why().splitlines():
     print(textwrap.fill(line, 98, subsequent_indent=21 * " ", break_on_hyphens=False))
 display(guess.compare(told))
@@ -72,6 +74,7 @@ guess
 try:
     managed = gl.Cluster.local(pods=3, xds=True, seed=7)
 except RuntimeError as error:  # such as: pip install 'greetlab[xds]' has the control plane
+    managed = None
     print(error)
 else:
     with managed, managed.channel("xds:///greetserver", engine="grpcio") as client:
@@ -84,12 +87,72 @@ else:
         display(guess.compare({"pushes": pushes, "later": later}, cluster=managed))
 
 # %% [markdown]
-# A client asks for four things, one after the other: which listener has the name (LDS), what routes
-# it has (RDS), to which cluster of servers they lead (CDS), and that cluster's endpoints (EDS).
+# A client asks for four things, one after the other, in Envoy's words:
+#
+# | | |
+# |---|---|
+# | LDS | the *listener*: what is to be done with calls of the name `greetserver` |
+# | RDS | its *routes*: which calls (by method, by header) go to which cluster |
+# | CDS | the *cluster*: not a Kubernetes cluster, but a set of equal servers, with its policy |
+# | EDS | its *endpoints*: the pods' addresses |
+#
 # Each push is acknowledged (ACK), or refused with a reason (NACK). The scale-up is one push of
 # endpoints, and the new pods are called at once, as with a watch; but the clients need no rights in
 # Kubernetes, and the same protocol brings them routes, weights and outlier detection. An Envoy is
 # told in the very same way. The price is a control plane to operate.
+#
+# ## When the teller is away
+#
+# The control plane dies. Then three pods become five. Then it is back. And the same with
+# Kubernetes' API and a client that really watches there (`k8s:///`; `watch:///` is the lab's short
+# cut past the API). Say it before you run it: who answers the calls meanwhile, do any fail, and
+# what does a client get that starts now? (LOCAL)
+
+# %%
+xds = managed is not None
+shared = gl.Cluster.local(pods=3, xds=xds, seed=7)
+
+
+def connect(target):
+    how = {"engine": "grpcio"} if target.startswith("xds") else {"policy": "round_robin"}
+    return shared.channel(target, **how)
+
+
+def tellers(away):
+    shared.api_outage(away)
+    if xds:
+        shared.control_plane.set_away(away)
+
+
+targets = ["k8s:///greetserver-headless", *(["xds:///greetserver"] if xds else [])]
+clients = {target: connect(target).wait_ready() for target in targets}
+tellers(away=True)
+shared.scale(5)
+for target, client in clients.items():
+    print(f"{target}, away: {client.greet('Ada', times=60).by_pod}")
+    refused = f"a client that starts now: {connect(target).greet('Ada').errors[0]}"
+    print(textwrap.indent(textwrap.fill(refused, 94), "    "))
+tellers(away=False)
+for target, client in clients.items():
+    seen = {}
+    while len(seen) < 5:
+        seen = client.load(10, every=0.01).by_pod
+    print(f"{target}, back: {seen}")
+print(textwrap.fill(str(clients[targets[0]].trace.first(gl.EndpointWatchEnded)), 98))
+shared.close()
+
+# %% [markdown]
+# Who is connected goes by what it was told ([gRFC
+# A57](https://github.com/grpc/proposal/blob/master/A57-xds-client-failure-mode-behavior.md) for
+# xDS): no call fails, nobody hears of the new pods, and a pod that dies meanwhile is noticed as
+# ever, by its connection. Who starts now knows nobody, and its calls fail (UNAVAILABLE). A rollout
+# now is what must not happen: it leaves the clients with the dead.
+#
+# They dial the teller again after a backoff, about 1 s at first, then longer, as with pods. Back,
+# xDS tells them everything anew, LDS to EDS. Kubernetes is asked for what changed since the version
+# that the client has; where that is too old it says `410 Gone`, and the client lists anew
+# ([API
+# concepts](https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes)).
 #
 # ## What an hour costs
 #
@@ -97,8 +160,9 @@ else:
 # Each lookup is two questions, A and AAAA. **How many questions does it ask DNS in the hour?**
 # (SIM)
 #
-# Beside it stands a *poll*. Stock gRPC has none: its resolver asks only when a connection has ended
-# or failed. Who polls makes a new channel every so often, here every 60 s, and closes the old one.
+# Beside it stands a *poll*. Stock gRPC has none: its resolver asks for the first call, when a
+# connection has ended or failed, and after 30 idle minutes. Who polls makes a new channel every so
+# often, here every 60 s, and closes the old one.
 
 # %% gallery="guess = gl.predict(questions=120)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(questions=7200)
@@ -145,9 +209,8 @@ guess.compare({"questions": questions}, cluster=gl.Cluster.sim())
 # lookups, lets one through every 30 s. (`/s`: what a thousand such clients ask DNS in a second.)
 # The price of age and poll is paid all the time, whether anything changes or not; a watch is paid
 # by the change: a message to each client for each change of a slice. That is a load, too: on the
-# API server, where a thousand clients hold a thousand watches. (When it is away, calls go on to the
-# pods that are known, and nobody hears of new ones.) With xDS the control plane alone watches
-# there, and the thousand are its own.
+# API server, where a thousand clients hold a thousand watches. With xDS the control plane alone
+# watches there, and the thousand are its own.
 #
 # ## How long does a new pod wait?
 #
@@ -188,8 +251,7 @@ gl.plot.waits(runs, world="SIM", title="From the scale-up to the new pod's first
 # average. Where the cooldown is the larger (the second and third lines) the model holds. Where age
 # ÷ backends is, a new pod waits longer than the model says: the client's connections were all
 # opened at once and still end nearly together, and the ± 10 % of their age has to spread them
-# first. (That is also why the medians here are not those of notebook 4: there the scale-up comes
-# within ten minutes of the start.)
+# first.
 #
 # ## The cold cure
 #
@@ -248,8 +310,8 @@ print(len(client.subchannels), "subchannels")
 guess.compare({"slices": listed.slices, "later": len(changed)}, cluster=world)
 
 # %% [markdown]
-# Only the slice that changed is sent, and the client must put it beside the others. Whoever takes
-# the last slice for the whole has 52 pods of 152: it is the field's commonest bug of this kind
+# Only the slice that changed is sent, and the client must put it beside the others. A client that
+# takes the last slice for the whole list has 52 pods of 152, a bug that real clients have had
 # ([kuberesolver#66](https://github.com/sercand/kuberesolver/issues/66)).
 #
 # ## Your turn
