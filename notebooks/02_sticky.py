@@ -11,7 +11,7 @@ from IPython.display import display
 
 import greetlab as gl
 
-# Real processes and sockets on this machine's loopback addresses.
+# LOCAL: real processes and sockets on this machine's loopback addresses.
 cluster = gl.Cluster.local(pods=3, seed=2)
 cluster
 
@@ -66,11 +66,12 @@ for step in client.steps("Ada"):
 # Between two attempts there is a *backoff*: a wait of about a second, and longer each time.
 #
 # How many connections there are, you can count yourself; on a cluster it is
-# `kubectl exec greetclient -- ss -tn`.
+# `ss -tn` in the client's pod.
 #
-# Below, the same in the virtual world (SIM), which also shows what a client cannot see: where the
-# ClusterIP sends the connection. The button plays it, a click on a request tells why; after a
-# click the keys work, too: Space plays, the arrows step.
+# Below, the same in a virtual world (**SIM**): the same load-balancing code, without sockets. It
+# also shows what a client cannot see: where the ClusterIP sends the connection. The button plays
+# it, a click on a request tells why; after a click the keys work, too: Space plays, the arrows
+# step.
 
 
 # %%
@@ -90,7 +91,8 @@ gl.Flow(virtual.trace)
 # ## What multiplexing is
 #
 # One connection, so does each request wait for the answer before it? We make 60 calls at once, and
-# look at the wire: `frames=True` keeps every HTTP/2 frame. **How many of the 60 have left before
+# look at the wire. HTTP/2 cuts all into *frames*; a call begins with one called HEADERS, and so
+# does its answer. `frames=True` keeps them. **How many of the 60 have left before
 # the first answer comes back?**
 
 # %% gallery="guess = gl.predict(requests=1)  # somebody's guess"
@@ -110,8 +112,8 @@ gl.plot.frames(client.trace, title="60 calls, one connection")
 # A call is a *stream*: its frames carry its number, so those of many calls alternate on one wire,
 # and no call waits for another's answer ([RFC 9113,
 # 5](https://www.rfc-editor.org/rfc/rfc9113#section-5)). So one connection is enough for a client,
-# and nothing ever makes it open a second one. That is why it sticks. (Behind a `gl.Flow` of such a
-# trace, a click on a request shows the bytes.)
+# and nothing ever makes it open a second one. That is why it sticks. (`gl.Flow(client.trace)` plays
+# it; there a click on a request shows its bytes, too.)
 #
 # ## Another policy
 #
@@ -124,6 +126,7 @@ guess = gl.predict()  # your guess, such as gl.predict(pod_1=30, pod_2=30, pod_3
 
 # %%
 with cluster.channel("greetserver", policy="round_robin") as client:
+    # wait_ready: connect first, to all addresses. Why it matters is in notebook 3.
     turns = client.wait_ready(all=True).greet("Ada", times=60)
 display(guess.compare(turns, whichever=True))
 
@@ -138,9 +141,9 @@ gl.plot.requests(
 # %% [markdown]
 # round_robin takes turns among the *addresses* that DNS gave it, and a ClusterIP is one address.
 # pick_first on the headless Service has three addresses, and takes the first that answers: DNS
-# shuffles them, so another client may have another pod, and each stays with its own. Three of the
-# four are stuck, and only headless **and** round_robin share. (gRPC's
-# [client channel specification](https://github.com/grpc/grpc/blob/master/doc/client_channel_specification.md))
+# shuffles each answer, so another client may have another pod, and each stays with its own. Three
+# of the four are stuck, and only headless **and** round_robin share. (gRPC's [client channel
+# specification](https://github.com/grpc/grpc/blob/master/doc/client_channel_specification.md))
 #
 # ## A second channel
 #
@@ -204,17 +207,40 @@ gl.plot.requests(*runs, title="Ten clients on three days: luck decides")
 
 # %% [markdown]
 # Many clients make a ClusterIP look balanced, but it is luck, and it lasts as long as the
-# connections. When one ends, the next call dials anew, and a pod is drawn anew; if that one does
-# not answer, kube-proxy tries no other, and the call fails. Above, the grey band is where 95 % of
-# the pods are by chance. (kube-proxy in iptables mode: `statistic mode random`; in nftables mode:
-# `numgen random`; both once a connection)
+# connections. When one ends, `pick_first` dials anew for the next call (`round_robin` does at once:
+# notebook 4), and a pod is drawn anew; if that one does not answer, kube-proxy tries no other, and
+# the call fails. Above, the grey band is where 95 % of the pods are by chance. (kube-proxy in
+# iptables mode: `statistic mode random`; in nftables mode: `numgen random`; both once a connection)
 #
-# Not all that stands in between chooses per connection. An L7 proxy, one that reads HTTP/2, such as
-# Envoy, ends the client's connection, has its own to all pods, and chooses for each request: over
-# one connection from the client, with `pick_first`, all pods get their turns, 20 of 60 each, and of
-# five pods after a scale-up 12 each. What a client sees is that one connection, to the proxy, and
-# ends there: which pod it was, when a pod came or died, only the proxy knows, and its admin
-# interface says (`Cluster.local(proxy="envoy")`, `trace.of("ProxyReported")`, and lab 5).
+# ## A proxy that reads requests
+#
+# Not all that stands in between chooses per connection. An L7 proxy reads HTTP/2: Envoy ends the
+# client's connection, and has its own to all pods. The client is as at first, `pick_first`. Three
+# pods, 60 requests; then five, and 60 more. **How many does each pod answer of the first 60?**
+
+# %% gallery="guess = gl.predict(pod_1=60, pod_2=0, pod_3=0)  # somebody's guess"
+guess = gl.predict()  # your guess, such as gl.predict(pod_1=40, pod_2=10, pod_3=10)
+
+# %%
+try:
+    behind = gl.Cluster.local(pods=3, proxy="envoy", seed=2)
+except RuntimeError as error:  # such as: pip install 'greetlab[envoy]' has one
+    print(error)
+else:
+    with behind, behind.channel("greetserver-envoy") as client:
+        shared = client.greet("Ada", times=60)
+        behind.scale(5)
+        while len(behind.l7_proxies["greetserver-envoy"].hosts()) < 5:
+            pass  # Envoy hears of them by itself, within milliseconds
+        print("then, of five pods:", client.greet("Ada", times=60).by_pod)
+        print("connections of the client:", len(client.trace.of(gl.Connected)))
+        print(*client.trace.of(gl.ProxyReported), sep="\n")
+        display(guess.compare(shared))
+
+# %% [markdown]
+# It chooses for each request, and hears of new pods by itself. What the client sees is one
+# connection, to the proxy, and ends there: of the other side only the proxy knows, and its admin
+# interface says (the last lines; on a cluster `kubectl port-forward` to it, and `/clusters`).
 #
 # ## Your turn
 #
@@ -239,8 +265,9 @@ gl.check("02.who-chose", event)
 # %% [markdown]
 # ## Sandbox
 #
-# Other Services, policies and seeds; `connection_per_call=True`; `world.kill("pod-1")` between two
-# rounds of requests; `print(client.trace.story())` for all that happened.
+# Other Services, policies and seeds; `connection_per_call=True`, a new one each time;
+# `world.kill("pod-1")` between two rounds of requests; `print(client.trace.story())` for all that
+# happened.
 
 # %%
 world = gl.Cluster.sim(pods=3, seed=7)
