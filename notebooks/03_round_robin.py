@@ -68,7 +68,8 @@ gl.plot.lanes(sticky.trace, fair.trace, cluster=cluster)
 # With `passthrough` there is one connection to take turns among, and one pod answers, whatever the
 # policy.
 #
-# On a cluster, through the article's gateway, which names the pod in its answer:
+# On a cluster, through the article's gateway (behind an Ingress for the host `greet.com`), which
+# names the pod in its answer:
 #
 # ```sh
 # for i in $(seq 60); do curl -s http://greet.com/greet -d '{"first_name": "Ada"}'; echo
@@ -142,7 +143,7 @@ guess.compare(burst, whichever=True)
 # `wait_ready(all=True)` is this lab's own. A stock client has no such call: it makes a few calls
 # before it takes traffic. (`wait_for_ready`, an option of each call in gRPC, is something else: the
 # call waits for *one* READY connection where it would fail for want of any. Notebook 7 has it.) The
-# article's `grpc.WithBlock()` does not end a connection, as it says. It makes `Dial` wait until
+# article says that `grpc.WithBlock()` ends a connection. It does not: it makes `Dial` wait until
 # **one** is READY ([its documentation](https://pkg.go.dev/google.golang.org/grpc#WithBlock), where
 # it is deprecated).
 #
