@@ -8,7 +8,8 @@
 # this lab grew.)
 #
 # How each step goes: a question, **your guess**, the run, and your guess drawn over what happened.
-# Guess first. A wrong guess is how you find out what you believe.
+# Guess first, in the brackets of `gl.predict()`; left empty it is no guess, and you only look. A
+# wrong guess is how you find out what you believe.
 #
 # Next: [2 · One connection, one pod](02_sticky.ipynb)
 
@@ -16,7 +17,8 @@
 import greetlab as gl
 
 # Real processes and real DNS, on this machine's loopback addresses. Nothing leaves it.
-# The Service listens on 8080, its pods on 50051 (targetPort).
+# The Service listens on 8080, its pods on 50051 (targetPort). With the same seed, what is random
+# comes out the same: such as the order of DNS's answers.
 cluster = gl.Cluster.local(pods=3, seed=1, service_port=8080)
 cluster
 
@@ -38,8 +40,9 @@ guess.compare(answer, cluster=cluster)
 # ([DNS specification](https://github.com/kubernetes/dns/blob/master/docs/specification.md)
 # of Kubernetes, 2.3.1 and 2.4.1)
 #
-# On a cluster: `kubectl exec dnsutils -- nslookup greetserver-headless`, as in the article. Here:
-# the same lines, a `dig` that you can type while this notebook runs, and both lookups as a picture.
+# On a cluster: `kubectl exec dnsutils -- nslookup greetserver-headless`, as in the article, where
+# `dnsutils` is a pod with such tools in it. Here: the same lines, a `dig` that you can type while
+# this notebook runs, and both lookups as a picture (without the answer's bytes: `packet=False`).
 #
 # The article's client asks the Kubernetes API for the Service's name, and so needs a ClusterRole.
 # The name needs no asking: it is `SERVICE.NAMESPACE.svc.cluster.local`, as the picture shows.
@@ -92,7 +95,7 @@ guess = gl.predict()  # your guess, such as gl.predict(pod_1=2, pod_2=2, pod_3=2
 with cluster.channel("greetserver-headless", port=8080, seed=1) as client:
     calls = client.greet("Ada", times=6)
 print(calls.errors[0])
-guess.compare(calls, whichever=True)
+guess.compare(calls, whichever=True)  # which pod it is does not matter, only the counts
 
 # %%
 # The port is in DNS, too: an SRV record has a name and a port.
