@@ -57,10 +57,10 @@ print()
 print(len(client.trace.of(gl.LookupStarted)), "lookup in this client's life")
 
 # %% [markdown]
-# Nobody asked. Read the chain from below: one lookup, three connections, one picker. gRPC
-# looks a name up when the channel starts, and again only when a connection breaks or fails
-# ([grpc#12295](https://github.com/grpc/grpc/issues/12295)). All three are healthy, so nothing in
-# the chain has a reason to change.
+# Nobody asked. Read the chain from below: one lookup, three connections, one picker. gRPC looks a
+# name up for a channel's first call, and again only when a connection breaks or fails, or after
+# half an hour without calls ([grpc#12295](https://github.com/grpc/grpc/issues/12295)). All three
+# are healthy, so nothing in the chain has a reason to change.
 #
 # ## "But it resolves again every 30 seconds"
 #
@@ -91,19 +91,19 @@ guess.compare(an_hour(cooldown=30.0))
 # %% [markdown]
 # The 30 seconds are a minimum between two lookups, not a period
 # (`GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS`). A minimum of 1 s changes nothing either: nobody
-# asks. Nor does the TTL: gRPC does not look at it. Only who has nothing to do asks again: a channel
-# that nobody calls for 30 minutes goes IDLE, closes its connections, and looks its name up anew for
-# the next call. (And where DNS itself does not answer, a client goes on with the list that it has.)
+# asks. Nor does the TTL: gRPC does not look at it. (Half an hour without calls: then the channel
+# goes IDLE, closes its connections, and begins anew with the next call. And where DNS itself does
+# not answer, a client goes on with the list that it has.)
 #
 # ## The cure is on the server
 #
 # `MAX_CONNECTION_AGE` makes the *server* end each connection in order after some time, ± 10 %
 # ([gRFC A9](https://github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md); gRFCs are
 # gRPC's design documents). It sends a GOAWAY: no new calls on this connection, and those in flight
-# are still answered. (One that crosses it on the wire was not looked at, and gRPC sends it again,
-# elsewhere.) The client connects again, and looks up again. Watch how long new pods wait, at
-# several ages and *cooldowns*, which are the least time between two lookups. Each setting runs
-# twenty times, with the scale-up at another moment each time.
+# are still answered. (One that crosses it on the wire is answered, too, or nobody looked at it, and
+# gRPC sends it again, elsewhere.) The client connects again, and looks up again. How long do new
+# pods wait, at several ages and *cooldowns*, which are the least time between two lookups. Each
+# setting runs twenty times, with the scale-up at another moment each time.
 
 
 # %%
@@ -138,13 +138,13 @@ gl.plot.waits(
 )
 
 # %% [markdown]
-# A new pod waits until the first of the old connections ends. A shorter age costs connections and
-# queries, and no call fails. With an age below 30 s the cooldown is what it waits for, and there a
-# shorter cooldown helps most. For `pick_first` on a ClusterIP the same age is no cure: each new
-# connection draws a pod anew, and until it ends that pod has all of the client's calls. (Notebook 5
-# has a picture of the same, and other medians for the same age and cooldown: there the scale-up
-# comes half an hour after the start, here within ten minutes of it, when the connections, all
-# opened at once, still end nearly together.)
+# A new pod waits until a connection ends *and* the cooldown is over. Each of three connections ends
+# once in an age, so ends come about age ÷ 3 apart, and lookups as far apart as the larger of that
+# and the cooldown. With a cooldown of 30 s, every age below 90 s comes to the same: 60, 30 and 10 s
+# all wait for some 15 s on average, half of the cooldown. There a shorter age only costs
+# connections, and a shorter cooldown helps. (Notebook 5 measures that rule, and where it promises
+# too much.) No call fails. For `pick_first` on a ClusterIP the same age is no cure: each new
+# connection draws a pod anew, and until it ends that pod has all of the client's calls.
 #
 # On a cluster: `GRPC_ARG_MAX_CONNECTION_AGE_MS` on the server, in Go
 # `keepalive.ServerParameters{MaxConnectionAge: …}`.
@@ -181,8 +181,9 @@ gl.plot.states(killed.trace, title="pod-2 is killed after 20 s: who notices when
 # %% [markdown]
 # The client notices at once, for the connection breaks: only the calls in flight on it fail
 # (UNAVAILABLE), and the picker goes on with the other two. It asks for a lookup at once, too,
-# and gets it when 30 s have passed since the last. Until then it dials the dead address again and
-# again, with backoff: it waits a second, and longer each time. Only the answer takes pod-2 off its
+# and gets it when 30 s have passed since the last. Until then `round_robin` dials the dead address
+# again and again, with backoff: it waits a second, and longer each time. (`pick_first` would be
+# IDLE, and dial for the next call.) Only the answer takes pod-2 off its
 # list.
 #
 # On a cluster: `kubectl delete pod POD --grace-period=0 --force`. Without these two it is
@@ -206,10 +207,13 @@ gl.plot.requests(calls, silent, title="pod-2 is killed (above); pod-2's machine 
 # Silence is worse than death: the connection stays READY, and every third call waits for its
 # deadline. Nothing breaks, so nothing asks DNS. So it goes on until TCP gives up what nobody
 # acknowledges: after about 948 s, and never where nothing is being sent. Keepalive notices sooner
-# ([gRFC A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md)): a channel
-# with `keepalive_time=10.0` asks a server that is silent with a PING, and 20 s later takes it for
-# dead. Clients send none unless told to, and the server has to agree: one of gRPC's that is asked
-# again within 5 minutes, and has sent nothing meanwhile, soon says `too_many_pings` and hangs up.
+# ([gRFC A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md)). Where a
+# server has been silent for `keepalive_time`, the client asks with a PING, and where no answer
+# comes within `keepalive_timeout`, 20 s, it takes it for dead: with `keepalive_time=10.0`, 30 s
+# after the last word. Where calls are being sent, as here, it is the timeout alone, 20 s, for it
+# limits TCP's patience, too (notebook 7 runs it). Clients send no PING unless told to, and the
+# server has to agree: one of gRPC's that is asked again within 5 minutes, and has sent nothing
+# meanwhile, soon says `too_many_pings` and hangs up.
 # On loopback a dead pod always refuses at once: this one needs the sim.
 #
 # ## Your turn
@@ -238,7 +242,7 @@ gl.check("04.goodbye", without("kill")[0].trace)
 # same world in the playground: there its levers are buttons, and a pod dies by a click.
 
 # %%
-# endpoint_lag: how many seconds after a pod's change the endpoints, and so DNS, follow
+# endpoint_lag: for how many seconds a pod that is gone stays listed, and so in DNS
 sandbox = gl.Cluster.sim(pods=3, seed=7, max_connection_age=60.0, endpoint_lag=5.0)
 mine = sandbox.channel("greetserver-headless", policy="round_robin", cooldown=30.0)
 mine.start(600, every=0.5)
