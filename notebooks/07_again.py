@@ -67,7 +67,8 @@ guess.compare({"attempts": attempts}, cluster=cluster)
 # No call fails. Every attempt is picked anew, and every third one meets pod-2, second attempts
 # too: about half as many attempts again as there are calls.
 #
-# In the languages: the same JSON as in notebook 3, in `methodConfig`. Two traps: an entry whose
+# In the languages: `methodConfig` stands beside `loadBalancingConfig` in the same JSON, and goes
+# where notebook 3's table has it. Two traps: an entry whose
 # `name` list is empty applies to nothing, and is silently ignored; and only what may be done twice
 # may be tried twice.
 #
@@ -101,9 +102,11 @@ for waits in (False, True):
 #
 # ## The storm
 #
-# Three pods, at 83 % of what they can do together. For three seconds, something that they all need
-# makes them four times as slow. Queues are full, calls are refused (RESOURCE_EXHAUSTED), and the
-# clients try each up to five times. There are 6,000 calls. **How many attempts arrive?** (SIM)
+# Three pods, at 83 % of what they can do together. Each serves four calls at a time (`capacity`),
+# ten more wait (`queue`), and what is beyond that is refused (RESOURCE_EXHAUSTED). For three
+# seconds, something that they all need makes them four times as slow. The clients try each call up
+# to five times: the most that gRPC makes, whatever `maxAttempts` says (A6). There are 6,000 calls.
+# **How many attempts arrive?** (SIM)
 
 # %% gallery="guess = gl.predict(attempts=7500)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(attempts=30000)
@@ -146,13 +149,16 @@ gl.plot.queues(trace, title="Everybody tries again: what arrives, and is refused
 
 # %% [markdown]
 # When one pod is broken the others have room for its calls; when all are, there is no such room,
-# and each failure comes back as up to four more calls, at the worst moment. A few calls more are
-# saved, for up to four times the arrivals. The cause is over at 7 s: look when the red is.
+# and each failure comes back as up to four more attempts, at the worst moment. Some three hundred
+# calls more are answered, for twice the attempts in all, and four times as many in the worst
+# second. The cause is over at 7 s: look when the red is.
 #
 # ## What stops it
 #
-# `retryThrottling` is a budget: ten tokens; a failure costs one, a success brings a tenth; at half
-# of them or fewer nobody tries again. Nothing else changes. **How many attempts arrive now?**
+# `retryThrottling` is a budget: ten tokens; each *attempt* that fails with a retryable code costs
+# one, each that succeeds brings a tenth; at half of them or fewer nobody tries again. It is shared
+# by all calls to a server's name (A6; in the lab, of a channel). Nothing else changes. **How many
+# attempts arrive now?**
 
 # %% gallery="guess = gl.predict(attempts=8000)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(attempts=15000)
@@ -168,8 +174,9 @@ guess.compare({"attempts": attempts}, cluster=gl.Cluster.sim())
 # %% [markdown]
 # The budget is spent in the first moments of trouble, and the storm never begins; a single broken
 # pod's calls are tried again as long as about ten calls succeed for each that fails: one of twenty
-# pods, and not one of three. A server can say it, too:
-# `grpc-retry-pushback-ms`. Without a budget, retries are safe only where overload is impossible.
+# pods, and not one of three. A server can say it, too, in the metadata of a failed answer:
+# `grpc-retry-pushback-ms` is how long to wait; below zero: do not try again. Without a budget,
+# retries are safe only where overload is impossible.
 #
 # ## Twice at once
 #
@@ -211,16 +218,16 @@ guess
 
 # %%
 plain = cluster.channel("greetserver-headless", service_config=config(), seed=7)
-asking = cluster.channel(
+checking = cluster.channel(
     "greetserver-headless",
     service_config={**config(), "healthCheckConfig": {"serviceName": ""}},
     seed=7,
 )
-for client in (plain, asking):
+for client in (plain, checking):
     client.wait_ready(all=True)
 cluster.set_serving("pod-2", False)
-deaf, hearing = plain.greet(times=60), asking.greet(times=60)
-print(asking.trace.last(gl.HealthReported))
+deaf, hearing = plain.greet(times=60), checking.greet(times=60)
+print(checking.trace.last(gl.HealthReported))
 display(guess.compare(deaf))
 gl.plot.requests(deaf, hearing, title="Told nothing (above); with healthCheckConfig (below)")
 
@@ -229,15 +236,17 @@ gl.plot.requests(deaf, hearing, title="Told nothing (above); with healthCheckCon
 # and no connection ends. (*Liveness* is the other probe: where it fails, the container is killed
 # and started anew, at the same address, and all connections end with it.) With `healthCheckConfig`
 # ([gRFC A17](https://github.com/grpc/proposal/blob/master/A17-client-side-health-checking.md)) it
-# keeps a `Watch` open to each pod and hears within a message's time; `pick_first` ignores it. By
+# keeps a call open to each pod's health service (its method is called `Watch`, too), and hears
+# within a message's time; `pick_first` ignores it. By
 # hand: `grpcurl -plaintext POD:50051 grpc.health.v1.Health/Check`.
 #
 # ## Silence
 #
 # A pod's machine is lost: no reset, no packet, nothing. Ten calls a second, with a deadline of 1 s
 # each; without keepalive this lasts until TCP gives up after a quarter of an hour. With
-# `keepalive_time=10` the client asks after 10 s of silence (a PING), and 20 s without an answer, or
-# without a receipt for what it sent, are the end. **How many calls fail?** (SIM)
+# `keepalive_time=10` the client asks after 10 s of silence (a PING), and 20 s (`keepalive_timeout`)
+# without an answer, or without a receipt for what it sent, are the end. **How many calls fail?**
+# (SIM)
 
 # %% gallery="guess = gl.predict(failed=100)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(failed=1)
@@ -272,10 +281,10 @@ print(textwrap.fill(str(eager_one.trace.first(gl.GoAwayReceived)), 98))
 guess.compare({"failed": failed}, cluster=world)
 
 # %% [markdown]
-# Every third call fails for twenty seconds: keepalive also sets TCP's own limit for what nobody
+# Every third call fails for twenty seconds: `keepalive_timeout` is also TCP's limit for what nobody
 # acknowledges ([gRFC A18](https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md)),
 # and here it is faster than the PING, which is for connections that are quiet, such as one with a
-# stream on which nobody speaks: it is found dead within `keepalive_time` and the timeout together,
+# stream on which nobody speaks: it is found dead after `keepalive_time` and `keepalive_timeout`,
 # 30 s, and never without keepalive. Where no call is in flight a client sends no PING, unless it is
 # told to (`keepalive_without_calls`, as the second one above is). Ten seconds is the least that A8
 # and Go let a client ask for (C++ and Python take less), and a server has to agree: one that is
