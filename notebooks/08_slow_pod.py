@@ -82,15 +82,14 @@ guess.compare(idler)
 # %% [markdown]
 # Calls in flight are what a client sees for itself: a slow pod has more of them, and so it gets
 # fewer new ones. No pod has to say anything, and nothing is refused. But it has something to go by
-# only under load, where calls overlap and queues build: watch for the second column.
+# only under load, where calls overlap and queues build: see the second column.
 #
 # Others know less, or more: `random` knows nothing; `weighted_round_robin` ([gRFC
 # A58](https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md))
 # is told by each pod, with its answers, how busy it is (load reports, which the server has to
 # send: gRFC A51), and gives turns by that. `blackoutPeriod` (10 s) is how long it does not yet
 # trust a new connection's reports, `weightUpdatePeriod` (1 s) how often it makes new weights: both
-# shorter here. `choiceCount: 5` draws five times, where two are the default. Watch for the last
-# column.
+# shorter here. `choiceCount: 5` draws five times, where two are the default. See the last column.
 
 # %%
 ways = {
@@ -216,8 +215,8 @@ print("with outlier detection:", len(cured) - cured.ok, "of 2000 failed")
 #
 # ## Streams never move
 #
-# A client has 30 streams open, ten on each of three pods, and *watches* the endpoints: new pods are
-# known within milliseconds. Three pods become five. An hour later, **how many of the 30 streams
+# A client has 30 streams open, ten on each of three pods, and is told of the endpoints: new pods
+# are known within milliseconds. Three pods become five. An hour later, **how many of the 30 streams
 # does each of the five pods have?**
 
 # %% gallery="guess = gl.predict(pod_1=6, pod_2=6, pod_3=6, pod_4=6, pod_5=6)\nguess"
