@@ -164,7 +164,8 @@ export const SCENES = [
     came: cameAlone,
     claim: alone,
     because: "pick_first tries one address after the other, and is content with the first that " +
-      "connects. Shuffling them first changes which pod it is, not how many.",
+      "connects. DNS gives them in any order, and with shuffleAddressList the client shuffles them " +
+      "once more: that changes which pod it is, not how many.",
     acts: () => [{
       ...KILL_IT,
       because: "pick_first lost its connection, and at most one call with it. It tried its addresses " +
@@ -317,7 +318,7 @@ export const SCENES = [
     claim: ([now], { age }) => age === "none" ? ofNew(now) === 0 && now.opened === 3
       : of(now, "pod-4") > 0 && of(now, "pod-5") > 0 && now.opened > 5,
     because: "A lost connection makes the client connect again, and look the name up again. But " +
-      "lookups are at least 30 s apart, so an age below that buys reconnects, and no earlier news.",
+      "lookups are at least 30 s apart, so a shorter age still buys reconnects, and no earlier news.",
     otherwise: ({ age, cooldown }) => {
       if (age === "none") return "No connection ends, so none is lost, and nobody asks again.";
       return cooldown === "30s" ? null
@@ -353,16 +354,15 @@ export const SCENES = [
     came: ([now]) => `${now.failed} of ${now.ended} calls failed. The others: ${counts(now)}.`,
     claim: ([now], { how, keepalive }) => how === "kill" ? now.failed <= 3
       : keepalive === "0" ? now.failed >= 20 : now.failed >= 1 && now.failed <= 8,
-    because: "A reset is news, and the turns go on among the others. Silence is none: the " +
-      "connection looks READY, and every third call waits until its time is over. Keepalive asks, " +
-      "and gives up a connection that does not answer.",
+    because: "A reset is news, and the turns go on among the others. Silence would be none (the lever " +
+      "shows it): the connection would look READY, and every third call wait until its time is over.",
     otherwise: ({ how, keepalive }) => {
       if (how === "kill") return null;
       return keepalive === "0"
         ? "Silence is no news. The connection looks READY, so every third call is sent there, and waits " +
-          "until its second is over. Nothing else ever tells the client: see what led to the last failure."
-        : "Silence is no news, so keepalive asks: a PING to which nobody answers ends the connection, " +
-          "2 s after the last word. The calls until then failed; then the turns go on among the others.";
+          "until its second is over. Only TCP will tell the client, after a quarter of an hour."
+        : "Silence is no news, so keepalive asks with a PING, and has TCP wait only 1 s for a receipt of " +
+          "what was sent. So the connection ends, and the calls on it; then the turns go on among the others.";
     },
     example: () => LAST_FAILURE,
     acts: ({ how }) => how !== "kill" ? [] : [{
