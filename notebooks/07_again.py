@@ -105,8 +105,8 @@ for waits in (False, True):
 # Three pods, at 83 % of what they can do together. Each serves four calls at a time (`capacity`),
 # ten more wait (`queue`), and what is beyond that is refused (RESOURCE_EXHAUSTED). For three
 # seconds, something that they all need makes them four times as slow. The clients try each call up
-# to five times: the most that gRPC makes, whatever `maxAttempts` says (A6). There are 6,000 calls.
-# **How many attempts arrive?** (SIM)
+# to five times: the most that gRPC makes, whatever `maxAttempts` says, unless the client itself has
+# raised that bound (A6). There are 6,000 calls. **How many attempts arrive?** (SIM)
 
 # %% gallery="guess = gl.predict(attempts=7500)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(attempts=30000)
