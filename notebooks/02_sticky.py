@@ -112,8 +112,8 @@ gl.plot.frames(client.trace, title="60 calls, one connection")
 # A call is a *stream*: its frames carry its number, so those of many calls alternate on one wire,
 # and no call waits for another's answer ([RFC 9113,
 # 5](https://www.rfc-editor.org/rfc/rfc9113#section-5)). So one connection is enough for a client,
-# and nothing ever makes it open a second one. That is why it sticks. (`gl.Flow(client.trace)` plays
-# it; there a click on a request shows its bytes, too.)
+# and nothing makes it open a second one, unless it is told to. That is why it sticks.
+# (`gl.Flow(client.trace)` plays it; there a click on a request shows its bytes, too.)
 #
 # ## Another policy
 #
@@ -239,8 +239,9 @@ else:
 
 # %% [markdown]
 # It chooses for each request, and hears of new pods by itself. What the client sees is one
-# connection, to the proxy, and ends there: of the other side only the proxy knows, and its admin
-# interface says (the last lines; on a cluster `kubectl port-forward` to it, and `/clusters`).
+# connection, to the proxy, and ends there: an answer may name its pod, but of the connections and
+# pods behind the proxy only that knows, and its admin interface has the counts (the last lines; on
+# a cluster `kubectl port-forward` to it, and `/clusters`).
 #
 # ## Your turn
 #

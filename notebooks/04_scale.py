@@ -100,10 +100,12 @@ guess.compare(an_hour(cooldown=30.0))
 # `MAX_CONNECTION_AGE` makes the *server* end each connection in order after some time, ± 10 %
 # ([gRFC A9](https://github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md); gRFCs are
 # gRPC's design documents). It sends a GOAWAY: no new calls on this connection, and those in flight
-# are still answered. (One that crosses it on the wire is answered, too, or nobody looked at it, and
-# gRPC sends it again, elsewhere.) The client connects again, and looks up again. How long do new
-# pods wait, at several ages and *cooldowns*, which are the least time between two lookups. Each
-# setting runs twenty times, with the scale-up at another moment each time.
+# are still answered. (One that crosses it on the wire is served, too: a first GOAWAY takes every
+# stream, a PING tells when the client has seen it, and a second one says which call was the last. A
+# call after that, which nobody looked at, gRPC sends again, elsewhere.) The client connects again,
+# and looks up again. How long do new pods wait, at several ages and *cooldowns*, which are the
+# least time between two lookups. Each setting runs twenty times, with the scale-up at another
+# moment each time.
 
 
 # %%

@@ -60,11 +60,11 @@ gl.plot.requests(told, not_told, title="Told (above), and asking DNS (below), af
 #
 # ## Told by a control plane
 #
-# In xDS one server, the *control plane*, watches Kubernetes for all clients, and tells them over a
-# stream that stays open. Here it is a small one, and the client is stock gRPC (PyPI's newest),
-# which calls `xds:///greetserver`. Three pods become five once more. **How many messages does the
-# control plane push to the client until its first call, and how many later, when the two come?**
-# (LOCAL)
+# In xDS one server, the *control plane*, tells all clients over a stream that stays open; Istio's,
+# for one, has it from a watch of Kubernetes. Here it is a small one, and the client is stock gRPC
+# (PyPI's newest), which calls `xds:///greetserver`. Three pods become five once more. **How many
+# messages does the control plane push to the client until its first call, and how many later, when
+# the two come?** (LOCAL)
 
 # %% gallery="guess = gl.predict(pushes=1, later=1)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(pushes=3, later=5)
@@ -87,7 +87,7 @@ else:
         display(guess.compare({"pushes": pushes, "later": later}, cluster=managed))
 
 # %% [markdown]
-# A client asks for four things, one after the other, in Envoy's words:
+# A client asks here for four things, one after the other, in Envoy's words:
 #
 # | | |
 # |---|---|
@@ -98,8 +98,8 @@ else:
 #
 # Each push is acknowledged (ACK), or refused with a reason (NACK). The scale-up is one push of
 # endpoints, and the new pods are called at once, as with a watch; but the clients need no rights in
-# Kubernetes, and the same protocol brings them routes, weights and outlier detection. An Envoy is
-# told in the very same way. The price is a control plane to operate.
+# Kubernetes, and the same protocol brings them routes, weights and outlier detection. It is the
+# protocol that Envoys are told in. The price is a control plane to operate.
 #
 # ## When the teller is away
 #
@@ -160,9 +160,10 @@ shared.close()
 # Each lookup is two questions, A and AAAA. **How many questions does it ask DNS in the hour?**
 # (SIM)
 #
-# Beside it stands a *poll*. Stock gRPC has none: its resolver asks for the first call, when a
-# connection has ended or failed, and after 30 idle minutes. Who polls makes a new channel every so
-# often, here every 60 s, and closes the old one.
+# Beside it stands a *poll*. Stock gRPC in C++, Python, Go and Java has none (.NET's may: a
+# `refreshInterval`): its resolver asks for the first call, when a connection has ended or failed,
+# when a lookup failed, and after 30 idle minutes. Who polls makes a new channel every so often,
+# here every 60 s, and closes the old one.
 
 # %% gallery="guess = gl.predict(questions=120)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(questions=7200)

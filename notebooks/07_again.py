@@ -284,12 +284,12 @@ guess.compare({"failed": failed}, cluster=world)
 # Every third call fails for twenty seconds: `keepalive_timeout` is also TCP's limit for what nobody
 # acknowledges ([gRFC A18](https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md)),
 # and here it is faster than the PING, which is for connections that are quiet, such as one with a
-# stream on which nobody speaks: it is found dead after `keepalive_time` and `keepalive_timeout`,
-# 30 s, and never without keepalive. Where no call is in flight a client sends no PING, unless it is
-# told to (`keepalive_without_calls`, as the second one above is). Ten seconds is the least that A8
-# and Go let a client ask for (C++ and Python take less), and a server has to agree: one that is
-# pinged too often (by default it allows one in 5 minutes, where no data goes between) hangs up with
-# `too_many_pings`, and the client doubles its interval.
+# stream on which nobody speaks: it is found dead after `keepalive_time` and `keepalive_timeout`, 30
+# s; without keepalive at best by TCP's own, after hours. Where no call is in flight a client sends
+# no PING, unless it is told to (`keepalive_without_calls`, as the second one above is). Ten seconds
+# is the least that A8 and Go let a client ask for (C++ and Python take less), and a server has to
+# agree: one that is pinged too often (by default it allows one in 5 minutes, where no data goes
+# between) hangs up with `too_many_pings`, and the client doubles its interval.
 #
 # ## Your turn
 #

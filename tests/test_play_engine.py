@@ -46,7 +46,7 @@ def test_the_engine_is_made_of_what_is_here(builder):
 def test_the_engine_is_small_and_says_nothing_of_where_it_was_built():
     engine = ENGINE.read_bytes()
     # Above the bar of 90 KiB: what the page's whole world takes, exceptions among it.
-    assert len(gzip.compress(engine, 9)) <= 143 * 1024
+    assert len(gzip.compress(engine, 9)) <= 146 * 1024
     assert engine[:4] == b"\0asm"
     assert not re.search(rb"/work/|/home/|/tmp/|site-packages", engine)
 

@@ -50,7 +50,10 @@ LINK_WHOLE = (
 ALONE = ("wasm/abort.cc", "wasm/runtime.cc", "wasm/host_policy.cc")
 """Not left to the linker, which would lose what they take from the C library and from the page."""
 
-OFTEN = ("core/timer_queue.cc", "core/virtual_clock.cc", "lb/channel_calls.cc", "load/load.cc")
+OFTEN = (
+    "core/timer_queue.cc", "core/virtual_clock.cc", "lb/channel_calls.cc", "load/load.cc",
+    "sim/network.cc",
+)  # fmt: skip
 """What a call takes most of its time in. Of all else the size comes before the speed."""
 
 SMALLER = (
