@@ -159,13 +159,19 @@ def test_off_is_none_and_others_have_none(cluster):
 def test_goaway_and_ping_are_seen_where_a_pod_ends():
     with gl.Cluster.local(pods=1, seed=5, pre_stop=0) as cluster:
         channel = cluster.channel("greetserver-headless", frames=True)
-        cluster.slow("pod-1", 0.2)
-        calling = threading.Thread(target=channel.greet)
-        calling.start()  # what is in flight keeps the connection
-        wait_until(lambda: channel.trace.counts().get("Picked"))
+        # What is in flight keeps the connection; its first message says that the pod has begun it.
+        watching = threading.Thread(
+            target=channel.call_method,
+            args=("/grpc.health.v1.Health/Watch", b""),
+            kwargs={"stream": True, "timeout": 30},
+        )
+        watching.start()
+        wait_until(lambda: channel.trace.of("FrameSeen", type="DATA", sent=False))
         cluster.drain("pod-1")
-        calling.join()
+        wait_until(lambda: channel.trace.of("FrameSeen", type="PING", sent=False))
         trace = channel.trace
+        channel.close()
+        watching.join()
     goaway = trace.first("FrameSeen", type="GOAWAY")
     assert not goaway.sent
     assert goaway.stream == 0
@@ -173,7 +179,7 @@ def test_goaway_and_ping_are_seen_where_a_pod_ends():
     assert last_stream == trace.first("GoAwayReceived").last_stream
     assert goaway.id < trace.first("GoAwayReceived").id
     # gRPC's server asks whether its first GOAWAY has come, before it says the second.
-    assert trace.of("FrameSeen", type="PING", sent=False)
+    assert trace.first("FrameSeen", type="PING", sent=False).id > goaway.id
 
 
 def test_a_saved_trace_has_the_same_frames(busy, tmp_path):
