@@ -143,10 +143,10 @@ for draws in (5, 2):
 guess.compare(calls)
 
 # %% [markdown]
-# Two draws have a floor. Of *n* pods both hit the same one once in n²: of three once in nine, 11 %,
+# Two draws have a floor. Of *n* pods both hit the slow one once in n²: of three once in nine, 11 %,
 # and then nothing is left to choose. So pod-3 is sent 16 calls a second where it can do ten: its
-# queue fills, as with turns. (Of five pods it is 4 %, below the 5.9 % of the pod above.) Five draws
-# all hit it once in 243.
+# queue fills, as it would with turns, though more slowly (those send it a third: 49). (Of five pods
+# it is 4 %, below the 5.9 % of the pod above.) Five draws all hit it once in 243.
 #
 # Stock gRPC knows these policies by other names, and not everywhere (the lab takes either name; in
 # these versions none needs an environment variable):
