@@ -87,7 +87,7 @@ export class Essay {
     this.why = element("div", { class: "gl-because", hidden: "" });
     this.result = element("div", { class: "gl-result" }, this.came, this.why);
     this.stage = element("div", { class: "gl-stage" });
-    this.levers = element("div", { class: "gl-levers gl-worlds" },
+    this.levers = element("div", { class: "gl-levers" },
       element("p", {}, "In another world:"),
       ...scene.levers.map((lever) => element("fieldset", { class: "gl-choice" },
         element("legend", {}, lever.label),
