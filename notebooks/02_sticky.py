@@ -7,6 +7,8 @@
 # Next: [3 · round_robin](03_round_robin.ipynb)
 
 # %%
+import threading
+
 from IPython.display import display
 
 import greetlab as gl
@@ -210,7 +212,9 @@ gl.plot.requests(*runs, title="Ten clients on three days: luck decides")
 # connections. When one ends, `pick_first` dials anew for the next call (`round_robin` does at once:
 # notebook 4), and a pod is drawn anew; if that one does not answer, kube-proxy tries no other, and
 # the call fails. Above, the grey band is where 95 % of the pods are by chance. (kube-proxy in
-# iptables mode: `statistic mode random`; in nftables mode: `numgen random`; both once a connection)
+# iptables mode: `statistic mode random`; in nftables mode: `numgen random`; both once a connection.
+# In IPVS mode turns are usual, but connections take them, not requests. `sessionAffinity: ClientIP`
+# leads all connections from one address to the same pod, for three hours by default.)
 #
 # ## A proxy that reads requests
 #
@@ -234,14 +238,27 @@ else:
             pass  # Envoy hears of them by itself, within milliseconds
         print("then, of five pods:", client.greet("Ada", times=60).by_pod)
         print("connections of the client:", len(client.trace.of(gl.Connected)))
-        print(*client.trace.of(gl.ProxyReported), sep="\n")
+        print("what Envoy says of it:", *client.trace.of(gl.ProxyReported), sep="\n")
+        for pod in behind.pods:
+            behind.slow(pod.name, 0.5)  # so that calls are under way when one dies
+        threading.Timer(0.25, behind.kill, ["pod-2"]).start()
+        dying = client.load(50, concurrency=50)
+        print("pod-2 dies, with ten of fifty calls:", dying.by_status)
+        print("and afterwards:", client.load(50, concurrency=50).by_pod)
         display(guess.compare(shared))
 
 # %% [markdown]
-# It chooses for each request, and hears of new pods by itself. What the client sees is one
-# connection, to the proxy, and ends there: an answer may name its pod, but of the connections and
-# pods behind the proxy only that knows, and its admin interface has the counts (the last lines; on
-# a cluster `kubectl port-forward` to it, and `/clusters`).
+# It chooses for each request, and hears of new pods by itself. The client's policy no longer
+# matters: it has one address, the proxy's, and with `round_robin` the pods' shares are the same.
+# What the client sees ends at the proxy, too. An answer may name its pod; the rest (which pods
+# there are, and how many connections to each) only the proxy can tell. So the lines "what Envoy
+# says" are not the client's: the lab has asked Envoy's admin interface for them (on a cluster:
+# `kubectl port-forward` to it, and `/clusters`).
+#
+# A pod that dies behind it takes its calls along, as it does without a proxy: they fail
+# (UNAVAILABLE), for they may have been served. The client's connection stays, the forty others are
+# answered, and new calls go to the pods that are left. But now there is one more that can die: a
+# proxy that does takes the calls of all pods with it.
 #
 # ## Your turn
 #

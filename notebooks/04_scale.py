@@ -102,10 +102,10 @@ guess.compare(an_hour(cooldown=30.0))
 # gRPC's design documents). It sends a GOAWAY: no new calls on this connection, and those in flight
 # are still answered. (One that crosses it on the wire is served, too: a first GOAWAY takes every
 # stream, a PING tells when the client has seen it, and a second one says which call was the last. A
-# call after that, which nobody looked at, gRPC sends again, elsewhere.) The client connects again,
-# and looks up again. How long do new pods wait, at several ages and *cooldowns*, which are the
-# least time between two lookups. Each setting runs twenty times, with the scale-up at another
-# moment each time.
+# call after that, which nobody looked at, gRPC sends again, elsewhere. One exception, where the
+# server's process ends as well, is in notebook 6.) The client connects again, and looks up again.
+# How long do new pods wait, at several ages and *cooldowns* (the least time between two lookups)?
+# Each setting runs twenty times, with the scale-up at another moment each time.
 
 
 # %%
@@ -141,12 +141,14 @@ gl.plot.waits(
 
 # %% [markdown]
 # A new pod waits until a connection ends *and* the cooldown is over. Each of three connections ends
-# once in an age, so ends come about age ÷ 3 apart, and lookups as far apart as the larger of that
-# and the cooldown. With a cooldown of 30 s, every age below 90 s comes to the same: 60, 30 and 10 s
-# all wait for some 15 s on average, half of the cooldown. There a shorter age only costs
-# connections, and a shorter cooldown helps. (Notebook 5 measures that rule, and where it promises
-# too much.) No call fails. For `pick_first` on a ClusterIP the same age is no cure: each new
-# connection draws a pod anew, and until it ends that pod has all of the client's calls.
+# once in an age. Spread evenly, ends come age ÷ 3 apart, and lookups as far apart as the larger of
+# that and the cooldown. (At 300 s they are not: all three were opened at once, and still end nearly
+# together: so the wait above is twice what that promises, and more.) With a cooldown of
+# 30 s, every age below 90 s comes to the same: 60, 30 and 10 s all wait for some 15 s on average,
+# half of the cooldown. There a shorter age only costs connections, and a shorter cooldown helps.
+# (Notebook 5 measures that rule, and where it promises too much.) No call fails. For `pick_first`
+# on a ClusterIP the same age is no cure: each new connection draws a pod anew, and until it ends
+# that pod has all of the client's calls.
 #
 # On a cluster: `GRPC_ARG_MAX_CONNECTION_AGE_MS` on the server, in Go
 # `keepalive.ServerParameters{MaxConnectionAge: …}`.
@@ -208,15 +210,17 @@ gl.plot.requests(calls, silent, title="pod-2 is killed (above); pod-2's machine 
 # %% [markdown]
 # Silence is worse than death: the connection stays READY, and every third call waits for its
 # deadline. Nothing breaks, so nothing asks DNS. So it goes on until TCP gives up what nobody
-# acknowledges: after about 948 s, and never where nothing is being sent. Keepalive notices sooner
-# ([gRFC A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md)). Where a
-# server has been silent for `keepalive_time`, the client asks with a PING, and where no answer
-# comes within `keepalive_timeout`, 20 s, it takes it for dead: with `keepalive_time=10.0`, 30 s
-# after the last word. Where calls are being sent, as here, it is the timeout alone, 20 s, for it
-# limits TCP's patience, too (notebook 7 runs it). Clients send no PING unless told to, and the
-# server has to agree: one of gRPC's that is asked again within 5 minutes, and has sent nothing
-# meanwhile, soon says `too_many_pings` and hangs up.
-# On loopback a dead pod always refuses at once: this one needs the sim.
+# acknowledges: after about 948 s; where nothing is being sent, never, or after two hours
+# and more by TCP's own keepalive (Go's and Java's gRPC have it on, C++'s has not). Keepalive
+# notices sooner ([gRFC
+# A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md)). Where a server has
+# been silent for `keepalive_time`, the client asks with a PING, and where no answer comes within
+# `keepalive_timeout`, 20 s, it takes it for dead: with `keepalive_time=10.0`, 30 s after the last
+# word. Where calls are being sent, as here, it is the timeout alone, 20 s, for it limits TCP's
+# patience, too (notebook 7 runs it). Clients send no PING unless told to, and the server has to
+# agree: one of gRPC's that is asked again within 5 minutes, and has sent nothing meanwhile, soon
+# says `too_many_pings` and hangs up. On loopback a dead pod always refuses at once: this one needs
+# the sim.
 #
 # ## Your turn
 #

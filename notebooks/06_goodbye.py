@@ -88,7 +88,8 @@ for name, go, ready_after in (
     ("one of three is deleted", lambda world: world.drain("pod-2"), 1.0),
     ("one by one, each new one ready after 1 s", lambda world: world.rollout(), 1.0),
     ("one by one, each new one ready after 10 s", lambda world: world.rollout(), 10.0),
-    ("all at once", lambda world: world.rollout(max_surge=3), 1.0),
+    ("all at once, ready after 1 s", lambda world: world.rollout(max_surge=3), 1.0),
+    ("all at once, ready after 10 s", lambda world: world.rollout(max_surge=3), 10.0),
 ):
     counted = [fails(asked, go, ready_after) for asked in (5, 45)]
     print(f"{name:45} {counted[0]:7} {counted[1]:10}")
@@ -97,22 +98,25 @@ for name, go, ready_after in (
 guess.compare({"failed": lost}, cluster=gl.Cluster.sim())
 
 # %% [markdown]
-# None: the calls in flight are answered, one that crosses the GOAWAY is answered, too, or sent
-# again elsewhere (notebook 4), and the turns go on over the other two. The client may not ask DNS
-# for 25 s more, and need not.
+# One of three: none. The calls in flight are answered, one that crosses the GOAWAY is answered,
+# too, or sent again elsewhere (notebook 4), and the turns go on over the other two. The client may
+# not ask DNS for 25 s more, and need not.
 #
-# Nearly none, with gRPC's own servers in C++ and Python: calls that have come, but that they have
-# not begun with, they cancel at their SIGTERM
-# ([grpc#41785](https://github.com/grpc/grpc/issues/41785); the sim's pods do not). At a thousand
-# calls a second, four of twenty such goodbyes of real pods cost one call (CANCELLED); none of
-# twenty, where the client had been told before.
+# (That is the sim, and what GOAWAY promises. gRPC's own servers in C++ and Python keep it but for
+# one moment: calls that have arrived when the SIGTERM comes, and that no handler has begun with,
+# they give up, CANCELLED ([grpc#41785](https://github.com/grpc/grpc/issues/41785)). At a thousand
+# calls a second, four of twenty such goodbyes of real pods cost one call each; none of twenty,
+# where the client had been told before.)
 #
 # The usual rollout, one by one, is no cure by itself. With pods that are ready after a second it is
 # over in three, and then all that the client knows are gone. With ten seconds each it takes thirty:
-# the client asks meanwhile, and meets a new one. Calls fail where **no pod that the client knows is
-# left before it may ask again**. One that last asked more than 30 s ago asks at its first GOAWAY.
-# (One by one, that answer has *one* new pod in it, and soon that pod has all of the client's calls,
-# until the next lookup, 30 s later.)
+# the client asks meanwhile, and meets a new one. All at once, the old ones stay until the new ones
+# are ready, and then everybody that the client knows is gone; who is slow to be ready has more of
+# the 30 s behind him then, and that is all. Calls fail where **no pod that the client
+# knows is left before it may ask again**. One that last asked more than 30 s ago asks at its first
+# GOAWAY, and hears of those that are ready then: all at once, of three. One by one it is *one* new
+# pod, and that is the price there: when the two old ones have gone, too, it has all of the client's
+# calls, until the next lookup, 30 s later.
 #
 # ## A client that is told
 #

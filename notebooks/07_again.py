@@ -172,9 +172,12 @@ print(textwrap.fill(str(trace.first(gl.RetryRefused)), 98))
 guess.compare({"attempts": attempts}, cluster=gl.Cluster.sim())
 
 # %% [markdown]
-# The budget is spent in the first moments of trouble, and the storm never begins; a single broken
-# pod's calls are tried again as long as about ten calls succeed for each that fails: one of twenty
-# pods, and not one of three. A server can say it, too, in the metadata of a failed answer:
+# The budget is spent in the first moments of trouble, and the storm never begins: of 6,021 attempts
+# 21 are second ones. Five failures bring ten tokens down to half. The count falls on, to 0 and no
+# lower, and from there 51 successes bring it above 5 again: at 500 calls a second that is a tenth
+# of a second after the trouble, and at one call a minute the better part of an hour. A single
+# broken pod's calls are tried again as long as about ten calls succeed for each that fails: one of
+# twenty pods, and not one of three. A server can say it, too, in the metadata of a failed answer:
 # `grpc-retry-pushback-ms` is how long to wait; below zero: do not try again. Without a budget,
 # retries are safe only where overload is impossible.
 #
@@ -285,11 +288,12 @@ guess.compare({"failed": failed}, cluster=world)
 # acknowledges ([gRFC A18](https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md)),
 # and here it is faster than the PING, which is for connections that are quiet, such as one with a
 # stream on which nobody speaks: it is found dead after `keepalive_time` and `keepalive_timeout`, 30
-# s; without keepalive at best by TCP's own, after hours. Where no call is in flight a client sends
-# no PING, unless it is told to (`keepalive_without_calls`, as the second one above is). Ten seconds
-# is the least that A8 and Go let a client ask for (C++ and Python take less), and a server has to
-# agree: one that is pinged too often (by default it allows one in 5 minutes, where no data goes
-# between) hangs up with `too_many_pings`, and the client doubles its interval.
+# s; without keepalive never, or by TCP's own, after two hours and more (notebook 4). Where no call
+# is in flight a client sends no PING, unless it is told to (`keepalive_without_calls`, as the
+# second one above is). Ten seconds is the least that A8 and Go let a client ask for (C++ and Python
+# take less), and a server has to agree: one that is pinged too often (by default it allows one in 5
+# minutes, where no data goes between) hangs up with `too_many_pings`, and the client doubles its
+# interval.
 #
 # ## Your turn
 #

@@ -86,10 +86,10 @@ guess.compare(idler)
 #
 # Others know less, or more: `random` knows nothing; `weighted_round_robin` ([gRFC
 # A58](https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md))
-# is told by each pod, with its answers, how busy it is (load reports, which the server has to
-# send: gRFC A51), and gives turns by that. `blackoutPeriod` (10 s) is how long it does not yet
-# trust a new connection's reports, `weightUpdatePeriod` (1 s) how often it makes new weights: both
-# shorter here. `choiceCount: 5` draws five times, where two are the default. See the last column.
+# is told by each pod, with its answers, how busy it is (load reports, which the server has to send:
+# gRFC A51), and gives turns by that. `blackoutPeriod` (10 s) is how long it does not yet trust a
+# new connection's reports, `weightUpdatePeriod` (1 s) how often it makes new weights: both shorter
+# here. `choiceCount: 5` draws five times, where two are the default. See the last column.
 
 # %%
 ways = {
@@ -123,30 +123,29 @@ gl.plot.latency(loads, title="70 % load, one pod of five four times as slow")
 #
 # Three pods, two calls at a time each as before, and pod-3 takes *ten* times as long: two calls in
 # 0.2 s are ten a second. 147 calls a second, 70 % of what the three can do. By its speed pod-3
-# would get 4.8 %, 95 of 2,000. `least_request`: **how many does each pod answer, and how many
-# fail?** (SIM)
+# would get 4.8 %, 95 of 2,000. Three runs: with turns, with five draws, with two. **In the last,
+# how many does each pod answer, and how many fail?** (SIM)
 
 # %% gallery="guess = gl.predict(pod_1=950, pod_2=950, pod_3=100)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(pod_1=667, pod_2=667, pod_3=666)
 guess
 
 # %%
-for draws in (5, 2):
+for name in ("round_robin", "least_request, of 5", "least_request, of 2"):
     world = gl.Cluster.sim(3, seed=7, capacity=2, queue=20, service_time="exponential 20ms")
     world.slow("pod-3", "exponential 180ms")
-    client = world.channel(
-        "greetserver-headless", policy={"least_request": {"choiceCount": draws}}
-    ).wait_ready(all=True)
+    client = world.channel("greetserver-headless", policy=ways[name]).wait_ready(all=True)
     calls = client.load(2000, every="exponential 6.8ms", timeout=2.0)
     p99 = 1e3 * calls.percentile(99)
-    print(f"of {draws}: {calls.by_pod}, {len(calls) - calls.ok} failed, p99 {p99:.0f} ms")
+    print(f"{name:19} {calls.by_pod}, {len(calls) - calls.ok} failed, p99 {p99:.0f} ms")
 guess.compare(calls)
 
 # %% [markdown]
 # Two draws have a floor. Of *n* pods both hit the slow one once in n²: of three once in nine, 11 %,
 # and then nothing is left to choose. So pod-3 is sent 16 calls a second where it can do ten: its
-# queue fills, as it would with turns, though more slowly (those send it a third: 49). (Of five pods
-# it is 4 %, below the 5.9 % of the pod above.) Five draws all hit it once in 243.
+# queue fills, as it does with turns, though more slowly (those send it a third: 49). So whether two
+# draws are enough depends on whether the whole rate ÷ n² is more than the slow pod can do. (Of the
+# five pods above it is 4 %, below the 5.9 % that pod-5 can do.) Five draws all hit it once in 243.
 #
 # Stock gRPC knows these policies by other names, and not everywhere (the lab takes either name; in
 # these versions none needs an environment variable):
