@@ -1,5 +1,7 @@
 """What the whole suite shares."""
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -8,6 +10,10 @@ settings.register_profile("greetlab", deadline=None)
 settings.load_profile("greetlab")
 
 pytest_plugins = ["quick", "told"]
+
+# A shell has what it starts behind itself (`./run test &`) ignore Ctrl-C, and all that this starts
+# in turn: then no test of an interruption could pass.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):
