@@ -1,7 +1,8 @@
 """A real HAProxy (Debian's) in front of the pods: the other proxy that balances requests.
 
 It speaks HTTP/2 to both sides. Its servers are slots of a template, which its runtime API gives an
-address and takes out of maintenance.
+address and takes out of maintenance. Of a call whose pod dies before it answers it tells the client that
+nobody has looked at it (REFUSED_STREAM), so gRPC sends it again, even if the pod had begun.
 (https://docs.haproxy.org/2.6/management.html#9.3, and configuration.html: server-template)
 """
 
@@ -136,11 +137,6 @@ class HAProxy(L7Proxy):
     def connections_made(self) -> int:
         """How many it has made to pods so far."""
         return sum(int(one["connect"]) - _failed(one) for one in self._servers().values())
-
-    def connections_taken(self) -> int:
-        """How many clients have made to it so far."""
-        [frontend] = [one for one in self._stats() if one["type"] == "0"]
-        return int(frontend["conn_tot"])
 
     def ask(self, command: str, timeout: float = ANSWER_TIMEOUT) -> str:
         """A command of its runtime API, and the answer.
