@@ -1,8 +1,8 @@
 """A real HAProxy (Debian's) in front of the pods: the other proxy that balances requests.
 
 It speaks HTTP/2 to both sides. Its servers are slots of a template, which its runtime API gives an
-address and takes out of maintenance. Of a call whose pod dies before it answers it tells the client that
-nobody has looked at it (REFUSED_STREAM), so gRPC sends it again, even if the pod had begun.
+address and takes out of maintenance. Of a call whose pod dies before it answers it tells the client
+that nobody has looked at it (REFUSED_STREAM), so gRPC sends it again, even if the pod had begun.
 (https://docs.haproxy.org/2.6/management.html#9.3, and configuration.html: server-template)
 """
 
