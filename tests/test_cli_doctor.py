@@ -167,7 +167,7 @@ def test_one_pod_is_not_more_than_is_known():
 def test_an_address_that_refuses_is_named_with_what_to_look_at(service, foreign):
     dead = free_ip()
     target = service("half", foreign[0], foreign[1], dead)
-    ended = greetlab("doctor", target, "--policy", "round_robin", "--timeout", "0.3")
+    ended = greetlab("doctor", target, "--policy", "round_robin", "--timeout", "1")
     assert ended.status == 1  # shared, but not by all
     said = " ".join(ended.said.split())
     assert "Not sticky" in said

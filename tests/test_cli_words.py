@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -116,9 +117,9 @@ def test_every_command_documents_its_exit_statuses_and_has_json(name):
 
 
 def test_the_shell_can_complete_it():
-    shown = subprocess.run(
-        command("--show-completion", "bash"), capture_output=True, text=True, timeout=30
-    )
+    # It looks which shell has called it.
+    shell = ["bash", "-c", shlex.join(command("--show-completion")) + "; exit $?"]
+    shown = subprocess.run(shell, capture_output=True, text=True, timeout=30)
     assert shown.returncode == 0
     assert "complete -o default -F _greetlab_completion greetlab" in shown.stdout
     asked = {"COMP_WORDS": "greetlab call --policy ", "COMP_CWORD": "3"}
