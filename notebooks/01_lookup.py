@@ -57,8 +57,9 @@ gl.plot.lookup(answer, headless, cluster=cluster, packet=False)
 # %% [markdown]
 # ## What one lookup costs
 #
-# The short name cost two questions, A (IPv4) and AAAA (IPv6). Now the **full** name, as many put it
-# into their configuration: `greetserver-headless.default.svc.cluster.local`. **How many
+# The short name cost two questions, A (IPv4) and AAAA (IPv6). (gRPC's Go asks for a TXT record,
+# too, a service config, unless it is told `WithDisableServiceConfig`.) Now the **full** name, as
+# many put it into their configuration: `greetserver-headless.default.svc.cluster.local`. **How many
 # questions?**
 
 # %% gallery="guess = gl.predict(questions=2)  # somebody's guess"
@@ -73,9 +74,10 @@ dotted = cluster.lookup("greetserver-headless.default.svc.cluster.local.")
 gl.plot.lookup(full, dotted, cluster=cluster, packet=False)
 
 # %% [markdown]
-# The name has 4 dots and a pod's `resolv.conf` says `ndots:5`, so the search list is tried first;
-# a dot at the end (the lower half) says that the name is complete. The file, as
-# `kubectl exec dnsutils -- cat /etc/resolv.conf` shows it (its words: resolv.conf(5)):
+# The name has 4 dots and a pod's `resolv.conf` says `ndots:5`, so the search list is tried first,
+# one entry after the other, until a name exists (only that it has no AAAA sends nobody further). A
+# dot at the end (the lower half) says that the name is complete. The file, as `kubectl exec
+# dnsutils -- cat /etc/resolv.conf` shows it (its words: resolv.conf(5)):
 #
 # ```
 # search default.svc.cluster.local svc.cluster.local cluster.local
@@ -111,8 +113,10 @@ for service in ("greetserver", "greetserver-headless"):
 # ## Pods come and go
 #
 # Scaled to 5, the very next lookup has 5 addresses: the TTL (5 s here) is for caches, and the
-# server itself is always up to date. Then we scale to **0**. **How many questions does the short
-# name cost now, and how many addresses come back?**
+# server itself is up to date. (Where CoreDNS caches the cluster's own names, it is late by up to 30
+# s: kubeadm's has not done so since late 2024, others do, and NodeLocal DNSCache does.) Then we
+# scale to **0**. **How many questions does the short name cost now, and how many addresses come
+# back?**
 
 # %% gallery="guess = gl.predict(questions=2, addresses=0)  # somebody's guess"
 guess = gl.predict()  # your guess, such as gl.predict(questions=2, addresses=1)

@@ -62,7 +62,7 @@ for step in client.steps("Ada"):
 # | IDLE | nothing is tried: nobody has called yet, or the connection was lost |
 # | CONNECTING | the lookup, or a connection, is being made: calls wait |
 # | READY | calls can go |
-# | TRANSIENT_FAILURE | the last attempt failed: calls fail at once, until another one succeeds |
+# | TRANSIENT_FAILURE | the last attempt failed: no call goes there; if all have, calls fail at once |
 # | SHUTDOWN | closed for good |
 #
 # Between two attempts there is a *backoff*: a wait of about a second, and longer each time.
@@ -150,8 +150,9 @@ gl.plot.requests(
 # ## A second channel
 #
 # Some open more channels to get more connections. Does that help? In this lab every channel has
-# connections of its own. Stock gRPC shares them between channels with the same target and options
-# (the *global subchannel pool*), unless it is told not to. We ask two channels of Python's own gRPC
+# connections of its own, and so it is in Go and Java. gRPC in C++, and what is built on it (Python,
+# Ruby …), shares them between channels with the same target and options (the *global subchannel
+# pool*), unless it is told not to. We ask two channels of Python's own gRPC
 # for a greeting each. **How many connections do they open, as gRPC comes?**
 
 # %% gallery="guess = gl.predict(connections=2)  # somebody's guess"
@@ -181,7 +182,7 @@ else:
     display(guess.compare({"connections": connections(0)}, cluster=cluster))
 
 # %% [markdown]
-# So a second channel may be no second connection at all.
+# So in C++ and Python a second channel may be no second connection at all.
 # (`GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL` in gRPC's `channel_arg_names.h`)
 #
 # ## Ten clients
@@ -209,12 +210,13 @@ gl.plot.requests(*runs, title="Ten clients on three days: luck decides")
 
 # %% [markdown]
 # Many clients make a ClusterIP look balanced, but it is luck, and it lasts as long as the
-# connections. When one ends, `pick_first` dials anew for the next call (`round_robin` does at once:
-# notebook 4), and a pod is drawn anew; if that one does not answer, kube-proxy tries no other, and
-# the call fails. Above, the grey band is where 95 % of the pods are by chance. (kube-proxy in
-# iptables mode: `statistic mode random`; in nftables mode: `numgen random`; both once a connection.
-# In IPVS mode turns are usual, but connections take them, not requests. `sessionAffinity: ClientIP`
-# leads all connections from one address to the same pod, for three hours by default.)
+# connections. (New pods are drawn, too, as soon as they are listed: by connections that are new.)
+# When one ends, `pick_first` dials anew for the next call (`round_robin` does at once: notebook 4),
+# and a pod is drawn anew; if that one does not answer, kube-proxy tries no other, and the call
+# fails. Above, the grey band is where 95 % of the pods are by chance. (kube-proxy in iptables mode:
+# `statistic mode random`; in nftables mode: `numgen random`; both once a connection. In IPVS mode
+# (deprecated since Kubernetes 1.35) turns are usual, but connections take them. `sessionAffinity:
+# ClientIP` leads all connections from one address to the same pod, for three hours by default.)
 #
 # ## A proxy that reads requests
 #
@@ -250,6 +252,8 @@ else:
 # %% [markdown]
 # It chooses for each request, and hears of new pods by itself. The client's policy no longer
 # matters: it has one address, the proxy's, and with `round_robin` the pods' shares are the same.
+# (Where several such proxies stand behind a name, the client chooses among them as it does among
+# pods, and all of this notebook is true of the proxies.)
 # What the client sees ends at the proxy, too. An answer may name its pod; the rest (which pods
 # there are, and how many connections to each) only the proxy can tell. So the lines "what Envoy
 # says" are not the client's: the lab has asked Envoy's admin interface for them (on a cluster:
@@ -257,8 +261,11 @@ else:
 #
 # A pod that dies behind it takes its calls along, as it does without a proxy: they fail
 # (UNAVAILABLE), for they may have been served. The client's connection stays, the forty others are
-# answered, and new calls go to the pods that are left. But now there is one more that can die: a
-# proxy that does takes the calls of all pods with it.
+# answered, and new calls go to the pods that are left once Envoy is told that it is gone: here at
+# once. As long as it stays listed Envoy goes on choosing it, where a picker in the client sees the
+# broken connection; against that it has retries (here one, of what no pod has begun),
+# `health_checks` and `outlier_detection`: by default none of them. But now there is one more that
+# can die: a proxy that does takes the calls of all pods with it.
 #
 # ## Your turn
 #

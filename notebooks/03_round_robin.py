@@ -45,7 +45,8 @@ gl.plot.lanes(sticky.trace, fair.trace, cluster=cluster)
 # [load-balancing.md](https://github.com/grpc/grpc/blob/master/doc/load-balancing.md)).
 # Left: one answer, one connection, one pod. Right: three, three, three.
 #
-# One service config does it in every language: `{"loadBalancingConfig": [{"round_robin": {}}]}`
+# One service config says it in every language, `{"loadBalancingConfig": [{"round_robin": {}}]}`,
+# and Java has a shorter word for it (its service config is `builder.defaultServiceConfig(map)`):
 #
 # | | where it goes |
 # |---|---|

@@ -97,10 +97,11 @@ guess.compare(an_hour(cooldown=30.0))
 #
 # ## The cure is on the server
 #
-# `MAX_CONNECTION_AGE` makes the *server* end each connection in order after some time, ± 10 %
-# ([gRFC A9](https://github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md); gRFCs are
-# gRPC's design documents). It sends a GOAWAY: no new calls on this connection, and those in flight
-# are still answered. (One that crosses it on the wire is served, too: a first GOAWAY takes every
+# `MAX_CONNECTION_AGE` makes the *server* end each connection in order after some time, ± 10 %,
+# evenly spread: of 60 s anything from 54 to 66 ([gRFC
+# A9](https://github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md); gRFCs are gRPC's
+# design documents). It sends a GOAWAY: no new calls on this connection, and those in flight are
+# still answered. (One that crosses it on the wire is served, too: a first GOAWAY takes every
 # stream, a PING tells when the client has seen it, and a second one says which call was the last. A
 # call after that, which nobody looked at, gRPC sends again, elsewhere. One exception, where the
 # server's process ends as well, is in notebook 6.) The client connects again, and looks up again.
@@ -144,11 +145,12 @@ gl.plot.waits(
 # once in an age. Spread evenly, ends come age ÷ 3 apart, and lookups as far apart as the larger of
 # that and the cooldown. (At 300 s they are not: all three were opened at once, and still end nearly
 # together: so the wait above is twice what that promises, and more.) With a cooldown of
-# 30 s, every age below 90 s comes to the same: 60, 30 and 10 s all wait for some 15 s on average,
-# half of the cooldown. There a shorter age only costs connections, and a shorter cooldown helps.
-# (Notebook 5 measures that rule, and where it promises too much.) No call fails. For `pick_first`
-# on a ClusterIP the same age is no cure: each new connection draws a pod anew, and until it ends
-# that pod has all of the client's calls.
+# 30 s, ages of 60, 30 and 10 s come to nearly the same: all wait for some 15 s on average, half of
+# the cooldown. There a shorter age only costs connections, and a shorter cooldown helps.
+# (Notebook 5 measures that rule, and where it promises too much.) No call fails. For one
+# client with `pick_first` on a ClusterIP the same age is no cure: each new connection draws a pod
+# anew, and until it ends that pod has all of the client's calls. (Many such clients do reach the
+# new pods by it, each by luck.)
 #
 # On a cluster: `GRPC_ARG_MAX_CONNECTION_AGE_MS` on the server, in Go
 # `keepalive.ServerParameters{MaxConnectionAge: …}`.
@@ -190,8 +192,10 @@ gl.plot.states(killed.trace, title="pod-2 is killed after 20 s: who notices when
 # IDLE, and dial for the next call.) Only the answer takes pod-2 off its
 # list.
 #
-# On a cluster: `kubectl delete pod POD --grace-period=0 --force`. Without these two it is
-# gentler; how much so is an exercise below.
+# (An address that refuses from the very start is treated alike: no call goes there, and it is
+# dialled again and again.) On a cluster: a SIGKILL on the node (lab 4). `kubectl delete pod POD
+# --grace-period=0 --force` is none: SIGTERM still comes first, and a server that hears it says
+# GOAWAY. How much gentler that is, is an exercise below.
 #
 # ## A pod falls silent
 #
@@ -210,17 +214,18 @@ gl.plot.requests(calls, silent, title="pod-2 is killed (above); pod-2's machine 
 # %% [markdown]
 # Silence is worse than death: the connection stays READY, and every third call waits for its
 # deadline. Nothing breaks, so nothing asks DNS. So it goes on until TCP gives up what nobody
-# acknowledges: after about 948 s; where nothing is being sent, never, or after two hours
-# and more by TCP's own keepalive (Go's and Java's gRPC have it on, C++'s has not). Keepalive
-# notices sooner ([gRFC
+# acknowledges: after about 948 s here (Linux: 924.6 s at least); where nothing is being sent,
+# never, or after two hours and more by TCP's own keepalive (Go's and Java's gRPC have it on, C++'s
+# has not). Keepalive notices sooner ([gRFC
 # A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md)). Where a server has
 # been silent for `keepalive_time`, the client asks with a PING, and where no answer comes within
 # `keepalive_timeout`, 20 s, it takes it for dead: with `keepalive_time=10.0`, 30 s after the last
 # word. Where calls are being sent, as here, it is the timeout alone, 20 s, for it limits TCP's
-# patience, too (notebook 7 runs it). Clients send no PING unless told to, and the server has to
-# agree: one of gRPC's that is asked again within 5 minutes, and has sent nothing meanwhile, soon
-# says `too_many_pings` and hangs up. On loopback a dead pod always refuses at once: this one needs
-# the sim.
+# patience, too (on Linux; in Java with Netty's epoll; notebook 7 runs it). An attempt to connect to
+# such an address takes 20 s to fail. Clients send no keepalive PING unless told to, and the server
+# has to agree: one of gRPC's that is asked again within 5 minutes (two hours, where no call is
+# open), and has sent nothing meanwhile, soon says `too_many_pings` and hangs up. On loopback a dead
+# pod always refuses at once: this one needs the sim.
 #
 # ## Your turn
 #

@@ -52,7 +52,8 @@ gl.plot.requests(told, not_told, title="Told (above), and asking DNS (below), af
 # %% [markdown]
 # Read the chain from below: the endpoints changed, the client was told, took the list, connected
 # (CONNECTING, then READY), and the policy has five to choose from. Nothing waits for a connection
-# to end.
+# to end. ("Goes on with the list it has for now": `round_robin` changes over when each address of
+# the new list has answered or failed and one is READY, so no call waits for a new pod.)
 #
 # By hand: `kubectl get endpointslices -l kubernetes.io/service-name=greetserver-headless --watch`.
 # In a client: [kuberesolver](https://github.com/sercand/kuberesolver) for Go, and a Role that may
@@ -104,8 +105,10 @@ else:
 # ## When the teller is away
 #
 # The control plane dies. Then three pods become five. Then it is back. And the same with
-# Kubernetes' API and a client that really watches there (`k8s:///`; `watch:///` is the lab's short
-# cut past the API). Say it before you run it: who answers the calls meanwhile, do any fail, and
+# Kubernetes' API, which these clients cannot reach for a while (the network between, say), and a
+# client that really watches there (`k8s:///`; `watch:///` is the lab's short cut past the API).
+# Were the API server itself down, nobody could scale anything: then only pods that die change what
+# there is. Say it before you run it: who answers the calls meanwhile, do any fail, and
 # what does a client get that starts now? (LOCAL)
 
 # %%
@@ -149,20 +152,21 @@ shared.close()
 # A57](https://github.com/grpc/proposal/blob/master/A57-xds-client-failure-mode-behavior.md) for
 # xDS): no call fails, nobody hears of the new pods, and a pod that dies meanwhile is noticed as
 # ever, by its connection. Who starts now knows nobody, and its calls fail (UNAVAILABLE). A rollout
-# now is what must not happen: it leaves the clients with the dead.
+# now (the control plane is down, or these clients are cut off) is what must not happen: it leaves
+# them with the dead.
 #
 # Both kinds of clients, those that were connected and those that began meanwhile, dial the teller
-# again after a backoff, about 1 s at first, then longer, as with pods; so both recover by
-# themselves. Back, xDS tells them everything anew, LDS to EDS. Kubernetes is asked for what changed
-# since the version that the client has; where that is too old it says `410 Gone`, and the client
-# lists anew ([API
+# again after a backoff, about 1 s at first and 1.6 times as long each time, as with pods: so both
+# recover by themselves, not at the moment when it is back, but with their next attempt. Back, xDS
+# tells them everything anew, LDS to EDS. Kubernetes is asked for what changed since the version
+# that the client has; where that is too old it says `410 Gone`, and the client lists anew ([API
 # concepts](https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes)).
 #
 # ## What an hour costs
 #
 # One client, three pods, a call a second for an hour. The servers' `MAX_CONNECTION_AGE` is 60 s.
-# Each lookup is two questions, A and AAAA. **How many questions does it ask DNS in the hour?**
-# (SIM)
+# Each lookup is two questions, A and AAAA (in Go a third, TXT, by default). **How many questions
+# does it ask DNS in the hour?** (SIM)
 #
 # Beside it stands a *poll*. Stock gRPC in C++, Python, Go and Java has none (.NET's may: a
 # `refreshInterval`): its resolver asks for the first call, when a connection has ended or failed,
@@ -254,9 +258,9 @@ gl.plot.waits(runs, world="SIM", title="From the scale-up to the new pod's first
 
 # %% [markdown]
 # A new pod comes somewhere between two lookups, and waits half of the time between them, on
-# average. Where the cooldown is the larger (the second and third lines) the model holds. Where age
-# ÷ backends is, a new pod waits longer than the model says: the client's connections were all
-# opened at once and still end nearly together, and the ± 10 % of their age has to spread them
+# average. Where the cooldown is the larger (the second and third lines) the model roughly holds.
+# Where age ÷ backends is, a new pod waits longer than the model says: the client's connections were
+# all opened at once and still end nearly together, and the ± 10 % of their age has to spread them
 # first.
 #
 # ## The cold cure

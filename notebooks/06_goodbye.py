@@ -115,8 +115,10 @@ guess.compare({"failed": lost}, cluster=gl.Cluster.sim())
 # the 30 s behind him then, and that is all. Calls fail where **no pod that the client
 # knows is left before it may ask again**. One that last asked more than 30 s ago asks at its first
 # GOAWAY, and hears of those that are ready then: all at once, of three. One by one it is *one* new
-# pod, and that is the price there: when the two old ones have gone, too, it has all of the client's
-# calls, until the next lookup, 30 s later.
+# pod, and that is the price there. The second and third GOAWAY ask, too, and are held back: the
+# next lookup comes by itself when the 30 s are over, in the middle of a slow rollout, and after a
+# fast one only when the two old pods have long gone, and the one new pod has had all of the
+# client's calls.
 #
 # ## A client that is told
 #

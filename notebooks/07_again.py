@@ -155,10 +155,10 @@ gl.plot.queues(trace, title="Everybody tries again: what arrives, and is refused
 #
 # ## What stops it
 #
-# `retryThrottling` is a budget: ten tokens; each *attempt* that fails with a retryable code costs
-# one, each that succeeds brings a tenth; at half of them or fewer nobody tries again. It is shared
-# by all calls to a server's name (A6; in the lab, of a channel). Nothing else changes. **How many
-# attempts arrive now?**
+# `retryThrottling` is a budget: ten tokens (`maxTokens`, and never more); each *attempt* that fails
+# with a retryable code costs one, each that succeeds brings a tenth (`tokenRatio`); at half of them
+# or fewer nobody tries again. It is shared by all calls to a server's name (A6; in the lab, of a
+# channel). Nothing else changes. **How many attempts arrive now?**
 
 # %% gallery="guess = gl.predict(attempts=8000)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(attempts=15000)
@@ -176,10 +176,10 @@ guess.compare({"attempts": attempts}, cluster=gl.Cluster.sim())
 # 21 are second ones. Five failures bring ten tokens down to half. The count falls on, to 0 and no
 # lower, and from there 51 successes bring it above 5 again: at 500 calls a second that is a tenth
 # of a second after the trouble, and at one call a minute the better part of an hour. A single
-# broken pod's calls are tried again as long as about ten calls succeed for each that fails: one of
-# twenty pods, and not one of three. A server can say it, too, in the metadata of a failed answer:
-# `grpc-retry-pushback-ms` is how long to wait; below zero: do not try again. Without a budget,
-# retries are safe only where overload is impossible.
+# broken pod's calls are tried again as long as 1 ÷ `tokenRatio` attempts succeed for each that
+# fails, ten here: one of twenty pods, and not one of three. A server can say it, too, in the
+# metadata of a failed answer: `grpc-retry-pushback-ms` is how long to wait; below zero: do not try
+# again. Without a budget, retries are safe only where overload is impossible.
 #
 # ## Twice at once
 #
@@ -240,7 +240,8 @@ gl.plot.requests(deaf, hearing, title="Told nothing (above); with healthCheckCon
 # and started anew, at the same address, and all connections end with it.) With `healthCheckConfig`
 # ([gRFC A17](https://github.com/grpc/proposal/blob/master/A17-client-side-health-checking.md)) it
 # keeps a call open to each pod's health service (its method is called `Watch`, too), and hears
-# within a message's time; `pick_first` ignores it. By
+# within a message's time; `pick_first` ignores it, a server without that service counts as healthy,
+# and in Go nothing happens unless the program imports `google.golang.org/grpc/health`. By
 # hand: `grpcurl -plaintext POD:50051 grpc.health.v1.Health/Check`.
 #
 # ## Silence
@@ -285,15 +286,16 @@ guess.compare({"failed": failed}, cluster=world)
 
 # %% [markdown]
 # Every third call fails for twenty seconds: `keepalive_timeout` is also TCP's limit for what nobody
-# acknowledges ([gRFC A18](https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md)),
-# and here it is faster than the PING, which is for connections that are quiet, such as one with a
-# stream on which nobody speaks: it is found dead after `keepalive_time` and `keepalive_timeout`, 30
-# s; without keepalive never, or by TCP's own, after two hours and more (notebook 4). Where no call
-# is in flight a client sends no PING, unless it is told to (`keepalive_without_calls`, as the
-# second one above is). Ten seconds is the least that A8 and Go let a client ask for (C++ and Python
-# take less), and a server has to agree: one that is pinged too often (by default it allows one in 5
-# minutes, where no data goes between) hangs up with `too_many_pings`, and the client doubles its
-# interval.
+# acknowledges ([gRFC A18](https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md); on
+# Linux, and in Java with Netty's epoll), and here it is faster than the PING, which is for
+# connections that are quiet, such as one with a stream on which nobody speaks: it is found dead
+# after `keepalive_time` and `keepalive_timeout`, 30 s; without keepalive never, or by TCP's own,
+# after two hours and more (notebook 4). Where no call is in flight a client sends no PING, unless
+# it is told to (`keepalive_without_calls`, as the second one above is). Ten seconds is the least
+# that A8, Go and Java let a client ask for (C++ and Python take less), and a server has to agree:
+# one that is pinged too often (by default it allows one in 5 minutes while calls are open and no
+# data goes between, and one in two hours where none is) hangs up with `too_many_pings`, and the
+# client doubles its interval.
 #
 # ## Your turn
 #

@@ -145,7 +145,8 @@ guess.compare(calls)
 # and then nothing is left to choose. So pod-3 is sent 16 calls a second where it can do ten: its
 # queue fills, as it does with turns, though more slowly (those send it a third: 49). So whether two
 # draws are enough depends on whether the whole rate ÷ n² is more than the slow pod can do. (Of the
-# five pods above it is 4 %, below the 5.9 % that pod-5 can do.) Five draws all hit it once in 243.
+# five pods above it is 4 %, below the 5.9 % that pod-5 can do.) Five draws all hit
+# it once in 3⁵ = 243. (A pod that refuses what does not fit does not look idle: it has 22 calls.)
 #
 # Stock gRPC knows these policies by other names, and not everywhere (the lab takes either name; in
 # these versions none needs an environment variable):
@@ -210,7 +211,9 @@ print("with outlier detection:", len(cured) - cured.ok, "of 2000 failed")
 # A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md)) looks every
 # `interval` (10 s; here 0.2 s) at how calls ended. With `failurePercentageEjection` an endpoint of
 # which more than 85 % failed, of `requestVolume` calls or more (50; here 10), is put out for a
-# while. At most 10 % of them, but one at least; for 30 s, and longer each time.
+# while: for 30 s, and longer each time. One is begun while fewer than 10 % are out, so one always
+# can be; but only where five endpoints or more have had that many calls (`minimumHosts`): with
+# three or four pods nobody is ever put out, unless it is told a smaller number.
 #
 # ## Streams never move
 #

@@ -94,7 +94,7 @@ ON_THE_WIRE = (
         "the channel doubles its keepalive time, and connects anew",
         "gRFC A8",
         (
-            Replies((Reply(after=0.3, too_many_pings=True), Reply(after=0.9))),
+            Replies((Reply(after=0.3, too_many_pings=True), Reply(after=1.6))),
             Calls(1),
             Calls(1),
             Pings(3, (0.0, 0.38)),

@@ -318,8 +318,8 @@ export const SCENES = [
     claim: ([now], { age }) => age === "none" ? ofNew(now) === 0 && now.opened === 3
       : of(now, "pod-4") > 0 && of(now, "pod-5") > 0 && now.opened > 5,
     because: "A connection that ends makes the client connect again, and look the name up again. But " +
-      "lookups are at least 30 s apart. Of three connections one ends more often than that at any age " +
-      "below 90 s: there a shorter one buys reconnects, and no earlier news.",
+      "lookups are at least 30 s apart, and with 10 s or 3 s a connection has ended long before that: " +
+      "here the shorter age buys reconnects, and no earlier news.",
     otherwise: ({ age, cooldown }) => {
       if (age === "none") return "No connection ends, so nobody asks again.";
       return cooldown === "30s" ? null
@@ -328,7 +328,7 @@ export const SCENES = [
     },
     example: () => LAST_TO_JOIN,
     acts: () => [scaled("scale back to 3 pods", "A pod that is deleted says goodbye in the same way: a " +
-      "GOAWAY, after which it finishes what it has. No call fails.",
+      "GOAWAY, after which it finishes what it has. No call fails here.",
     ([since]) => since.failed === 0)],
   },
   {
