@@ -62,7 +62,7 @@ for step in client.steps("Ada"):
 # | IDLE | nothing is tried: nobody has called yet, or the connection was lost |
 # | CONNECTING | the lookup, or a connection, is being made: calls wait |
 # | READY | calls can go |
-# | TRANSIENT_FAILURE | the last attempt failed: no call goes there; if all have, calls fail at once |
+# | TRANSIENT_FAILURE | the last attempt failed: no call goes there; if all did, they fail at once |
 # | SHUTDOWN | closed for good |
 #
 # Between two attempts there is a *backoff*: a wait of about a second, and longer each time.
