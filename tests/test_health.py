@@ -27,7 +27,7 @@ def of(service):
 def controlled(serve):
     """A server, and what sets its health."""
     control = f"@greetlab-test-{random.getrandbits(64)}"
-    server = serve("--control", control)
+    server = serve("--control", control, "--grace", "300ms")
     return server, _core.ControlClient(control).set_serving
 
 

@@ -93,7 +93,7 @@ def greet(channel, times=1):
 
 
 def test_each_call_brings_the_pod_s_load_along(serve):
-    server = serve("--load-reports", "--capacity", "4", "--service-time", "60ms")
+    server = serve("--load-reports", "--capacity", "4", "--service-time", "400ms")
     with server.channel() as channel:
         reports = [report_of(answer) for answer in greet(channel, 6)]
     assert all(reports)
