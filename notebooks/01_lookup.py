@@ -106,17 +106,18 @@ for service in ("greetserver", "greetserver-headless"):
         print(f"{service:21} {record.port:6}  {record.target}")
 
 # %% [markdown]
-# Nobody listens on 8080 at a pod's address: only the ClusterIP translates `port` into `targetPort`,
-# and headless there is nothing between client and pod. (same specification, 2.3.2 and 2.4.2; `dig
+# (`pick_first` is gRPC's default policy; notebook 2.) Nobody listens on 8080 at a pod's address:
+# only the ClusterIP translates `port` into `targetPort`, and headless there is nothing between
+# client and pod. (same specification, 2.3.2 and 2.4.2; `dig
 # _grpc._tcp.greetserver-headless.default.svc.cluster.local SRV`)
 #
 # ## Pods come and go
 #
 # Scaled to 5, the very next lookup has 5 addresses: the TTL (5 s here) is for caches, and the
-# server itself is up to date. (Where CoreDNS caches the cluster's own names, it is late by up to 30
-# s: kubeadm's has not done so since late 2024, others do, and NodeLocal DNSCache does.) Then we
-# scale to **0**. **How many questions does the short name cost now, and how many addresses come
-# back?**
+# server itself is up to date: in this lab at once, on a cluster when the news of the pods has come.
+# (Where CoreDNS caches the cluster's own names, it is late by up to 30 s: kubeadm's has not done so
+# since late 2024, others do, and NodeLocal DNSCache does.) Then we scale to **0**. **How many
+# questions does the short name cost now, and how many addresses come back?**
 
 # %% gallery="guess = gl.predict(questions=2, addresses=0)  # somebody's guess"
 guess = gl.predict()  # your guess, such as gl.predict(questions=2, addresses=1)
@@ -170,8 +171,9 @@ gl.check("01.nobody", answer)
 # %% [markdown]
 # ## Sandbox
 #
-# All of it, to play with: `cluster.kill("pod-1")`, `cluster.scale(40)` (does the answer still fit
-# into one UDP packet?), any name, any record types. The picture has the bytes of the answer.
+# All of it, to play with: `cluster.kill(cluster.pods[0].name)`, `cluster.scale(40)` (does the
+# answer still fit into one UDP packet?), any name, any record types. The picture has the bytes of
+# the answer.
 
 # %%
 cluster.scale(3)

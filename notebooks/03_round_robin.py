@@ -8,7 +8,7 @@
 # Next: [4 · More pods, fewer pods](04_scale.ipynb)
 #
 # Cells marked **LOCAL** run real processes and real sockets on this machine. Cells marked **SIM**
-# run the same load-balancing code in a virtual world, where a thousand clients cost a second.
+# run the same load-balancing code in a virtual world, where a hundred clients cost a second.
 
 # %%
 import textwrap
@@ -95,7 +95,8 @@ guess.compare({"connections": len(fresh.trace.of(gl.ConnectStarted))}, cluster=c
 # %% [markdown]
 # Resolver → subchannels → picker → pick. The lookup finds three addresses. Each gets a
 # *subchannel*, and all three are dialled at once. With each one that is READY comes a new
-# *picker*; the call waits for the first, and goes.
+# *picker*; the call waits for the first, and goes. ("Number 2 of them is next" is of the moment
+# when a picker is made, in the order of its list: later calls have gone on from there.)
 #
 # Below, the sixty requests again. Its buttons play, and go forward and back event by event; click
 # a request to ask why it went there. After a click the keys work, too: space, `→` and `←`.
@@ -141,12 +142,13 @@ guess.compare(burst, whichever=True)
 # engine does the same: put `engine="grpc"` into the cell above. Every client that
 # restarts under load does this to some pod.
 #
-# `wait_ready(all=True)` is this lab's own. A stock client has no such call: it makes a few calls
-# before it takes traffic. (`wait_for_ready`, an option of each call in gRPC, is something else: the
-# call waits for *one* READY connection where it would fail for want of any. Notebook 7 has it.) The
-# article says that `grpc.WithBlock()` ends a connection. It does not: it makes `Dial` wait until
-# **one** is READY ([its documentation](https://pkg.go.dev/google.golang.org/grpc#WithBlock), where
-# it is deprecated).
+# `wait_ready(all=True)` is this lab's own. A stock client has no such call: it makes one call,
+# which has all addresses dialled, and gives the connections a moment before it takes traffic.
+# (`wait_for_ready`, an option of each call in gRPC, is something else: the call waits for *one*
+# READY connection where it would fail for want of any. Notebook 7 has it.) The article says that
+# `grpc.WithBlock()` ends a connection. It does not: it makes `Dial` wait until **one** is READY
+# ([its documentation](https://pkg.go.dev/google.golang.org/grpc#WithBlock), where it is
+# deprecated).
 #
 # ## Where do they begin?
 #

@@ -58,9 +58,10 @@ print(len(client.trace.of(gl.LookupStarted)), "lookup in this client's life")
 
 # %% [markdown]
 # Nobody asked. Read the chain from below: one lookup, three connections, one picker. gRPC looks a
-# name up for a channel's first call, and again only when a connection breaks or fails, or after
-# half an hour without calls ([grpc#12295](https://github.com/grpc/grpc/issues/12295)). All three
-# are healthy, so nothing in the chain has a reason to change.
+# name up for a channel's first call, and again only when a connection has ended or could not be
+# made, when a lookup has failed, or after half an hour without calls
+# ([grpc#12295](https://github.com/grpc/grpc/issues/12295)). All three are healthy, so nothing in
+# the chain has a reason to change.
 #
 # ## "But it resolves again every 30 seconds"
 #
@@ -125,7 +126,7 @@ def waited(age, cooldown, seed):
 
 settings = [(None, 30), (None, 1), (300, 30), (60, 30), (30, 30), (10, 30), (10, 1)]
 runs = {}
-print("on average in a quarter of an hour   connections   DNS queries   failed calls")
+print("a run (some 14 minutes), on average   connections   DNS queries   failed calls")
 for age, cooldown in settings:
     name = f"{f'age {age} s' if age else 'no age'}, cooldown {cooldown} s"
     runs[name] = [waited(age, cooldown, seed) for seed in range(20)]

@@ -216,17 +216,18 @@ guess.compare({"questions": questions}, cluster=gl.Cluster.sim())
 # %% [markdown]
 # Three connections end every minute, each end asks, and the cooldown, the least time between two
 # lookups, lets one through every 30 s. (`/s`: what a thousand such clients ask DNS in a second.)
-# The price of age and poll is paid all the time, whether anything changes or not; a watch is paid
-# by the change: a message to each client for each change of a slice. That is a load, too: on the
-# API server, where a thousand clients hold a thousand watches. (With an age of 300 s this one
-# scale-up had bad luck: it came just after all three connections had ended together. More of that
-# below.) With xDS the control plane alone watches there, and the thousand are its own.
+# (`API's news`: two, the list at first and the one change.) The price of age and poll is paid all
+# the time, whether anything changes or not; a watch is paid by the change: a message to each client
+# for each change of a slice. That is a load, too: on the API server, where a thousand clients hold
+# a thousand watches. (With an age of 300 s this one scale-up had bad luck: it came just after all
+# three connections had ended together. More of that below.) With xDS the control plane alone
+# watches there, and the thousand are its own.
 #
 # ## How long does a new pod wait?
 #
-# With age, lookups are about max(cooldown, age ÷ backends) apart: every connection's end asks, and
-# the cooldown holds it back. Age 60 s, cooldown 30 s, three pods become four, at any moment.
-# **How many seconds until the fourth one's first request, on average?**
+# With age every connection's end asks, and the cooldown holds it back. Were the ends spread evenly,
+# lookups would be max(cooldown, age ÷ backends) apart. Age 60 s, cooldown 30 s, three pods become
+# four, at any moment. **How many seconds until the fourth one's first request, on average?**
 
 # %% gallery="guess = gl.predict(seconds=30)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(seconds=60)
@@ -246,7 +247,8 @@ def waited(age, cooldown, backends, seed):
 
 
 runs = {}
-for age, cooldown, backends in ((300, 30, 3), (60, 30, 3), (60, 30, 10), (60, 1, 3), (60, 1, 10)):
+settings = ((300, 30, 3), (300, 30, 20), (60, 30, 3), (60, 30, 10), (60, 1, 3), (60, 1, 10))
+for age, cooldown, backends in settings:
     apart = max(cooldown, age / backends)
     name = f"age {age}, cooldown {cooldown}, {backends} pods: {apart:.0f} s apart"
     runs[name] = [waited(age, cooldown, backends, seed) for seed in range(40)]
@@ -258,10 +260,10 @@ gl.plot.waits(runs, world="SIM", title="From the scale-up to the new pod's first
 
 # %% [markdown]
 # A new pod comes somewhere between two lookups, and waits half of the time between them, on
-# average. Where the cooldown is the larger (the second and third lines) the model roughly holds.
-# Where age ÷ backends is, a new pod waits longer than the model says: the client's connections were
-# all opened at once and still end nearly together, and the ± 10 % of their age has to spread them
-# first.
+# average. With an age of 60 s and a cooldown of 30 the model roughly holds. With a longer age a new
+# pod waits longer than it says, however many pods there are (the second line): the client's
+# connections were all opened at once, and end within ± 10 % of their age, so that most of an age
+# goes by without a lookup. It takes many ages until they are spread.
 #
 # ## The cold cure
 #
@@ -291,9 +293,10 @@ guess.compare(too_early)
 
 # %% [markdown]
 # It is the very problem, in the cure: one address at the start, a healthy connection to it, and
-# nobody asks again. `kubectl apply` of everything at once does this to you. So a headless Service
-# and `round_robin` are not enough: somebody has to tell the client, or it has to wait until the set
-# is whole.
+# nobody asks again. (With an age of 20 s it asks when that connection ends; but its cooldown is 30
+# s from the first lookup, so pod-1 has the calls until then.) `kubectl apply` of everything at once
+# does this to you. So a headless Service and `round_robin` are not enough: somebody has to tell the
+# client, or it has to wait until the set is whole.
 #
 # ## A hundred to a slice
 #

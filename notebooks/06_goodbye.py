@@ -29,7 +29,7 @@ def rollout(service, pre_stop=0.0, news_late=0.2):
         cluster.wait_ready()
         with cluster.channel(service, policy="round_robin", seed=7) as client:
             client.wait_ready(all=True)
-            cluster.rollout(max_surge=3)  # as `maxSurge: 100%` does; by default one by one
+            cluster.rollout(max_surge=3)  # as `maxSurge: 100%`; by default it is 25%, of three: one
             calls = client.load(500, every=0.002, timeout=2.0)
             cluster.wait_rollout()
             return calls, client.trace, cluster
@@ -98,27 +98,30 @@ for name, go, ready_after in (
 guess.compare({"failed": lost}, cluster=gl.Cluster.sim())
 
 # %% [markdown]
-# One of three: none. The calls in flight are answered, one that crosses the GOAWAY is answered,
-# too, or sent again elsewhere (notebook 4), and the turns go on over the other two. The client may
-# not ask DNS for 25 s more, and need not.
+# Calls fail where **no pod that the client knows is left before it may ask again**: from the moment
+# when the last of them has gone until 30 s after the last lookup, and then it hears of those that
+# are ready.
 #
-# (That is the sim, and what GOAWAY promises. gRPC's own servers in C++ and Python keep it but for
-# one moment: calls that have arrived when the SIGTERM comes, and that no handler has begun with,
-# they give up, CANCELLED ([grpc#41785](https://github.com/grpc/grpc/issues/41785)). At a thousand
-# calls a second, four of twenty such goodbyes of real pods cost one call each; none of twenty,
-# where the client had been told before.)
+# One of three: none. Two that it knows are left. The calls in flight are answered, one that crosses
+# the GOAWAY is answered, too, or sent again elsewhere (notebook 4), and the turns go on over the
+# other two.
 #
-# The usual rollout, one by one, is no cure by itself. With pods that are ready after a second it is
-# over in three, and then all that the client knows are gone. With ten seconds each it takes thirty:
-# the client asks meanwhile, and meets a new one. All at once, the old ones stay until the new ones
-# are ready, and then everybody that the client knows is gone; who is slow to be ready has more of
-# the 30 s behind him then, and that is all. Calls fail where **no pod that the client
-# knows is left before it may ask again**. One that last asked more than 30 s ago asks at its first
-# GOAWAY, and hears of those that are ready then: all at once, of three. One by one it is *one* new
-# pod, and that is the price there. The second and third GOAWAY ask, too, and are held back: the
-# next lookup comes by itself when the 30 s are over, in the middle of a slow rollout, and after a
-# fast one only when the two old pods have long gone, and the one new pod has had all of the
-# client's calls.
+# One by one, as a rollout of three pods goes by default, is no cure by itself. With pods that are
+# ready after 1 s it is over in three, and from then on calls fail, until the lookup of 30 s is
+# allowed. With 10 s each it takes thirty: the lookup comes in the middle, and brings a new pod in
+# time. All at once with 1 s, everybody known is gone after one second; with 10 s, after ten, when
+# 15 of the 30 s have passed: 15 s of calls fail, and not 24.
+#
+# Who last asked more than 30 s ago asks at the first GOAWAY, and none fails. All at once, that
+# answer has all three new pods in it. One by one it has *one*, and that is the price there: the
+# second and third GOAWAY ask, too, and are held back until 30 s are over. After a fast rollout the
+# one new pod has all of the client's calls until then.
+#
+# (All that is the sim, and what GOAWAY promises. gRPC's own servers in C++ and Python keep it but
+# for one moment: calls that have arrived when the SIGTERM comes, and that no handler has begun
+# with, they give up, CANCELLED ([grpc#41785](https://github.com/grpc/grpc/issues/41785)). At a
+# thousand calls a second, four of twenty such goodbyes of real pods cost one call each; none of
+# twenty, where the client had been told before.)
 #
 # ## A client that is told
 #
@@ -211,12 +214,12 @@ gl.plot.surface(
 )
 
 # %% [markdown]
-# Zero is where the pods wait longer than the news take. For a client that watches these are the
-# news of the *new* pods: with no delay none fails even without preStop. (That the old ones are
-# still listed for a second does not matter to it: their GOAWAY says that they go. A removal is told
-# after both, `endpoint_lag` and `watch_lag`.) A client that asks DNS hears nothing while its pods
-# wait. It is their GOAWAY, after the preStop, that has it ask; by then its cooldown has to be over,
-# so it needs up to 30 s of preStop, and less with a shorter cooldown
+# Zero is where the pods wait longer than the news takes. For a client that watches it is the
+# news of the *new* pods that counts: with no delay none fails even without preStop. (That the old
+# ones are still listed for a second does not matter to it: their GOAWAY says that they go. A
+# removal is told after both, `endpoint_lag` and `watch_lag`.) A client that asks DNS hears nothing
+# while its pods wait. It is their GOAWAY, after the preStop, that has it ask; by then its cooldown
+# has to be over, so it needs up to 30 s of preStop, and less with a shorter cooldown
 # (`GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS`). Behind a ClusterIP the client knows of no pods,
 # and connects anew to the one address that it has. There the news go to kube-proxy: as long as its
 # rules still have the pods that are gone (a second, here), the new connection is led to one of them

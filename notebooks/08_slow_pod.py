@@ -82,14 +82,14 @@ guess.compare(idler)
 # %% [markdown]
 # Calls in flight are what a client sees for itself: a slow pod has more of them, and so it gets
 # fewer new ones. No pod has to say anything, and nothing is refused. But it has something to go by
-# only under load, where calls overlap and queues build: see the second column.
+# only under load, where calls overlap and queues build: see "at 2 % load" below.
 #
 # Others know less, or more: `random` knows nothing; `weighted_round_robin` ([gRFC
 # A58](https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md))
 # is told by each pod, with its answers, how busy it is (load reports, which the server has to send:
 # gRFC A51), and gives turns by that. `blackoutPeriod` (10 s) is how long it does not yet trust a
 # new connection's reports, `weightUpdatePeriod` (1 s) how often it makes new weights: both shorter
-# here. `choiceCount: 5` draws five times, where two are the default. See the last column.
+# here. `choiceCount: 5` draws five times, where two are the default.
 
 # %%
 ways = {
@@ -209,11 +209,12 @@ print("with outlier detection:", len(cured) - cured.ok, "of 2000 failed")
 # A pod that fails at once has no calls in flight, so it looks idle, and whoever looks for the idle
 # sends it all there: a black hole. Outlier detection ([gRFC
 # A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md)) looks every
-# `interval` (10 s; here 0.2 s) at how calls ended. With `failurePercentageEjection` an endpoint of
-# which more than 85 % failed, of `requestVolume` calls or more (50; here 10), is put out for a
-# while: for 30 s, and longer each time. One is begun while fewer than 10 % are out, so one always
-# can be; but only where five endpoints or more have had that many calls (`minimumHosts`): with
-# three or four pods nobody is ever put out, unless it is told a smaller number.
+# `interval` (10 s; here 0.2 s, for all of this is over in 1.4 s) at how calls ended. With
+# `failurePercentageEjection` an endpoint of which more than 85 % failed, of `requestVolume` calls
+# or more (50; here 10), is put out for a while: for 30 s, and longer each time. One is begun while
+# fewer than 10 % are out, so one always can be; but only where five endpoints or more have had that
+# many calls (`minimumHosts`): with three or four pods nobody is ever put out, unless it is told a
+# smaller number.
 #
 # ## Streams never move
 #
@@ -275,10 +276,11 @@ gl.plot.latency(cliff, title="150 calls at once, 100 streams on a connection")
 
 # %% [markdown]
 # The 101st call waits in the client until one of the hundred has ended, and the pod never hears of
-# it: its own metrics are flat, and only callers see the step (in the trace, `StreamAwaited`). More
-# connections are the cure: more pods to choose from, or more channels (in C++ and Python each with
-# a channel argument of its own, or they share one connection)
-# ([performance guide](https://grpc.io/docs/guides/performance/)).
+# it: its own metrics are flat, and only callers see the step (in the trace, `StreamAwaited`). (In
+# SIM a pod takes any number, unless `max_concurrent_streams` is given.) More connections are the
+# cure: more pods to choose from, or more channels (in C++ and Python each with a channel argument
+# of its own, or they share one connection) ([performance
+# guide](https://grpc.io/docs/guides/performance/)).
 #
 # ## Your turn
 #

@@ -123,8 +123,9 @@ def first_calls(policy):
     calls = [client.calls(load) for client, load in zip(clients, loads, strict=True)]
     pods = Counter(one[0].pod for one in calls if one.ok)
     name, counts = getattr(policy, "__name__", policy), pods.values()
-    print(f"{name:12} {len(pods):3} pods answered, {min(counts)} to {max(counts)} calls each")
-    return sum(pods.values())
+    each = f"{min(counts)} to {max(counts)} each"
+    print(f"{name:12} {sum(counts):3} answered, by {len(pods)} pods, {each}")
+    return sum(counts)
 
 
 answered = first_calls(FromTheFirst)

@@ -48,24 +48,22 @@ def policies(
 def _show(rows: list[Made], worlds: list[str], calls: int) -> None:
     from greetlab.commands import slow_pod
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("policy", no_wrap=True)
+    console = Terminal()
     for world in worlds:
-        for column in (f"{world.upper()} p50", "p99", "slow", "failed"):
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        table.add_column(world.upper(), no_wrap=True, min_width=max(map(len, slow_pod.POLICIES)))
+        for column in ("p50", "p99", "slow", "failed"):
             table.add_column(column, justify="right", no_wrap=True)
-    for name in slow_pod.POLICIES:
-        cells = [Text(name)]
-        for made in (made for made in rows if made.policy == name):
-            cells += [
+        for made in (made for made in rows if made.world == world):
+            table.add_row(
+                Text(made.policy),
                 Text(f"{made.p50 * 1e3:.0f}"),
                 Text(f"{made.p99 * 1e3:.0f}"),
                 Text(f"{made.share:.0%}"),
                 Text(f"{made.failed}", "red" if made.failed else ""),
-            ]
-        table.add_row(*cells)
-    console = Terminal()
-    console.print()
-    console.print(table)
+            )
+        console.print()
+        console.print(table)
     console.print()
     note = (
         "p50 and p99 in milliseconds; slow: the slow pod's share of the calls that were answered; "

@@ -117,7 +117,8 @@ export const SCENES = [
     acts: () => [{
       ...KILL_IT,
       because: "The connection broke, and at most one call with it. The client dialled again, and the " +
-        "ClusterIP chose again: one pod, as before.",
+        "ClusterIP chose again: one pod, as before. (Here it knows at once that the other is dead; " +
+        "kube-proxy has to hear of it, and may lead the client there once more.)",
     }],
   },
   {
@@ -363,7 +364,8 @@ export const SCENES = [
         ? "Silence is no news. The connection looks READY, so every third call is sent there, and waits " +
           "until its second is over. Only TCP will tell the client, after a quarter of an hour."
         : "Silence is no news, so keepalive asks with a PING, and has TCP wait only 1 s for a receipt of " +
-          "what was sent. So the connection ends, and the calls on it; then the turns go on among the others.";
+          "what was sent. So the connection ends, and the calls on it; then the turns go on among the others. " +
+          "(1 s is for the picture: most gRPCs take 10 s at least, and servers ask for 5 minutes.)";
     },
     example: () => LAST_FAILURE,
     acts: ({ how }) => how !== "kill" ? [] : [{
