@@ -9,6 +9,7 @@ import contextlib
 import signal
 import socket
 import subprocess
+import warnings
 
 import pytest
 
@@ -28,6 +29,9 @@ def pytest_configure(config):
     if not config.getoption("quick"):
         return
     config.option.reportchars = "fE"  # not each of the skipped ones
+    # One that is skipped in its midst leaves what it has opened.
+    config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
+    config.addinivalue_line("filterwarnings", "ignore::ResourceWarning")
     patch = pytest.MonkeyPatch()
     # Timers of tests that were skipped in their midst send it when nobody waits for it any more.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
@@ -53,6 +57,12 @@ def pytest_configure(config):
 
         patch.setattr(sync_api, "sync_playwright", lambda: _refuse("it opens a browser"))
     config.add_cleanup(patch.undo)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure(config):
+    if config.getoption("quick"):
+        warnings.simplefilter("ignore")  # of the last ones' leavings, too
 
 
 def _refuse(what):

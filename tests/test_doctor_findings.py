@@ -1,5 +1,6 @@
 """What `greetlab doctor` finds beside the calls' ways: each fault is made, and has its evidence."""
 
+import asyncio
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ import greetlab as gl
 from greetlab.clusters.local import DNS_PORT
 from greetlab.commands.doctor import examine_service, names, sockets
 from greetlab.commands.doctor.certificate import Certificate
+from greetlab.commands.doctor.tls_front import tls_fronts
 from greetlab.dns.server import ClusterDns
 
 PORT = 50073
@@ -342,3 +344,15 @@ def test_calls_over_tls_are_judged(certified, dns_names):
     assert "grpc.ssl_channel_credentials()" in report.fix.clients["Python"]
     assert plain.sticky is None
     assert any("wants TLSv1.3" in each.saw for each in plain.findings)
+
+
+def test_whatever_keeps_a_front_from_listening_is_told_and_not_waited_for(monkeypatch):
+    async def no(*_, **__):
+        raise RuntimeError("no more sockets")
+
+    monkeypatch.setattr(asyncio, "start_server", no)
+    with (
+        pytest.raises(RuntimeError, match="no more sockets"),
+        tls_fronts(["127.0.0.1:1"], "greetserver", 1.0),
+    ):
+        pytest.fail("it has none")

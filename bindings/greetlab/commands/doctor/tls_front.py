@@ -55,7 +55,9 @@ def _run(
     with asyncio.Runner(loop_factory=lambda: loop) as runner:  # which ends what is left of it
         try:
             runner.run(serving)
-        except OSError as error:
+        except BaseException as error:  # whatever it is, somebody waits to be told
+            if listening.done():
+                raise
             listening.set_exception(error)
 
 
