@@ -58,9 +58,9 @@ gl.plot.lookup(answer, headless, cluster=cluster, packet=False)
 # ## What one lookup costs
 #
 # The short name cost two questions, A (IPv4) and AAAA (IPv6). (gRPC's Go asks for a TXT record,
-# too, a service config, unless it is told `WithDisableServiceConfig`.) Now the **full** name, as
-# many put it into their configuration: `greetserver-headless.default.svc.cluster.local`. **How many
-# questions?**
+# too, a service config, unless it is told `WithDisableServiceConfig`: four questions more, for
+# nobody has it, as the next step explains.) Now the **full** name, as many put it into their
+# configuration: `greetserver-headless.default.svc.cluster.local`. **How many questions?**
 
 # %% gallery="guess = gl.predict(questions=2)  # somebody's guess"
 guess = gl.predict()  # your guess, such as gl.predict(questions=1)

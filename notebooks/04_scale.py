@@ -60,8 +60,9 @@ print(len(client.trace.of(gl.LookupStarted)), "lookup in this client's life")
 # Nobody asked. Read the chain from below: one lookup, three connections, one picker. gRPC looks a
 # name up for a channel's first call, and again only when a connection has ended or could not be
 # made, when a lookup has failed, or after half an hour without calls
-# ([grpc#12295](https://github.com/grpc/grpc/issues/12295)). All three are healthy, so nothing in
-# the chain has a reason to change.
+# ([grpc#12295](https://github.com/grpc/grpc/issues/12295)). However many such reasons there are at
+# a time, they make one lookup. All three are healthy, so nothing in the chain has a reason to
+# change.
 #
 # ## "But it resolves again every 30 seconds"
 #

@@ -52,8 +52,10 @@ gl.plot.requests(told, not_told, title="Told (above), and asking DNS (below), af
 # %% [markdown]
 # Read the chain from below: the endpoints changed, the client was told, took the list, connected
 # (CONNECTING, then READY), and the policy has five to choose from. Nothing waits for a connection
-# to end. ("Goes on with the list it has for now": `round_robin` changes over when each address of
-# the new list has answered or failed and one is READY, so no call waits for a new pod.)
+# to end. ("Goes on with the list it has for now": `round_robin` changes over as soon as each
+# address of the new list has reported a state, CONNECTING is one, and one of them is READY: here at
+# once. A new pod joins the turns when it is READY itself, so no call waits for it, nor does one new
+# pod for another.)
 #
 # By hand: `kubectl get endpointslices -l kubernetes.io/service-name=greetserver-headless --watch`.
 # In a client: [kuberesolver](https://github.com/sercand/kuberesolver) for Go, and a Role that may
@@ -165,13 +167,15 @@ shared.close()
 # ## What an hour costs
 #
 # One client, three pods, a call a second for an hour. The servers' `MAX_CONNECTION_AGE` is 60 s.
-# Each lookup is two questions, A and AAAA (in Go a third, TXT, by default). **How many questions
+# Each lookup is two questions, A and AAAA (in Go TXT as well, by default: for a short name four
+# more, for nobody has that record, and the whole search list is gone through). **How many questions
 # does it ask DNS in the hour?** (SIM)
 #
 # Beside it stands a *poll*. Stock gRPC in C++, Python, Go and Java has none (.NET's may: a
 # `refreshInterval`): its resolver asks for the first call, when a connection has ended or failed,
 # when a lookup failed, and after 30 idle minutes. Who polls makes a new channel every so often,
-# here every 60 s, and closes the old one.
+# here every 60 s, and closes the old one. (In C++ and Python it needs a pool of its own, or the new
+# one shares the old one's connections: notebook 2.)
 
 # %% gallery="guess = gl.predict(questions=120)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(questions=7200)
@@ -219,9 +223,9 @@ guess.compare({"questions": questions}, cluster=gl.Cluster.sim())
 # (`API's news`: two, the list at first and the one change.) The price of age and poll is paid all
 # the time, whether anything changes or not; a watch is paid by the change: a message to each client
 # for each change of a slice. That is a load, too: on the API server, where a thousand clients hold
-# a thousand watches. (With an age of 300 s this one scale-up had bad luck: it came just after all
-# three connections had ended together. More of that below.) With xDS the control plane alone
-# watches there, and the thousand are its own.
+# a thousand watches. (With an age of 300 s this one scale-up had bad luck: it came soon after the
+# lookup that the last ends had brought, and no connection ended again for 214 s. More of that
+# below.) With xDS the control plane alone watches there, and the thousand are its own.
 #
 # ## How long does a new pod wait?
 #
@@ -260,10 +264,10 @@ gl.plot.waits(runs, world="SIM", title="From the scale-up to the new pod's first
 
 # %% [markdown]
 # A new pod comes somewhere between two lookups, and waits half of the time between them, on
-# average. With an age of 60 s and a cooldown of 30 the model roughly holds. With a longer age a new
-# pod waits longer than it says, however many pods there are (the second line): the client's
-# connections were all opened at once, and end within ± 10 % of their age, so that most of an age
-# goes by without a lookup. It takes many ages until they are spread.
+# average. With an age of 60 s and a cooldown of 30 the model roughly holds. Where the cooldown is
+# short beside the age (all other lines) a new pod waits longer than it says: the client's
+# connections were all opened at once, and end within ± 10 % of their age, so that most of an age (3
+# pods) or half of it (20) goes by without a lookup. It takes many ages until they are spread.
 #
 # ## The cold cure
 #

@@ -108,9 +108,9 @@ guess.compare({"failed": lost}, cluster=gl.Cluster.sim())
 #
 # One by one, as a rollout of three pods goes by default, is no cure by itself. With pods that are
 # ready after 1 s it is over in three, and from then on calls fail, until the lookup of 30 s is
-# allowed. With 10 s each it takes thirty: the lookup comes in the middle, and brings a new pod in
-# time. All at once with 1 s, everybody known is gone after one second; with 10 s, after ten, when
-# 15 of the 30 s have passed: 15 s of calls fail, and not 24.
+# allowed. With 10 s each it takes thirty: the lookup comes after 25 of them, when one old pod is
+# left, and brings two new ones. All at once with 1 s, everybody known is gone after one second;
+# with 10 s, after ten, when 15 of the 30 s have passed: 15 s of calls fail, and not 24.
 #
 # Who last asked more than 30 s ago asks at the first GOAWAY, and none fails. All at once, that
 # answer has all three new pods in it. One by one it has *one*, and that is the price there: the

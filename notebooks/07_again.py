@@ -64,8 +64,9 @@ cluster.fail("pod-2", 0)
 guess.compare({"attempts": attempts}, cluster=cluster)
 
 # %% [markdown]
-# No call fails. Every attempt is picked anew, and every third one meets pod-2, second attempts
-# too: about half as many attempts again as there are calls.
+# No call fails. Every attempt takes the next turn: pod-1 answers, pod-2 fails, pod-3 answers the
+# second attempt. So of two calls one meets pod-2, 300 calls make 450 attempts, and a third of these
+# fail. (Where many calls are under way at a time, second attempts meet it, too.)
 #
 # In the languages: `methodConfig` stands beside `loadBalancingConfig` in the same JSON, and goes
 # where notebook 3's table has it. Two traps: an entry whose

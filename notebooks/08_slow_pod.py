@@ -143,10 +143,11 @@ guess.compare(calls)
 # %% [markdown]
 # Two draws have a floor. Of *n* pods both hit the slow one once in n²: of three once in nine, 11 %,
 # and then nothing is left to choose. So pod-3 is sent 16 calls a second where it can do ten: its
-# queue fills, as it does with turns, though more slowly (those send it a third: 49). So whether two
-# draws are enough depends on whether the whole rate ÷ n² is more than the slow pod can do. (Of the
-# five pods above it is 4 %, below the 5.9 % that pod-5 can do.) Five draws all hit
-# it once in 3⁵ = 243. (A pod that refuses what does not fit does not look idle: it has 22 calls.)
+# queue fills, as it does with turns, though more slowly (those send it a third: 49). Two draws
+# cannot be enough where the whole rate ÷ n² is more than the slow pod can do, and want some room
+# below that. (Of the five pods above it is 4 %, 12 calls a second, where pod-5 can do 25.) Five
+# draws all hit it once in 3⁵ = 243. (A pod that refuses what does not fit does not look idle: it
+# has 22 calls.)
 #
 # Stock gRPC knows these policies by other names, and not everywhere (the lab takes either name; in
 # these versions none needs an environment variable):
@@ -209,7 +210,7 @@ print("with outlier detection:", len(cured) - cured.ok, "of 2000 failed")
 # A pod that fails at once has no calls in flight, so it looks idle, and whoever looks for the idle
 # sends it all there: a black hole. Outlier detection ([gRFC
 # A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md)) looks every
-# `interval` (10 s; here 0.2 s, for all of this is over in 1.4 s) at how calls ended. With
+# `interval` (10 s; here 0.2 s, for all of this is over in two seconds) at how calls ended. With
 # `failurePercentageEjection` an endpoint of which more than 85 % failed, of `requestVolume` calls
 # or more (50; here 10), is put out for a while: for 30 s, and longer each time. One is begun while
 # fewer than 10 % are out, so one always can be; but only where five endpoints or more have had that
@@ -275,12 +276,12 @@ with gl.Cluster.local(3, seed=7) as cluster:
 gl.plot.latency(cliff, title="150 calls at once, 100 streams on a connection")
 
 # %% [markdown]
-# The 101st call waits in the client until one of the hundred has ended, and the pod never hears of
-# it: its own metrics are flat, and only callers see the step (in the trace, `StreamAwaited`). (In
-# SIM a pod takes any number, unless `max_concurrent_streams` is given.) More connections are the
-# cure: more pods to choose from, or more channels (in C++ and Python each with a channel argument
-# of its own, or they share one connection) ([performance
-# guide](https://grpc.io/docs/guides/performance/)).
+# The 101st call has been picked for its connection, and waits in the client until one of the
+# hundred there has ended, and the pod never hears of it: its own metrics are flat, and only callers
+# see the step (in the trace, `StreamAwaited`). (In SIM a pod takes any number, unless
+# `max_concurrent_streams` is given.) More connections are the cure: more pods to choose from, or
+# more channels (in C++ and Python each with a channel argument of its own, or they share one
+# connection) ([performance guide](https://grpc.io/docs/guides/performance/)).
 #
 # ## Your turn
 #

@@ -84,10 +84,11 @@ guess.compare({"connections": opened}, cluster=gl.Cluster.sim())
 # Clients times pods: each pod holds a hundred connections, and most of them are idle.
 # `random_subsetting` ([gRFC
 # A68](https://github.com/grpc/proposal/blob/master/A68-random-subsetting.md)) gives each client
-# ten pods, chosen by a hash, a tenth of the connections, and shares less evenly: how many clients
-# chose a pod is luck again, 10 ± 3 here. (All to all it is where each client's twenty calls begin
-# that is luck.) In a service config of stock gRPC it is called `random_subsetting_experimental`; Go
-# (in 1.85, with an import of `balancer/randomsubsetting`) and Java have it, C++ and Python do not.
+# ten pods, chosen by a hash (so where one pod goes, only those that had it take another in its
+# place), a tenth of the connections, and shares less evenly: how many clients chose a pod is luck
+# again, 10 ± 3 here. (All to all it is where each client's twenty calls begin that is luck.) In a
+# service config of stock gRPC it is called `random_subsetting_experimental`; Go (in 1.85, with an
+# import of `balancer/randomsubsetting`) and Java have it, C++ and Python do not.
 #
 # ## All start at once
 #

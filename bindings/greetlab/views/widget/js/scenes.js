@@ -365,7 +365,7 @@ export const SCENES = [
           "until its second is over. Only TCP will tell the client, after a quarter of an hour."
         : "Silence is no news, so keepalive asks with a PING, and has TCP wait only 1 s for a receipt of " +
           "what was sent. So the connection ends, and the calls on it; then the turns go on among the others. " +
-          "(1 s is for the picture: most gRPCs take 10 s at least, and servers ask for 5 minutes.)";
+          "(1 s is for the picture: Go and Java make 10 s of it, and a server allows a PING in 5 minutes.)";
     },
     example: () => LAST_FAILURE,
     acts: ({ how }) => how !== "kill" ? [] : [{
