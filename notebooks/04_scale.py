@@ -133,8 +133,6 @@ for age, cooldown in settings:
     runs[name] = [waited(age, cooldown, seed) for seed in range(20)]
     _, opened, queries, failed = zip(*runs[name], strict=True)
     print(f"{name:34} {mean(opened):13.0f} {mean(queries):13.0f} {mean(failed):14.0f}")
-
-# %%
 gl.plot.waits(
     {name: [run[0] for run in several] for name, several in runs.items()},
     world="SIM",

@@ -108,7 +108,7 @@ def _note() -> str:
         "new pod: milliseconds from the scale-up until both new ones were called. asked: DNS, by "
         "the clients. CPU: microseconds a call, without the pods (lookaside's is mostly Python's, "
         "in which both its ends are written). parts: to operate, apart from clients and pods. "
-        "Seconds here stand for minutes: between lookups there is "
+        "A second here stands for half a minute: between lookups there is "
         f"{score.COOLDOWN:g} s (gRPC: 30 s), and the age is {designs.AGE:g} s. "
         "preStop is shorter than the first of them: a client that has just looked the name up, as "
         "one whose connections have an age has, hears of a rollout too late, and calls fail."
