@@ -49,6 +49,20 @@ def grpcio():
     process.release(worker)
 
 
+@pytest.fixture(scope="session")
+def _ipv6():
+    """For who needs the right to put IPv6 addresses on the loopback interface."""
+    from greetlab.clusters.local import loopback
+
+    network = loopback.Network(255, ["v6"])  # no cluster has this number
+    try:
+        network.add([network.dns])
+    except OSError as error:
+        pytest.skip(str(error))
+    finally:
+        network.close()
+
+
 @pytest.fixture(autouse=True)
 def _one_grpcio(request):
     """Tests of which "grpcio" is a parameter share that process, which takes a while to start."""

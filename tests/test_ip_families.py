@@ -36,17 +36,6 @@ FULL = f"{HEADLESS}.default.svc.cluster.local."
 FAMILIES = {"v4": ["A"], "v6": ["AAAA"], "dual": ["A", "AAAA"]}
 
 
-@pytest.fixture(scope="module")
-def _ipv6():
-    network = loopback.Network(255, ["v6"])  # no cluster has this number
-    try:
-        network.add([network.dns])
-    except OSError as error:
-        pytest.skip(str(error))
-    finally:
-        network.close()
-
-
 @pytest.fixture(scope="module", params=["v6", "dual"])
 def cluster(_ipv6, request):
     with gl.Cluster.local(pods=2, ip=request.param, seed=7) as cluster:

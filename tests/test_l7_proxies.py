@@ -11,7 +11,6 @@ from proxies import members
 from support import stop_process, wait_until
 
 import greetlab as gl
-from greetlab.clusters.local import loopback
 from greetlab.clusters.processes import StartError
 from greetlab.clusters.proxies import envoy, haproxy
 
@@ -161,14 +160,8 @@ def test_of_an_endpoint_that_has_gone_the_last_is_said(cluster, service):
     assert channel.trace.last("ProxyReported").calls > 1  # closing looks once more
 
 
+@pytest.mark.usefixtures("_ipv6")
 def test_it_speaks_ipv6(kind, service):
-    network = loopback.Network(255, ["v6"])  # no cluster has this number
-    try:
-        network.add([network.dns])
-    except OSError as error:
-        pytest.skip(str(error))
-    finally:
-        network.close()
     with (
         gl.Cluster.local(pods=2, proxy=kind, ip="v6", seed=1) as cluster,
         cluster.channel(service) as channel,
