@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 import greetlab as gl
-from greetlab.clusters.local import DNS_PORT
+from greetlab.clusters.local import discovery
 
 ROOT = os.geteuid() == 0
 CALL = """
@@ -78,29 +78,19 @@ def test_several_clusters_in_several_threads_at_once():
     assert not failures
 
 
-def taken(network):
-    """The DNS address of a network, if nobody has it."""
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        server.bind((f"127.{network}.0.10", DNS_PORT))
-    except OSError:
-        server.close()
-        return None
-    return server
-
-
-def test_taken_networks_are_passed_over_and_without_any_it_says_so():
+def test_taken_networks_are_passed_over_and_without_any_it_says_so(monkeypatch):
+    # Ports of its own: at the usual ones clusters of other tests come and go meanwhile.
+    monkeypatch.setattr(discovery, "DNS_PORT", 10054)
     with ExitStack() as stack:
-        servers = {number: taken(number) for number in range(1, 255)}
-        for server in filter(None, servers.values()):
-            stack.callback(server.close)
-        with pytest.raises(OSError, match=f"port {DNS_PORT} is taken on all of .*close other"):
-            gl.Cluster.local(pods=1)
-        free = next(number for number, server in servers.items() if server is not None)
-        servers[free].close()
-        with gl.Cluster.local(pods=1) as cluster:
-            # Or one that another process had, and has given back meanwhile.
-            assert cluster.network == free or servers[cluster.network] is None
+        servers = {}
+        for number in range(1, 255):
+            servers[number] = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+            servers[number].bind((f"127.{number}.0.10", 10054))
+        with pytest.raises(OSError, match=r"port 10054 is taken on all of .*close other"):
+            gl.Cluster.local(pods=1, port=50098)
+        servers[77].close()
+        with gl.Cluster.local(pods=1, port=50098) as cluster:
+            assert cluster.network == 77
 
 
 def test_a_taken_port_of_a_pod_is_named():
