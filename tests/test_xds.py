@@ -190,15 +190,19 @@ def test_a_nack_is_kept_with_its_reason(cluster):
     refuse = messages.DiscoveryRequest(type_url=eds, resource_names=["greetserver"])
     refuse.response_nonce = "1"
     refuse.error_detail.message = "I do not like\nthis"
+    requests = queue.SimpleQueue()
+    requests.put(ask)
     with grpc.insecure_channel(plane.address) as channel:
         stream = channel.stream_stream(
             xds._METHOD, messages.DiscoveryRequest.SerializeToString,
             messages.DiscoveryResponse.FromString,
-        )(iter([ask, refuse]))  # fmt: skip
+        )(iter(requests.get, None))  # fmt: skip
         assert next(stream).nonce == "1"
-        wait_until(lambda: plane.of("NACK", "EDS")[-1].client == ask.node.id)
+        requests.put(refuse)  # what is refused has to be there first
+        wait_until(lambda: [one for one in plane.of("NACK", "EDS") if one.client == ask.node.id])
         nack = plane.of("NACK", "EDS")[-1]
         stream.cancel()
+        requests.put(None)
     assert nack.detail == "I do not like\nthis"
     assert str(nack) == rf"worse\x1b[31m: NACK EDS version {nack.version} (I do not like\nthis)"
 
