@@ -187,15 +187,13 @@ def busy(serve, *flags, **options):
     channel = grpc.insecure_channel(server.address, options=NO_PROXY)
     watch = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"")
     next(watch)
-    channel.unary_unary("/greet.GreetService/Greet").future(b"")
-    channel.unary_unary("/grpc.health.v1.Health/Check")(b"")
     server.process.terminate()
     assert next(watch) == b"\x08\x02"
-    return server, channel
+    return server, channel, watch  # a call that was begun; one that was only sent may be cancelled
 
 
 def test_a_second_signal_leaves_no_control_socket(serve, tmp_path):
-    server, channel = busy(serve, "--control", str(tmp_path / "c"))
+    server, channel, _watch = busy(serve, "--control", str(tmp_path / "c"))
     server.process.terminate()
     assert server.wait() == 128 + signal.SIGTERM
     channel.close()
@@ -204,7 +202,7 @@ def test_a_second_signal_leaves_no_control_socket(serve, tmp_path):
 
 def test_the_end_of_its_lifeline_cuts_a_drain_short(serve):
     reader, writer = os.pipe()
-    server, channel = busy(serve, "--lifeline", str(reader), pass_fds=[reader])
+    server, channel, _watch = busy(serve, "--lifeline", str(reader), pass_fds=[reader])
     os.close(reader)
     os.close(writer)
     assert server.wait() == 128 + signal.SIGTERM
