@@ -5,6 +5,10 @@
 # address, and `greetserver-headless`, three pods. Now a client says hello, 60 times.
 #
 # Next: [3 · round_robin](03_round_robin.ipynb)
+#
+# ## 60 requests
+#
+# One client, one gRPC channel to the ClusterIP, 60 requests. **How many does each pod answer?**
 
 # %%
 import threading
@@ -16,11 +20,6 @@ import greetlab as gl
 # LOCAL: real processes and sockets on this machine's loopback addresses.
 cluster = gl.Cluster.local(pods=3, seed=2)
 cluster
-
-# %% [markdown]
-# ## 60 requests
-#
-# One client, one gRPC channel to the ClusterIP, 60 requests. **How many does each pod answer?**
 
 # %% gallery="guess = gl.predict(pod_1=20, pod_2=20, pod_3=20)  # somebody's guess"
 guess = gl.predict()  # your guess, such as gl.predict(pod_1=10, pod_2=20, pod_3=30)
@@ -40,19 +39,8 @@ guess.compare(calls, whichever=True)  # which pod it is, is chance; the counts a
 #
 # ## The first request, step by step
 #
-# A fresh client says hello once: these are all its events, in order. Then once more.
-
-# %%
-client = cluster.channel("greetserver")
-for step in client.steps("Ada"):
-    print(step)
-print("\nand the second request:")
-for step in client.steps("Ada"):
-    print(step)
-
-# %% [markdown]
-# The lookup, the dial and the state changes happen once; after that a request is a pick and an
-# answer. Read it again with gRPC's words:
+# A fresh client says hello once, and then once more: below are all its events, in order. These are
+# gRPC's words for what they tell of:
 #
 # | | |
 # |---|---|
@@ -70,10 +58,10 @@ for step in client.steps("Ada"):
 # How many connections there are, you can count yourself; on a cluster it is
 # `ss -tn` in the client's pod.
 #
-# Below, the same in a virtual world (**SIM**): the same load-balancing code, without sockets. It
-# also shows what a client cannot see: where the ClusterIP sends the connection. The button plays
-# it, a click on a request tells why; after a click the keys work, too: Space plays, the arrows
-# step.
+# The last thing below is the same in a virtual world (**SIM**): the same load-balancing code,
+# without sockets. It also shows what a client cannot see: where the ClusterIP sends the connection.
+# The button plays it, a click on a request tells why; after a click the keys work, too: Space
+# plays, the arrows step.
 
 
 # %%
@@ -81,6 +69,11 @@ def opened() -> int:
     """How many connections the ClusterIP has made so far."""
     return sum(fact["fact"] == "opened" for fact in cluster.proxy_facts)
 
+
+client = cluster.channel("greetserver")
+for request in ("the first request", "the second request"):
+    print(f"{request}:")
+    print(*client.steps("Ada"), sep="\n", end="\n\n")
 
 print(f"{len(calls)} requests, {len(calls.connections)} connection:", *calls.connections)
 print(f"the ClusterIP made {opened()}: one for each of our two clients")
@@ -90,6 +83,9 @@ virtual.greet("Ada", times=60)
 gl.Flow(virtual.trace)
 
 # %% [markdown]
+# The lookup, the dial and the state changes happen once; after that a request is a pick and an
+# answer.
+#
 # ## What multiplexing is
 #
 # One connection, so does each request wait for the answer before it? We make 60 calls at once, and

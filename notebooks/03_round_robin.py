@@ -9,6 +9,11 @@
 #
 # Cells marked **LOCAL** run real processes and real sockets on this machine. Cells marked **SIM**
 # run the same load-balancing code in a virtual world, where a hundred clients cost a second.
+#
+# ## Two changes, sixty requests
+#
+# Now the Service is headless **and** the client says `round_robin`. Three pods, sixty requests,
+# one after the other. **How many does each pod answer?**
 
 # %%
 import textwrap
@@ -19,12 +24,6 @@ import greetlab as gl
 
 cluster = gl.Cluster.local(pods=3, seed=7)
 cluster
-
-# %% [markdown]
-# ## Two changes, sixty requests
-#
-# Now the Service is headless **and** the client says `round_robin`. Three pods, sixty requests,
-# one after the other. **How many does each pod answer?**
 
 # %% gallery="guess = gl.predict(pod_1=20, pod_2=20, pod_3=20)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(pod_1=60, pod_2=0, pod_3=0)
@@ -102,18 +101,15 @@ guess.compare({"connections": len(fresh.trace.of(gl.ConnectStarted))}, cluster=c
 # a request to ask why it went there. After a click the keys work, too: space, `→` and `←`.
 # `gl.Stepper(trace)` is the same in Python, with `.forward()`, `.back()` and a `.snapshot()` of the
 # world.
+#
+# And is this really what gRPC does? `engine="grpc"` runs gRPC's own C++ channel against the same
+# pods, with its own resolver and its own `round_robin`. Only the engine changes: the picture under
+# the player.
 
 # %%
 print(fair.trace.last(gl.Picked).why())
-gl.Flow(fair.trace)
+display(gl.Flow(fair.trace))
 
-# %% [markdown]
-# ## Is this really what gRPC does?
-#
-# `engine="grpc"` runs gRPC's own C++ channel against the same pods, with its own resolver and its
-# own `round_robin`. Only the engine changes.
-
-# %%
 with cluster.channel("greetserver-headless", policy="round_robin", engine="grpc") as own:
     own.wait_ready(all=True)
     theirs = own.greet("Ada", times=60)

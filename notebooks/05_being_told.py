@@ -11,6 +11,12 @@
 #
 # **LOCAL** is real processes and real sockets on this machine, **SIM** the same load-balancing code
 # in a virtual world.
+#
+# ## Told at once
+#
+# A client of `watch:///greetserver-headless` asks DNS nothing. It is told of each change of the
+# service's endpoints, as the Kubernetes API tells whoever watches EndpointSlices. Three pods become
+# five; 300 calls after it. **How many does each pod answer?** (LOCAL)
 
 # %%
 import os
@@ -25,13 +31,6 @@ import greetlab as gl
 os.environ["GRPC_VERBOSITY"] = "NONE"  # what gRPC's own log would say is printed in the cells
 cluster = gl.Cluster.local(pods=3, seed=7)
 cluster
-
-# %% [markdown]
-# ## Told at once
-#
-# A client of `watch:///greetserver-headless` asks DNS nothing. It is told of each change of the
-# service's endpoints, as the Kubernetes API tells whoever watches EndpointSlices. Three pods become
-# five; 300 calls after it. **How many does each pod answer?** (LOCAL)
 
 # %% gallery="guess = gl.predict(pod_1=100, pod_2=100, pod_3=100)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(pod_1=300)

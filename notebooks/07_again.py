@@ -9,6 +9,14 @@
 #
 # **LOCAL** is real processes and real sockets on this machine, **SIM** the same load-balancing code
 # in a virtual world.
+#
+# ## Once more
+#
+# pod-2 is broken: it fails each call with UNAVAILABLE. 300 calls of `round_robin`, and 100 of them
+# fail. A `retryPolicy` ([gRFC
+# A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md)) in the service config, the
+# JSON that tells a client its policy and more, allows four attempts a call. **How many attempts are
+# made for the 300 calls?** (LOCAL)
 
 # %%
 import textwrap
@@ -31,15 +39,6 @@ def config(**more):
 
 cluster = gl.Cluster.local(pods=3, seed=7)
 cluster
-
-# %% [markdown]
-# ## Once more
-#
-# pod-2 is broken: it fails each call with UNAVAILABLE. 300 calls of `round_robin`, and 100 of them
-# fail. A `retryPolicy` ([gRFC
-# A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md)) in the service config, the
-# JSON that tells a client its policy and more, allows four attempts a call. **How many attempts are
-# made for the 300 calls?** (LOCAL)
 
 # %% gallery="guess = gl.predict(attempts=400)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(attempts=1200)

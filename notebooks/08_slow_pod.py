@@ -9,6 +9,13 @@
 #
 # **SIM** is the load-balancing code in a virtual world, **LOCAL** real processes and real sockets
 # on this machine.
+#
+# ## Fair, and wrong
+#
+# Two thousand calls come at random, 297 a second: 70 % of what the five pods can do together. The
+# client says `round_robin`. Each pod serves two calls at a time; up to twenty wait, and what is
+# beyond that is refused. pod-5 is four times as slow as the others. **How many does each pod
+# answer, and how many fail?** (SIM)
 
 # %%
 import textwrap
@@ -26,14 +33,6 @@ def five_pods(where, milliseconds=20, **options):
     cluster.slow("pod-5", f"exponential {3 * milliseconds}ms")
     return cluster
 
-
-# %% [markdown]
-# ## Fair, and wrong
-#
-# Two thousand calls come at random, 297 a second: 70 % of what the five pods can do together. The
-# client says `round_robin`. Each pod serves two calls at a time; up to twenty wait, and what is
-# beyond that is refused. pod-5 is four times as slow as the others. **How many does each pod
-# answer, and how many fail?** (SIM)
 
 # %% gallery="guess = gl.predict(pod_1=400, pod_2=400, pod_3=400, pod_4=400, pod_5=400)\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(pod_1=1900, pod_5=50, failed=50)
@@ -89,7 +88,8 @@ guess.compare(idler)
 # is told by each pod, with its answers, how busy it is (load reports, which the server has to send:
 # gRFC A51), and gives turns by that. `blackoutPeriod` (10 s) is how long it does not yet trust a
 # new connection's reports, `weightUpdatePeriod` (1 s) how often it makes new weights: both shorter
-# here. `choiceCount: 5` draws five times, where two are the default.
+# here. `choiceCount: 5` draws five times, where two are the default. Below them the same with real
+# pods, ten milliseconds a call (**LOCAL**).
 
 # %%
 ways = {
@@ -109,7 +109,13 @@ for name, calls in loads.items():
     p50, p99 = (1e3 * calls.percentile(percent) for percent in (50, 99))
     failed = len(calls) - calls.ok
     print(f"{name:21} {share:17.1%} {alone:13.1%} {failed:8} {p50:6.0f} ms {p99:6.0f} ms")
-gl.plot.latency(loads, title="70 % load, one pod of five four times as slow")
+display(gl.plot.latency(loads, title="70 % load, one pod of five four times as slow"))
+
+real = {
+    name: served(ways[name], gl.Cluster.local, calls=400, milliseconds=10)[0]
+    for name in ("round_robin", "least_request, of 5")
+}
+gl.plot.latency(real, title="Real processes: one pod of five four times as slow")
 
 # %% [markdown]
 # The medians (p50) are alike, and the tails (p99, what 99 of 100 calls need at most) differ by a
@@ -160,18 +166,6 @@ guess.compare(calls)
 #
 # `random` is the lab's own, to compare with.
 #
-# ## On real processes
-#
-# The same with real pods, ten milliseconds a call (**LOCAL**).
-
-# %%
-real = {
-    name: served(ways[name], gl.Cluster.local, calls=400, milliseconds=10)[0]
-    for name in ("round_robin", "least_request, of 5")
-}
-gl.plot.latency(real, title="Real processes: one pod of five four times as slow")
-
-# %% [markdown]
 # ## A broken pod is a fast pod
 #
 # Now four pods take 20 ms, and pod-5 fails each call at once. Twenty calls at a time, two thousand

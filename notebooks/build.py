@@ -81,7 +81,8 @@ def words_of(notebook: NotebookNode) -> str:
 def made(source: Path) -> NotebookNode:
     """The notebook of a source, without outputs, and with ids that stay."""
     notebook = jupytext.read(source)
-    notebook.cells[0].source += "\n\n" + words_of(notebook)
+    title, *question = notebook.cells[0].source.split("\n\n## ")
+    notebook.cells[0].source = "\n\n## ".join([f"{title}\n\n{words_of(notebook)}", *question])
     for place, cell in enumerate(notebook.cells, start=1):
         cell.id = f"{source.stem}-{place:02}"
     notebook.metadata = NotebookNode(

@@ -15,7 +15,7 @@ from greetlab.lessons.exercises import all_exercises
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 CELL_SECONDS, NOTEBOOK_SECONDS = 5, 60
-CELLS, BEATS = 28, 6
+CELLS, BEATS = 25, 6
 IMAGE_BYTES, GALLERY_BYTES = 150_000, 1_500_000
 OUTPUT_BYTES = 900_000  # a picture is in an output twice: as a PNG, and as HTML with its words
 

@@ -2,7 +2,8 @@
 
 It speaks HTTP/2 to both sides. Its servers are slots of a template, which its runtime API gives an
 address and takes out of maintenance. Of a call whose pod dies before it answers it tells the client
-that nobody has looked at it (REFUSED_STREAM), so gRPC sends it again, even if the pod had begun.
+that nobody has looked at it (REFUSED_STREAM), so gRPC sends it again, once, even if the pod had
+begun.
 (https://docs.haproxy.org/2.6/management.html#9.3, and configuration.html: server-template)
 """
 
