@@ -75,9 +75,11 @@ gl.plot.lookup(full, dotted, cluster=cluster, packet=False)
 
 # %% [markdown]
 # The name has 4 dots and a pod's `resolv.conf` says `ndots:5`, so the search list is tried first,
-# one entry after the other, until a name exists (only that it has no AAAA sends nobody further). A
-# dot at the end (the lower half) says that the name is complete. The file, as `kubectl exec
-# dnsutils -- cat /etc/resolv.conf` shows it (its words: resolv.conf(5)):
+# one entry after the other, until a name exists. (That it has no AAAA sends Go, Java and `getent`
+# no further. gRPC's C++ and Python, whose resolver is c-ares, ask for the AAAA down the whole list:
+# of the short name three questions more.) A dot at the end (the lower half) says that the name is
+# complete. The file, as `kubectl exec dnsutils -- cat /etc/resolv.conf` shows it (its words:
+# resolv.conf(5)):
 #
 # ```
 # search default.svc.cluster.local svc.cluster.local cluster.local

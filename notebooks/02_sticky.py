@@ -50,7 +50,7 @@ guess.compare(calls, whichever=True)  # which pod it is, is chance; the counts a
 # | IDLE | nothing is tried: nobody has called yet, or the connection was lost |
 # | CONNECTING | the lookup, or a connection, is being made: calls wait |
 # | READY | calls can go |
-# | TRANSIENT_FAILURE | the last attempt failed: no call goes there; if all did, they fail at once |
+# | TRANSIENT_FAILURE | the last attempt failed: no call goes there; if all did, calls fail |
 # | SHUTDOWN | closed for good |
 #
 # Between two attempts there is a *backoff*: a wait of about a second, and longer each time.
@@ -108,10 +108,11 @@ gl.plot.frames(client.trace, title="60 calls, one connection")
 
 # %% [markdown]
 # A call is a *stream*: its frames carry its number, so those of many calls alternate on one wire,
-# and no call waits for another's answer ([RFC 9113,
-# 5](https://www.rfc-editor.org/rfc/rfc9113#section-5)). So one connection is enough for a client,
-# and nothing makes it open a second one, unless it is told to. That is why it sticks.
-# (`gl.Flow(client.trace)` plays it; there a click on a request shows its bytes, too.)
+# and no call waits for another's answer, up to the number of streams that the server allows
+# (notebook 8) ([RFC 9113, 5](https://www.rfc-editor.org/rfc/rfc9113#section-5)). So one connection
+# is enough for a client, and nothing in C++, Go or Java makes it open a second one, unless it is
+# told to (.NET does, at that number). That is why it sticks. (`gl.Flow(client.trace)` plays it;
+# there a click on a request shows its bytes, too.)
 #
 # ## Another policy
 #

@@ -94,7 +94,7 @@ guess.compare({"connections": len(fresh.trace.of(gl.ConnectStarted))}, cluster=c
 # %% [markdown]
 # Resolver → subchannels → picker → pick. The lookup finds three addresses. Each gets a
 # *subchannel*, and all three are dialled at once. With each one that is READY comes a new
-# *picker*; the call waits for the first, and goes. ("Number 2 of them is next" is of the moment
+# *picker*; the call waits for the first, and goes. ("Number … of them is next" is of the moment
 # when a picker is made, in the order of its list: later calls have gone on from there.)
 #
 # Below, the sixty requests again. Its buttons play, and go forward and back event by event; click
@@ -165,9 +165,9 @@ gl.plot.requests(world.trace, title="The first request of each of 300 clients")
 
 # %% [markdown]
 # Each new picker begins at a random place
-# ([round_robin.cc](https://github.com/grpc/grpc/tree/master/src/core/load_balancing/round_robin)),
-# and DNS shuffles its answers. So the counts are as uneven as luck makes them, and no more: the
-# grey band holds 95 % of what chance does.
+# ([round_robin.cc](https://github.com/grpc/grpc/tree/master/src/core/load_balancing/round_robin);
+# in Java only a channel's first), and DNS shuffles its answers. So the counts are as uneven as luck
+# makes them, and no more: the grey band holds 95 % of what chance does.
 #
 # ## What does it cost?
 #

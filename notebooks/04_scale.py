@@ -59,7 +59,7 @@ print(len(client.trace.of(gl.LookupStarted)), "lookup in this client's life")
 # %% [markdown]
 # Nobody asked. Read the chain from below: one lookup, three connections, one picker. gRPC looks a
 # name up for a channel's first call, and again only when a connection has ended or could not be
-# made, when a lookup has failed, or after half an hour without calls
+# made, when a lookup has failed, or after half an hour without calls (C++: since 1.60)
 # ([grpc#12295](https://github.com/grpc/grpc/issues/12295)). However many such reasons there are at
 # a time, they make one lookup. All three are healthy, so nothing in the chain has a reason to
 # change.
@@ -186,11 +186,11 @@ gl.plot.states(killed.trace, title="pod-2 is killed after 20 s: who notices when
 
 # %% [markdown]
 # The client notices at once, for the connection breaks: only the calls in flight on it fail
-# (UNAVAILABLE), and the picker goes on with the other two. It asks for a lookup at once, too,
-# and gets it when 30 s have passed since the last. Until then `round_robin` dials the dead address
-# again and again, with backoff: it waits a second, and longer each time. (`pick_first` would be
-# IDLE, and dial for the next call.) Only the answer takes pod-2 off its
-# list.
+# (UNAVAILABLE), and the picker goes on with the other two. It asks for a lookup at once, too, and
+# gets it when 30 s have passed since the last. (Java forgets who asks sooner: there the next end,
+# or the next failed attempt, after the 30 s has it.) Until then `round_robin` dials the dead
+# address again and again, with backoff: it waits a second, and longer each time. (`pick_first`
+# would be IDLE, and dial for the next call.) Only the answer takes pod-2 off its list.
 #
 # (An address that refuses from the very start is treated alike: no call goes there, and it is
 # dialled again and again.) On a cluster: a SIGKILL on the node (lab 4). `kubectl delete pod POD
@@ -220,12 +220,13 @@ gl.plot.requests(calls, silent, title="pod-2 is killed (above); pod-2's machine 
 # A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md)). Where a server has
 # been silent for `keepalive_time`, the client asks with a PING, and where no answer comes within
 # `keepalive_timeout`, 20 s, it takes it for dead: with `keepalive_time=10.0`, 30 s after the last
-# word. Where calls are being sent, as here, it is the timeout alone, 20 s, for it limits TCP's
-# patience, too (on Linux; in Java with Netty's epoll; notebook 7 runs it). An attempt to connect to
-# such an address takes 20 s to fail. Clients send no keepalive PING unless told to, and the server
-# has to agree: one of gRPC's that is asked again within 5 minutes (two hours, where no call is
-# open), and has sent nothing meanwhile, soon says `too_many_pings` and hangs up. On loopback a dead
-# pod always refuses at once: this one needs the sim.
+# word (notebook 7 has C++'s exceptions). Where calls are being sent, as here, it is the timeout
+# alone, 20 s, for it limits TCP's patience, too (on Linux; in Java with Netty's epoll; notebook 7
+# runs it). An attempt to connect to such an address takes 20 s to fail, later as long as its
+# backoff (in Java, with Netty, always 30 s). Clients send no keepalive PING unless told to, and the
+# server has to agree: one of gRPC's that is asked again within 5 minutes (two hours, where no call
+# is open), and has sent nothing meanwhile, soon says `too_many_pings` and hangs up. On loopback a
+# dead pod always refuses at once: this one needs the sim.
 #
 # ## Your turn
 #

@@ -51,10 +51,11 @@ gl.plot.requests(told, not_told, title="Told (above), and asking DNS (below), af
 # %% [markdown]
 # Read the chain from below: the endpoints changed, the client was told, took the list, connected
 # (CONNECTING, then READY), and the policy has five to choose from. Nothing waits for a connection
-# to end. ("Goes on with the list it has for now": `round_robin` changes over as soon as each
-# address of the new list has reported a state, CONNECTING is one, and one of them is READY: here at
-# once. A new pod joins the turns when it is READY itself, so no call waits for it, nor does one new
-# pod for another.)
+# to end. ("Goes on with the list it has for now": in C++, after 1.51, `round_robin` changes over as
+# soon as each address of the new list has reported a state, CONNECTING is one, and one of them is
+# READY: here at once. Go's and Java's take the new list as it comes, and close what is not on it. A
+# new pod joins the turns when it is READY itself, so no call waits for it, nor does one new pod for
+# another.)
 #
 # By hand: `kubectl get endpointslices -l kubernetes.io/service-name=greetserver-headless --watch`.
 # In a client: [kuberesolver](https://github.com/sercand/kuberesolver) for Go, and a Role that may
@@ -166,15 +167,16 @@ shared.close()
 # ## What an hour costs
 #
 # One client, three pods, a call a second for an hour. The servers' `MAX_CONNECTION_AGE` is 60 s.
-# Each lookup is two questions, A and AAAA (in Go TXT as well, by default: for a short name four
-# more, for nobody has that record, and the whole search list is gone through). **How many questions
-# does it ask DNS in the hour?** (SIM)
+# Each lookup is two questions here, A and AAAA. (For a short name C++ and Python ask three more,
+# for AAAA, and Go four, for TXT, by default: nobody has these, and the whole search list is gone
+# through.) **How many questions does it ask DNS in the hour?** (SIM)
 #
 # Beside it stands a *poll*. Stock gRPC in C++, Python, Go and Java has none (.NET's may: a
 # `refreshInterval`): its resolver asks for the first call, when a connection has ended or failed,
-# when a lookup failed, and after 30 idle minutes. Who polls makes a new channel every so often,
-# here every 60 s, and closes the old one. (In C++ and Python it needs a pool of its own, or the new
-# one shares the old one's connections: notebook 2.)
+# when a lookup failed, and after 30 idle minutes (C++: since 1.60). Who polls makes a new channel
+# every so often, here every 60 s, and closes the old one. (In C++ and Python the new one shares the
+# connections that the old one has, and dials only what is new: notebook 2. In this lab it dials
+# all.)
 
 # %% gallery="guess = gl.predict(questions=120)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(questions=7200)
@@ -218,19 +220,21 @@ guess.compare({"questions": questions}, cluster=gl.Cluster.sim())
 
 # %% [markdown]
 # Three connections end every minute, each end asks, and the cooldown, the least time between two
-# lookups, lets one through every 30 s. (`/s`: what a thousand such clients ask DNS in a second.)
-# (`API's news`: two, the list at first and the one change.) The price of age and poll is paid all
-# the time, whether anything changes or not; a watch is paid by the change: a message to each client
-# for each change of a slice. That is a load, too: on the API server, where a thousand clients hold
-# a thousand watches. (With an age of 300 s this one scale-up had bad luck: it came soon after the
-# lookup that the last ends had brought, and no connection ended again for 214 s. More of that
-# below.) With xDS the control plane alone watches there, and the thousand are its own.
+# lookups, lets one through every 30 s, as in C++ and Go. (`/s`: what a thousand such clients ask
+# DNS in a second.) (`API's news`: two, the list at first and the one change.) The price of age and
+# poll is paid all the time, whether anything changes or not; a watch is paid by the change: a
+# message to each client for each change of a slice. That is a load, too: on the API server, where a
+# thousand clients hold a thousand watches. (With an age of 300 s this one scale-up had bad luck: it
+# came soon after the lookup that the last ends had brought, and no connection ended again for 214
+# s. More of that below.) With xDS the control plane alone watches there, and the thousand are its
+# own.
 #
 # ## How long does a new pod wait?
 #
-# With age every connection's end asks, and the cooldown holds it back. Were the ends spread evenly,
-# lookups would be max(cooldown, age ÷ backends) apart. Age 60 s, cooldown 30 s, three pods become
-# four, at any moment. **How many seconds until the fourth one's first request, on average?**
+# With age every connection's end asks, and the cooldown holds it back. (Java's drops it: notebook
+# 4.) Were the ends spread evenly, lookups would be max(cooldown, age ÷ backends) apart. Age 60 s,
+# cooldown 30 s, three pods become four, at any moment. **How many seconds until the fourth one's
+# first request, on average?**
 
 # %% gallery="guess = gl.predict(seconds=30)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(seconds=60)
@@ -297,9 +301,10 @@ guess.compare(too_early)
 # %% [markdown]
 # It is the very problem, in the cure: one address at the start, a healthy connection to it, and
 # nobody asks again. (With an age of 20 s it asks when that connection ends; but its cooldown is 30
-# s from the first lookup, so pod-1 has the calls until then.) `kubectl apply` of everything at once
-# does this to you. So a headless Service and `round_robin` are not enough: somebody has to tell the
-# client, or it has to wait until the set is whole.
+# s from the first lookup, so pod-1 has the calls until then, and in Java until the second
+# connection ends, after some 40 s.) `kubectl apply` of everything at once does this to you. So a
+# headless Service and `round_robin` are not enough: somebody has to tell the client, or it has to
+# wait until the set is whole.
 #
 # ## A hundred to a slice
 #
@@ -326,9 +331,10 @@ print(len(client.subchannels), "subchannels")
 guess.compare({"slices": listed.slices, "later": len(changed)}, cluster=world)
 
 # %% [markdown]
-# Only the slice that changed is sent, and the client must put it beside the others. A client that
-# takes the last slice for the whole list has 52 pods of 152, a bug that real clients have had
-# ([kuberesolver#66](https://github.com/sercand/kuberesolver/issues/66)).
+# Only the slice that changed is sent, and the client must put it beside the others (and call only
+# those in it whose condition is `ready`: pods that are not yet, or that are ending, stand there,
+# too). A client that takes the last slice for the whole list has 52 pods of 152, a bug that real
+# clients have had ([kuberesolver#66](https://github.com/sercand/kuberesolver/issues/66)).
 #
 # ## Your turn
 #

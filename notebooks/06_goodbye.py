@@ -113,15 +113,16 @@ guess.compare({"failed": lost}, cluster=gl.Cluster.sim())
 # with 10 s, after ten, when 15 of the 30 s have passed: 15 s of calls fail, and not 24.
 #
 # Who last asked more than 30 s ago asks at the first GOAWAY, and none fails. All at once, that
-# answer has all three new pods in it. One by one it has *one*, and that is the price there: the
-# second and third GOAWAY ask, too, and are held back until 30 s are over. After a fast rollout the
-# one new pod has all of the client's calls until then.
+# answer has the new pods that are ready by then, here all three. (Of real ones often not all are,
+# and one that refuses before DNS has answered can cost a call.) One by one it has *one*, and that
+# is the price there: the second and third GOAWAY ask, too, and are held back until 30 s are over.
+# After a fast rollout the one new pod has all of the client's calls until then.
 #
 # (All that is the sim, and what GOAWAY promises. gRPC's own servers in C++ and Python keep it but
 # for one moment: calls that have arrived when the SIGTERM comes, and that no handler has begun
 # with, they give up, CANCELLED ([grpc#41785](https://github.com/grpc/grpc/issues/41785)). At a
-# thousand calls a second, four of twenty such goodbyes of real pods cost one call each; none of
-# twenty, where the client had been told before.)
+# thousand calls a second, four of twenty such goodbyes of real pods cost one call each here; none
+# of twenty, where the client had been told before.)
 #
 # ## A client that is told
 #
@@ -222,8 +223,8 @@ gl.plot.surface(
 # has to be over, so it needs up to 30 s of preStop, and less with a shorter cooldown
 # (`GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS`). Behind a ClusterIP the client knows of no pods,
 # and connects anew to the one address that it has. There the news go to kube-proxy: as long as its
-# rules still have the pods that are gone (a second, here), the new connection is led to one of them
-# and fails, and with preStop of a second none does.
+# rules still have the pods that are gone (a second, here), the new connection may be led to one of
+# them, and fails then; with preStop of a second none does.
 #
 # ## The last words
 #
@@ -251,10 +252,11 @@ display(guess.compare({"failed": len(calls) - calls.ok}, cluster=world))
 print(client.trace.first(gl.CallEnded, code="UNAVAILABLE").why())
 
 # %% [markdown]
-# A call that has begun stays where it is: GOAWAY does not end it, only its own end, or the pod's,
-# does. On a cluster both waits come out of one purse: `terminationGracePeriodSeconds` (30 by
-# default) begins with the deletion, and **preStop is part of it**. A server has to use it: on
-# SIGTERM, `GracefulStop()` in Go, `Shutdown(deadline)` in C++, `server.stop(grace)` in Python.
+# A call that has begun stays where it is: GOAWAY does not end it, only its own end does, or the
+# pod's, or a `MAX_CONNECTION_AGE_GRACE` that is over. On a cluster both waits come out of one
+# purse: `terminationGracePeriodSeconds` (30 by default) begins with the deletion, and **preStop is
+# part of it**. A server has to use it: on SIGTERM, `GracefulStop()` in Go, `Shutdown(deadline)` in
+# C++, `server.stop(grace)` in Python.
 #
 # ## Your turn
 #

@@ -242,9 +242,10 @@ gl.plot.requests(deaf, hearing, title="Told nothing (above); with healthCheckCon
 # same address, and all connections end with it.) With `healthCheckConfig` ([gRFC
 # A17](https://github.com/grpc/proposal/blob/master/A17-client-side-health-checking.md)) it keeps a
 # call open to each pod's health service (`grpc.health.v1.Health/Watch`), and hears within a
-# message's time; `pick_first` ignores it, a server without that service counts as healthy, and in
-# Go nothing happens unless the program imports `google.golang.org/grpc/health`. By hand: `grpcurl
-# -plaintext POD:50051 grpc.health.v1.Health/Check`.
+# message's time; `pick_first` ignores it, a server without that service counts as healthy, and
+# nothing happens in Go unless the program imports `google.golang.org/grpc/health`, nor in Java
+# unless `grpc-services` is on its class path. By hand: `grpcurl -plaintext POD:50051
+# grpc.health.v1.Health/Check`.
 #
 # ## Silence
 #
@@ -291,13 +292,16 @@ guess.compare({"failed": failed}, cluster=world)
 # acknowledges ([gRFC A18](https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md); on
 # Linux, and in Java with Netty's epoll), and here it is faster than the PING, which is for
 # connections that are quiet, such as one with a stream on which nobody speaks: it is found dead
-# after `keepalive_time` and `keepalive_timeout`, 30 s; without keepalive never, or by TCP's own,
-# after two hours and more (notebook 4). Where no call is in flight a client sends no PING, unless
-# it is told to (`keepalive_without_calls`, as the second one above is). Ten seconds is the least
-# that A8, Go and Java let a client ask for (C++ and Python take less), and a server has to agree:
-# one that is pinged too often (by default it allows one in 5 minutes while calls are open and no
-# data goes between, and one in two hours where none is) hangs up with `too_many_pings`, and the
-# client doubles its interval.
+# after `keepalive_time` and `keepalive_timeout`, 30 s. (That is Go's and Java's way, and this
+# lab's. C++ and Python, when they have sent two PINGs and no data, send one a minute, and 1.51
+# none, unless `grpc.http2.max_pings_without_data` is 0; and 1.85 waits 60 s, not 20, where a
+# machine still acknowledges and only the process is silent.) Without keepalive it never is, or by
+# TCP's own, after two hours and more (notebook 4). Where no call is in flight a client sends no
+# PING, unless it is told to (`keepalive_without_calls`, as the second one above is). Ten seconds is
+# the least that A8, Go and Java let a client ask for (C++ and Python take less), and a server has
+# to agree: one that is pinged too often (by default it allows one in 5 minutes while calls are open
+# and no data goes between, and one in two hours where none is) hangs up with `too_many_pings`, and
+# the client doubles its interval.
 #
 # ## Your turn
 #

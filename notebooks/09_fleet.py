@@ -135,8 +135,9 @@ guess.compare({"answered": answered}, cluster=gl.Cluster.sim())
 
 # %% [markdown]
 # What is fair for one client can be a flood from all: 24 fit, and 176 are refused, while nine pods
-# are idle. gRPC's `round_robin` begins at a random place with each new picker: or
-# the first pods of the list would be favoured, by all clients at once and at every change.
+# are idle. gRPC's `round_robin` begins at a random place (C++ and Go with each new picker, Java
+# once a channel): or the first pods of the list would be favoured, by all clients at once and at
+# every change.
 #
 # ## All end at once
 #

@@ -117,7 +117,7 @@ def test_the_figures_are_there_and_say_what_they_show(lab):
 
 
 def test_the_flow_is_alive_and_not_its_still_picture(flow):
-    output = flow.locator(".jp-OutputArea", has=flow.locator(".gl-flow"))
+    output = flow.locator(".jp-OutputArea-child", has=flow.locator(".gl-flow"))
     assert output.count() == 1
     assert output.locator("img").count() == 0
     assert colors(flow, ".gl-scene") > 50

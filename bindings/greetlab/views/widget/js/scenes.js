@@ -270,7 +270,7 @@ export const SCENES = [
     }],
     came: ([now]) => `${counts(now)}.`,
     claim: ([now], { name }) => name.startsWith("watch") ? even(now, 3) : ofNew(now) === 0,
-    because: "gRPC looks a name up when a connection ends or fails, or after 30 idle minutes: not " +
+    because: "gRPC looks a name up when a connection ends or fails, or after 30 idle minutes (C++: since 1.60): not " +
       "after 30 s, not after the TTL. A client that is well never hears of new pods.",
     otherwise: ({ name }) => !name.startsWith("watch") ? null
       : "Who watches the endpoints need not ask: it is told of each change, and connects at once.",
