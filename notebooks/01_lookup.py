@@ -44,8 +44,9 @@ guess.compare(answer, cluster=cluster)
 # `dnsutils` is a pod with such tools in it. Here: the same lines, a `dig` that you can type while
 # this notebook runs, and both lookups as a picture (without the answer's bytes: `packet=False`).
 #
-# The article's client asks the Kubernetes API for the Service's name, and so needs a ClusterRole.
-# The name needs no asking: it is `SERVICE.NAMESPACE.svc.cluster.local`, as the picture shows.
+# The article's client asks the Kubernetes API for the Service's name, and so is given a
+# ClusterRole. The name needs no asking: it is `SERVICE.NAMESPACE.svc.cluster.local`, as the picture
+# shows.
 
 # %%
 headless = cluster.lookup("greetserver-headless")

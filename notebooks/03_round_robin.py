@@ -44,8 +44,9 @@ gl.plot.lanes(sticky.trace, fair.trace, cluster=cluster)
 # [load-balancing.md](https://github.com/grpc/grpc/blob/master/doc/load-balancing.md)).
 # Left: one answer, one connection, one pod. Right: three, three, three.
 #
-# One service config says it in every language, `{"loadBalancingConfig": [{"round_robin": {}}]}`,
-# and Java has a shorter word for it (its service config is `builder.defaultServiceConfig(map)`):
+# One service config says it in all these languages, `{"loadBalancingConfig": [{"round_robin":
+# {}}]}`, and Java has a shorter word for it (its service config is
+# `builder.defaultServiceConfig(map)`):
 #
 # | | where it goes |
 # |---|---|
@@ -57,7 +58,7 @@ gl.plot.lanes(sticky.trace, fair.trace, cluster=cluster)
 #
 # `{"loadBalancingPolicy": "round_robin"}`, as [the
 # article](https://github.com/HiteshRepo/grpc-loadbalancing) has it, is the older field. It still
-# works. What stands before the name matters as much:
+# works in C++, Python, Go and Java; Node ignores it. What stands before the name matters as much:
 #
 # | target | |
 # |---|---|
@@ -243,7 +244,7 @@ guess.compare(refused)
 #
 # 1. `03.turns`: sixty calls on the ClusterIP are not shared. Hand in calls that three pods shared
 # in turn.
-# 2. `03.service-config`: write the JSON that makes any gRPC client do it.
+# 2. `03.service-config`: write the JSON that makes a gRPC client of any of these languages do it.
 # 3. `03.warm`: hand in a channel that has not made a call yet, and whose first one takes its turn.
 
 # %%

@@ -217,16 +217,16 @@ gl.plot.requests(calls, silent, title="pod-2 is killed (above); pod-2's machine 
 # acknowledges: after about 948 s here (Linux: 924.6 s at least); where nothing is being sent,
 # never, or after two hours and more by TCP's own keepalive (Go's and Java's gRPC have it on, C++'s
 # has not). Keepalive notices sooner ([gRFC
-# A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md)). Where a server has
-# been silent for `keepalive_time`, the client asks with a PING, and where no answer comes within
-# `keepalive_timeout`, 20 s, it takes it for dead: with `keepalive_time=10.0`, 30 s after the last
-# word (notebook 7 has C++'s exceptions). Where calls are being sent, as here, it is the timeout
-# alone, 20 s, for it limits TCP's patience, too (on Linux; in Java with Netty's epoll; notebook 7
-# runs it). An attempt to connect to such an address takes 20 s to fail, later as long as its
-# backoff (in Java, with Netty, always 30 s). Clients send no keepalive PING unless told to, and the
-# server has to agree: one of gRPC's that is asked again within 5 minutes (two hours, where no call
-# is open), and has sent nothing meanwhile, soon says `too_many_pings` and hangs up. On loopback a
-# dead pod always refuses at once: this one needs the sim.
+# A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md)). While a call is
+# open, and a server has been silent for `keepalive_time`, the client asks with a PING, and where no
+# answer comes within `keepalive_timeout`, 20 s, it takes it for dead: with `keepalive_time=10.0`,
+# 30 s after the last word (notebook 7 has C++'s exceptions). Where calls are being sent, as here,
+# it is the timeout alone, 20 s, for it limits TCP's patience, too (on Linux; in Java with Netty's
+# epoll; notebook 7 runs it). An attempt to connect to such an address takes 20 s to fail, later as
+# long as its backoff (in Java, with Netty, always 30 s). Clients send no keepalive PING unless told
+# to, and the server has to agree: one of gRPC's that is asked again within 5 minutes (two hours,
+# where no call is open), and has sent nothing meanwhile, soon says `too_many_pings` and hangs up.
+# On loopback a dead pod always refuses at once: this one needs the sim.
 #
 # ## Your turn
 #

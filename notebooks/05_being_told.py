@@ -159,9 +159,10 @@ shared.close()
 #
 # Both kinds of clients, those that were connected and those that began meanwhile, dial the teller
 # again after a backoff, about 1 s at first and 1.6 times as long each time, as with pods: so both
-# recover by themselves, not at the moment when it is back, but with their next attempt. Back, xDS
-# tells them everything anew, LDS to EDS. Kubernetes is asked for what changed since the version
-# that the client has; where that is too old it says `410 Gone`, and the client lists anew ([API
+# recover by themselves, not at the moment when it is back, but with their next attempt. Back, this
+# control plane tells them everything anew, LDS, RDS, CDS and EDS (xDS lets one leave out what a
+# client has). Kubernetes is asked for what changed since the version that the client has; where
+# that is too old it says `410 Gone`, and the client lists anew ([API
 # concepts](https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes)).
 #
 # ## What an hour costs

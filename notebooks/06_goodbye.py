@@ -118,11 +118,12 @@ guess.compare({"failed": lost}, cluster=gl.Cluster.sim())
 # is the price there: the second and third GOAWAY ask, too, and are held back until 30 s are over.
 # After a fast rollout the one new pod has all of the client's calls until then.
 #
-# (All that is the sim, and what GOAWAY promises. gRPC's own servers in C++ and Python keep it but
-# for one moment: calls that have arrived when the SIGTERM comes, and that no handler has begun
-# with, they give up, CANCELLED ([grpc#41785](https://github.com/grpc/grpc/issues/41785)). At a
-# thousand calls a second, four of twenty such goodbyes of real pods cost one call each here; none
-# of twenty, where the client had been told before.)
+# (All that is the sim, and what GOAWAY promises. gRPC's own servers in C++ and Python do not keep
+# all of it: calls that no handler has begun with when the SIGTERM comes, and those that arrive from
+# then on until the client has the GOAWAY, a round trip, they give up, CANCELLED
+# ([grpc#41785](https://github.com/grpc/grpc/issues/41785)). At a thousand calls a second, and over
+# loopback, where a round trip is nothing, four of twenty such goodbyes of real pods cost one call
+# each here; none of twenty, where the client had been told before.)
 #
 # ## A client that is told
 #
@@ -252,11 +253,11 @@ display(guess.compare({"failed": len(calls) - calls.ok}, cluster=world))
 print(client.trace.first(gl.CallEnded, code="UNAVAILABLE").why())
 
 # %% [markdown]
-# A call that has begun stays where it is: GOAWAY does not end it, only its own end does, or the
-# pod's, or a `MAX_CONNECTION_AGE_GRACE` that is over. On a cluster both waits come out of one
-# purse: `terminationGracePeriodSeconds` (30 by default) begins with the deletion, and **preStop is
-# part of it**. A server has to use it: on SIGTERM, `GracefulStop()` in Go, `Shutdown(deadline)` in
-# C++, `server.stop(grace)` in Python.
+# A call that has begun stays where it is: GOAWAY does not end it, only its own end does, its
+# connection's, or the pod's. On a cluster both waits come out of one purse:
+# `terminationGracePeriodSeconds` (30 by default) begins with the deletion, and **preStop is part of
+# it**. A server has to use it: on SIGTERM, `GracefulStop()` in Go, `Shutdown(deadline)` in C++,
+# `server.stop(grace)` in Python.
 #
 # ## Your turn
 #

@@ -57,7 +57,7 @@ gl.plot.queues(trace, title="round_robin: what each pod has to do")
 
 # %% [markdown]
 # `round_robin` *sends* each pod the same 400 calls, and never looks at how they fare. pod-5 answers
-# not half of its own: its queue fills, its callers wait for a second and more, and the rest are
+# not half of its own: its queue fills, its callers wait for about a second, and the rest are
 # refused, while four pods have time to spare.
 #
 # On a cluster: `kubectl top pods` beside the share of requests in your metrics. Equal requests and

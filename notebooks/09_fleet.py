@@ -170,8 +170,8 @@ guess.compare({"reconnects": int(seconds[1].max())}, cluster=world)
 #
 # ## How much is a fleet?
 #
-# An honest figure of this machine, now: one client, a hundred pods, calls one by one through the
-# very code that the real channel runs, and without a trace.
+# An honest figure of this machine, now: one client, a hundred pods, 64 calls at a time, each
+# through the very code that the real channel runs, and without a trace.
 
 # %%
 world = gl.Cluster.sim(100, seed=7, trace_capacity=0)

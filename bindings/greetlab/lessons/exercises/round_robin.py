@@ -67,9 +67,11 @@ def _check_config(value: Any) -> str | None:
         return "a service config is a JSON object."
     if "loadBalancingConfig" in config:  # it wins over the old field
         return _check_list(config["loadBalancingConfig"])
-    if "loadBalancingPolicy" in config:  # deprecated, and still understood: the article's
+    if "loadBalancingPolicy" in config:  # deprecated: the article's
         name = str(config["loadBalancingPolicy"])
-        return None if name.lower() == "round_robin" else f"it asks for the policy {name!r}."
+        if name.lower() != "round_robin":
+            return f"it asks for the policy {name!r}."
+        return "Node ignores loadBalancingPolicy, the older field: use loadBalancingConfig."
     return "nothing in it names a load-balancing policy, so it stays pick_first."
 
 
@@ -142,7 +144,7 @@ EXERCISES: tuple[Exercise, ...] = (
     ),
     Exercise(
         name="03.service-config",
-        question="Hand in the service config, as JSON text, that makes a client use round_robin.",
+        question="Hand in the service config, as JSON, that makes any gRPC client use round_robin.",
         check=_check_config,
         unsolved=lambda: "{}",
         solution=lambda: '{"loadBalancingConfig": [{"round_robin": {}}]}',
@@ -156,6 +158,7 @@ EXERCISES: tuple[Exercise, ...] = (
                 "first policy that it knows: pick_first",
             ),
             (lambda: '{"loadBalancingConfig": [{"round_robin": 1}]}', "is told is an object"),
+            (lambda: '{"loadBalancingPolicy": "round_robin"}', "the older field"),
         ),
         forbidden=(
             lambda: '{"loadBalancingPolicy": "pick_first"}',

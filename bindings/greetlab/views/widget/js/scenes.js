@@ -270,8 +270,8 @@ export const SCENES = [
     }],
     came: ([now]) => `${counts(now)}.`,
     claim: ([now], { name }) => name.startsWith("watch") ? even(now, 3) : ofNew(now) === 0,
-    because: "gRPC looks a name up when a connection ends or fails, or after 30 idle minutes (C++: since 1.60): not " +
-      "after 30 s, not after the TTL. A client that is well never hears of new pods.",
+    because: "gRPC looks a name up when a connection ends or fails, or after 30 idle minutes (C++: " +
+      "since 1.60): not after 30 s, not after the TTL. A client that is well never hears of new pods.",
     otherwise: ({ name }) => !name.startsWith("watch") ? null
       : "Who watches the endpoints need not ask: it is told of each change, and connects at once.",
     example: ({ name }) => (name.startsWith("watch") ? LAST_TO_JOIN : LAST_CALL),
@@ -328,8 +328,8 @@ export const SCENES = [
           "most every 5 s. News come sooner, for more connections and more questions.";
     },
     example: () => LAST_TO_JOIN,
-    acts: () => [scaled("scale back to 3 pods", "A pod that is deleted says goodbye in the same way: a " +
-      "GOAWAY, after which it finishes what it has. No call fails here.",
+    acts: () => [scaled("scale back to 3 pods", "A pod that is deleted (and hears its SIGTERM) says " +
+      "goodbye in the same way: a GOAWAY, after which it finishes what it has. No call fails here.",
     ([since]) => since.failed === 0)],
   },
   {
@@ -365,7 +365,7 @@ export const SCENES = [
           "until its second is over. Only TCP will tell the client, after a quarter of an hour."
         : "Silence is no news, so keepalive asks with a PING, and has TCP wait only 1 s for a receipt of " +
           "what was sent. So the connection ends, and the calls on it; then the turns go on among the others. " +
-          "(1 s is for the picture: Go and Java make 10 s of it, and a server allows a PING in 5 minutes.)";
+          "(1 s is for the picture: Go and Java wait 10 s, and a server allows one PING in 5 minutes.)";
     },
     example: () => LAST_FAILURE,
     acts: ({ how }) => how !== "kill" ? [] : [{
