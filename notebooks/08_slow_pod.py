@@ -202,8 +202,8 @@ print("with outlier detection:", len(cured) - cured.ok, "of 2000 failed")
 
 # %% [markdown]
 # A pod that fails at once has no calls in flight, so it looks idle, and whoever looks for the idle
-# sends it each call for which it is drawn, a black hole: with two draws of five pods 36 %, and with
-# all pods looked at nearly all. Outlier detection ([gRFC
+# sends it each call for which it is drawn, a black hole: with two draws of five pods 36 %, and
+# nearly 90 % where all pods are looked at. Outlier detection ([gRFC
 # A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md)) looks every
 # `interval` (10 s; here 0.2 s, for all of this is over in two seconds) at how calls ended. With
 # `failurePercentageEjection` an endpoint of which more than 85 % failed, of `requestVolume` calls
@@ -248,8 +248,8 @@ guess.compare(client.calls(streams))
 #
 # One connection to one real pod, 150 calls **at once**, each of which takes 0.2 s. The pod
 # serves any number at a time, but allows 100 streams on a connection (`MAX_CONCURRENT_STREAMS`), as
-# many proxies do, and ASP.NET; gRPC's C++ and Python servers set none unless told.
-# **How many calls take 0.4 s instead?** (LOCAL)
+# HAProxy and ASP.NET do; gRPC's C++ and Python servers set none unless told. **How many calls take
+# 0.4 s instead?** (LOCAL)
 
 # %% gallery="guess = gl.predict(slower=0)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(slower=150)

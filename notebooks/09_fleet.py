@@ -88,7 +88,7 @@ guess.compare({"connections": opened}, cluster=gl.Cluster.sim())
 # place), a tenth of the connections, and shares less evenly: how many clients chose a pod is luck
 # again, 10 ± 3 here. (All to all it is where each client's twenty calls begin that is luck.) In a
 # service config of stock gRPC it is called `random_subsetting_experimental`; Go (in 1.85, with an
-# import of `balancer/randomsubsetting`) and Java have it, C++ and Python do not.
+# import of `balancer/randomsubsetting`) and Java (since 1.78) have it, C++ and Python do not.
 #
 # ## All start at once
 #
