@@ -137,8 +137,9 @@ guess.compare(burst, whichever=True)
 # The calls do not wait for all three: they go as soon as one connection is READY, and then there
 # is only one to choose from. The next sixty, on a warm channel, take turns. gRPC's own engine goes
 # by the same rule (put `engine="grpc"` into the cell above), but over loopback its other
-# connections are often READY before the last of sixty calls has begun: its counts are others in
-# each run, now and then even equal ones. A client that restarts under load can do this to some pod.
+# connections may be READY before the last of sixty calls has begun: in many runs one pod has all
+# sixty, in others two or three share them, now and then evenly. A client that restarts under load
+# can do this to some pod.
 #
 # `wait_ready(all=True)` is this lab's own. A stock client has no such call: it makes one call,
 # which has all addresses dialled, and gives the connections a moment before it takes traffic.

@@ -230,7 +230,9 @@ def test_a_drained_one_is_draining_until_it_is_gone(cluster, api):
         "deletionTimestamp": "2026-01-01T00:01:00Z", "deletionGracePeriodSeconds": 20,
     }})  # fmt: skip
     cluster.made.list_endpoints()
+    # Pods and slices are watched apart, so either may be heard of first.
     wait_until(lambda: client.trace.last("EndpointsChanged").count == 2)
+    wait_until(lambda: client.trace.last("PodChanged").change == "draining")
     (view,) = [one for one in cluster.pods if one.name == name]
     assert (view.state, view.listed) == ("draining", False)
     cluster.drain(name)  # as somebody did already: it is told once
