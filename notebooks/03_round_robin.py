@@ -136,8 +136,8 @@ guess.compare(burst, whichever=True)
 # %% [markdown]
 # The calls do not wait for all three: they go as soon as one connection is READY, and then there
 # is only one to choose from. The next sixty, on a warm channel, take turns. gRPC's own engine goes
-# by the same rule (put `engine="grpc"` into the cell above), but over loopback its other
-# connections may be READY before the last of sixty calls has begun: in many runs one pod has all
+# by the same rule (put `engine="grpc"` into the cell above): each call chooses among what is READY
+# when its turn comes. Over loopback that may be more than one by then: in many runs one pod has all
 # sixty, in others two or three share them, now and then evenly. A client that restarts under load
 # can do this to some pod.
 #
@@ -151,8 +151,9 @@ guess.compare(burst, whichever=True)
 #
 # ## Where do they begin?
 #
-# Three hundred clients start, each warms up and makes **one** request. If every picker began
-# with the first address, one pod would get all three hundred. **How many does each get?** (SIM)
+# Three hundred clients start, each warms up and makes **one** request. If all had the addresses in
+# the same order, and every picker began with the first, one pod would get all three hundred. **How
+# many does each get?** (SIM)
 
 # %% gallery="guess = gl.predict(pod_1=300)  # somebody's guess\nguess"
 guess = gl.predict()  # your guess, such as gl.predict(pod_1=300)

@@ -136,8 +136,8 @@ guess.compare({"answered": answered}, cluster=gl.Cluster.sim())
 # %% [markdown]
 # What is fair for one client can be a flood from all: 24 fit, and 176 are refused, while nine pods
 # are idle. gRPC's `round_robin` begins at a random place (C++ and Go with each new picker, Java
-# once a channel): or the first pods of the list would be favoured, by all clients at once and at
-# every change.
+# once a channel): or the first pods of a list that all have in the same order (a watch's, say)
+# would be favoured, by all clients at once and at every change.
 #
 # ## All end at once
 #
