@@ -170,7 +170,8 @@ gl.plot.requests(world.trace, title="The first request of each of 300 clients")
 # %% [markdown]
 # Each new picker begins at a random place
 # ([round_robin.cc](https://github.com/grpc/grpc/tree/master/src/core/load_balancing/round_robin);
-# in Java only a channel's first), and DNS shuffles its answers. So the counts are as uneven as luck
+# in C++ and Python before 1.54 the draws are the same in each new process, and in Java only a
+# channel's first picker draws), and DNS shuffles its answers. So the counts are as uneven as luck
 # makes them, and no more: the grey band holds 95 % of what chance does.
 #
 # ## What does it cost?

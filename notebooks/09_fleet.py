@@ -135,9 +135,11 @@ guess.compare({"answered": answered}, cluster=gl.Cluster.sim())
 
 # %% [markdown]
 # What is fair for one client can be a flood from all: 24 fit, and 176 are refused, while nine pods
-# are idle. gRPC's `round_robin` begins at a random place (C++ and Go with each new picker, Java
-# once a channel): or the first pods of a list that all have in the same order (a watch's, say)
-# would be favoured, by all clients at once and at every change.
+# are idle. gRPC's `round_robin` begins at a random place (Go, and C++ since 1.54, with each new
+# picker, Java once a channel): or the first pods of a list that all have in the same order (a
+# watch's, say) would be favoured, by all clients at once and at every change. (C++ and Python
+# before 1.54 draw with a `rand()` that nobody seeds: processes that have just started all draw the
+# same.)
 #
 # ## All end at once
 #
