@@ -39,7 +39,7 @@ def stream(channel, request, **options):
 def test_a_stream_without_a_count_goes_on_at_its_pace(serve, flags, request_):
     server = serve(*flags)
     with grpc.insecure_channel(server.address, options=NO_PROXY) as channel:
-        begun = time.monotonic()  # not with the first: this may read it late, and the others with it
+        begun = time.monotonic()  # not with the first, which may be read late
         replies = stream(channel, request_)
         for _ in range(4):
             next(replies)
