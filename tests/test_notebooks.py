@@ -69,6 +69,7 @@ def test_its_first_cell_says_what_its_words_mean(source):
     notebook = build.for_learners(source)
     text = "\n".join(cell.source for cell in notebook.cells)
     table = re.search(r"<details.*</details>", notebook.cells[0].source, re.DOTALL)[0]
+    assert "## " not in notebook.cells[0].source.partition(table)[0]  # before the first question
     said = re.findall(r"^\| (.+?) \| .+ \|$", table, re.MULTILINE)[1:]
     for words in build.glossary():
         used = any(build.uses(text, word) for word in words)
